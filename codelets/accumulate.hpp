@@ -1,0 +1,68 @@
+#pragma once
+
+#include "codelets/layout.hpp"
+#include "codelets/runtime/codelet.hpp"
+
+namespace tessera {
+
+// Sums in a declared order: the engine submits these in the order in which they must add.
+
+// target = 0, `bytes` of it. Buffers: target W.
+struct ClearArgs {
+    std::size_t bytes = 0;
+    BufferBytes buffer_bytes() const { return {bytes}; }
+};
+extern const Codelet<ClearArgs> clear;
+
+enum class BatchParts : std::int32_t { scalars, scalars_and_window };
+
+// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), the probe part and the
+// BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only the BatchSums move and the field is
+// not needed: Buffers of add_batch_scalars: out R, sums RW.
+struct AddBatchArgs {
+    std::int32_t window_y = 0, window_x = 0;
+    Shape2 window, tile;
+    std::size_t probe_size = 0;
+    BatchParts parts = BatchParts::scalars_and_window;
+    BufferBytes buffer_bytes() const;
+};
+extern const Codelet<AddBatchArgs> add_batch;
+extern const Codelet<AddBatchArgs> add_batch_scalars;
+
+// target += source, BatchSums and probe part: an edge of the tree over tiles. Buffers: target RW, source R.
+struct AddSumsArgs {
+    std::size_t probe_size = 0;
+    BufferBytes buffer_bytes() const { return {sums_bytes(probe_size), sums_bytes(probe_size)}; }
+};
+extern const Codelet<AddSumsArgs> add_sums;
+
+// A rectangle of an extended tile.
+struct Strip {
+    std::int32_t y = 0, x = 0;
+    Shape2 shape;
+};
+
+// strip = field[rectangle], dense. Buffers: field R, strip W.
+struct CutStripArgs {
+    Shape2 tile;
+    Strip strip;
+    BufferBytes buffer_bytes() const { return {field_bytes(tile), field_bytes(strip.shape)}; }
+};
+extern const Codelet<CutStripArgs> cut_strip;
+
+// field[rectangle] += strip. Buffers: strip R, field RW.
+struct AddStripArgs {
+    Shape2 tile;
+    Strip strip;
+    BufferBytes buffer_bytes() const { return {field_bytes(strip.shape), field_bytes(tile)}; }
+};
+extern const Codelet<AddStripArgs> add_strip;
+
+// target = source. Buffers: source R, target W.
+struct CopyArgs {
+    std::size_t bytes = 0;
+    BufferBytes buffer_bytes() const { return {bytes, bytes}; }
+};
+extern const Codelet<CopyArgs> copy;
+
+}  // namespace tessera

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cmath>
+
+#include "codelets/layout.hpp"
+#include "codelets/runtime/codelet.hpp"
+
+namespace tessera {
+
+// Flops and bytes of a batch: `propagations` to or from the detector and `shifts` of the probe (fourier interpolation)
+// per mode and frame, plus the pixel work.
+inline Cost frames_cost(const BatchShape& s, double propagations, double shifts, double flops_per_pixel = 60) {
+    const auto transform = [](Shape2 shape) {
+        const double n = static_cast<double>(shape.area());
+        return 5 * n * std::log2(std::max(n, 2.0));
+    };
+    const double frames = s.num_frames, modes = s.num_modes;
+    const double transforms = propagations * (s.near_field ? 2 : 1) * transform(s.frame) +
+                              (s.interpolation == Interpolation::fourier ? shifts * transform(s.probe) : 0.0);
+    const double pixels = static_cast<double>(s.frame.area());
+    return {frames * modes * (transforms + flops_per_pixel * pixels),
+            static_cast<double>(patterns_bytes(s)) + frames * modes * pixels * 8 * sizeof(cfloat)};
+}
+
+inline Cost pixels_cost(double pixels, double flops_per_pixel, double bytes_per_pixel) {
+    return {pixels * flops_per_pixel, pixels * bytes_per_pixel};
+}
+
+}  // namespace tessera

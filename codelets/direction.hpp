@@ -1,0 +1,30 @@
+#pragma once
+
+#include "codelets/layout.hpp"
+#include "codelets/runtime/codelet.hpp"
+
+namespace tessera {
+
+enum class MovingPart : std::int32_t { object, probe };
+
+struct DirectionArgs {
+    MovingPart part = MovingPart::object;  // whose weight_max the state is asked for
+    std::int32_t num_planes = 1;           // modes share one weight
+    Shape2 plane;
+    double alpha = 0.1;
+    BufferBytes buffer_bytes() const;
+};
+
+// direction <- beta direction - M gradient, for an extended tile of the object or all modes of the probe.
+// Buffers: object or probe RW, gradient R, weight R, state R. Nothing happens once the state says stopped.
+extern const Codelet<DirectionArgs> direction;
+
+struct StepArgs {
+    std::size_t size = 0;
+    BufferBytes buffer_bytes() const { return {moving_field_bytes(size), sizeof(IterationState)}; }
+};
+
+// value += step direction. Buffers: object or probe RW, state R.
+extern const Codelet<StepArgs> step;
+
+}  // namespace tessera

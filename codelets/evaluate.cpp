@@ -1,0 +1,93 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codelets/evaluate.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include "codelets/cost_model.hpp"
+#include "codelets/evaluate.hpp"
+#include "codelets/frame_model-inl.hpp"
+#include "codelets/noise.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera {
+namespace HWY_NAMESPACE {
+
+template <class Count>
+FrameCost cost_of_frame(cfloat* waves, const Count* counts, const DetectorView& detector, float scale,
+                        const BatchShape& s) {
+    const float epsilon = noise_epsilon(s.noise_model);
+    switch (s.noise_model) {
+        case NoiseModel::amplitude:
+            return compare<Factor::skip, NoiseModel::amplitude>(waves, counts, detector.mask, detector.background, scale,
+                                                                epsilon, s);
+        case NoiseModel::poisson:
+            return compare<Factor::skip, NoiseModel::poisson>(waves, counts, detector.mask, detector.background, scale,
+                                                              epsilon, s);
+        case NoiseModel::gaussian:
+            return compare<Factor::skip, NoiseModel::gaussian>(waves, counts, detector.mask, detector.background, scale,
+                                                               epsilon, s);
+    }
+    return {};
+}
+
+void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
+    const BatchShape& s = args.shape;
+    BatchSums& sums = *batch_sums(buffers.get<std::byte>(5));
+    sums = BatchSums{};
+    Workspace& workspace = Workspace::of_this_worker();
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
+    const Propagator propagator(s, detector.transfer);
+    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
+    model.prepare(false);
+    cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
+    const auto* frames = buffers.get<const FramePosition>(1);
+    auto* errors = buffers.get<double>(6);
+    with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
+        for (std::int32_t j = 0; j < s.num_frames; ++j) {
+            const auto frame = static_cast<std::size_t>(j);
+            model.place(frames[frame]);
+            exit_waves(model.probe(), model.object(), waves, s);
+            propagator.forward(waves);
+            const FrameCost cost =
+                cost_of_frame(waves, patterns + frame * s.frame.area(), detector, propagator.scale(), s);
+            sums.cost += cost.cost;
+            sums.squared_error += cost.squared_error;
+            errors[frame] = cost.squared_error;
+        }
+    });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera {
+namespace {
+
+HWY_EXPORT(evaluate_batch);
+
+void evaluate_cpu(const EvaluateArgs& args, const Buffers& buffers) {
+    HWY_DYNAMIC_DISPATCH(evaluate_batch)(args, buffers);
+}
+
+Cost evaluate_cost(const EvaluateArgs& args) {
+    return frames_cost(args.shape, 1, 1);
+}
+
+}  // namespace
+
+BufferBytes EvaluateArgs::buffer_bytes() const {
+    return {patterns_bytes(shape),
+            frames_bytes(shape),
+            detector_bytes(shape.frame, shape.near_field),
+            moving_field_bytes(shape.probe_size()),
+            moving_field_bytes(shape.tile.area()),
+            sizeof(BatchSums),
+            static_cast<std::size_t>(shape.num_frames) * sizeof(double)};
+}
+
+const Codelet<EvaluateArgs> evaluate = Codelet<EvaluateArgs>::make<evaluate_cpu, evaluate_cost>(
+    "evaluate", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::write, Access::write});
+
+}  // namespace tessera
+#endif  // HWY_ONCE

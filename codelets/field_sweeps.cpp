@@ -1,0 +1,81 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codelets/field_sweeps.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include "codelets/field_sweeps.hpp"
+#include "pixel/simd_formulas-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera {
+namespace HWY_NAMESPACE {
+
+template <class Lanes>
+HWY_INLINE Vec preconditioner_of(const Preconditioner& p, std::size_t i, Lanes lanes) {
+    return precondition(load(p.weight + i, lanes), broadcast(1 - p.alpha), broadcast(p.alpha * p.weight_max));
+}
+
+FieldDots dots_sweep(const cfloat* gradient, const cfloat* previous, const cfloat* direction, const Preconditioner& p,
+                     std::size_t count) {
+    constexpr std::size_t chunk_pixels = 1024;
+    FieldDots dots;
+    for (std::size_t chunk = 0; chunk < count; chunk += chunk_pixels) {
+        Vec norms = zero(), previous_dots = zero(), direction_dots = zero();
+        for_each_vector(std::min(chunk_pixels, count - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
+            const std::size_t i = chunk + j;
+            const ComplexVec g = load(gradient + i, lanes);
+            const Vec inverse_curvature = preconditioner_of(p, i, lanes);
+            norms = norms + inverse_curvature * norm(g);
+            previous_dots = previous_dots + inverse_curvature * dot(g, load(previous + i, lanes));
+            direction_dots = dot_add(load(direction + i, lanes), g, direction_dots);
+        });
+        dots.gradient_norm += static_cast<double>(sum_of_lanes(norms));
+        dots.gradient_previous += static_cast<double>(sum_of_lanes(previous_dots));
+        dots.gradient_direction += static_cast<double>(sum_of_lanes(direction_dots));
+    }
+    return dots;
+}
+
+void direction_sweep(cfloat* direction, const cfloat* gradient, const Preconditioner& p, float beta, std::size_t count) {
+    const Vec betas = broadcast(beta);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(direction + i), lanes);
+        store(conjugate_direction(before, load(gradient + i, lanes), preconditioner_of(p, i, lanes), betas), direction + i,
+              lanes);
+    });
+}
+
+void step_sweep(cfloat* value, const cfloat* direction, float step, std::size_t count) {
+    const Vec steps = broadcast(step);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(value + i), lanes);
+        store(scale_add(steps, load(direction + i, lanes), before), value + i, lanes);
+    });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera {
+
+HWY_EXPORT(dots_sweep);
+HWY_EXPORT(direction_sweep);
+HWY_EXPORT(step_sweep);
+
+FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
+                     const Preconditioner& preconditioner, std::size_t count) {
+    return HWY_DYNAMIC_DISPATCH(dots_sweep)(gradient, previous, direction, preconditioner, count);
+}
+
+void update_direction(cfloat* direction, const cfloat* gradient, const Preconditioner& preconditioner, float beta,
+                      std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(direction_sweep)(direction, gradient, preconditioner, beta, count);
+}
+
+void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(step_sweep)(value, direction, step, count);
+}
+
+}  // namespace tessera
+#endif  // HWY_ONCE

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+#include "math/complex.hpp"
+
+namespace tessera {
+
+// Vectorised sweeps over `count` consecutive pixels of an object or a probe mode; formulas in pixel/field_update-inl.hpp.
+// The best instruction set is chosen at run time; a pixel's value does not depend on where its sweep begins or ends.
+
+// 1 / ((1 - alpha) weight + alpha weight_max); alpha weight_max > 0 keeps it finite.
+struct Preconditioner {
+    const float* weight;
+    float alpha;
+    float weight_max;
+};
+
+struct FieldDots {
+    double gradient_norm = 0;       // <g, M g>
+    double gradient_previous = 0;   // Re <M g, g_previous>
+    double gradient_direction = 0;  // Re <d, g>
+};
+FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
+                     const Preconditioner& preconditioner, std::size_t count);
+
+// direction = beta direction - M gradient
+void update_direction(cfloat* direction, const cfloat* gradient, const Preconditioner& preconditioner, float beta,
+                      std::size_t count);
+
+// value += step direction
+void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count);
+
+}  // namespace tessera

@@ -1,0 +1,129 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codelets/gradient.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include "codelets/cost_model.hpp"
+#include "codelets/frame_model-inl.hpp"
+#include "codelets/gradient.hpp"
+#include "codelets/noise.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera {
+namespace HWY_NAMESPACE {
+
+// The far fields of a frame: made by the propagator, or kept from before.
+inline void far_fields(const GradientArgs& args, const FrameModel& model, const Propagator& propagator, float step,
+                       cfloat* kept, cfloat* waves) {
+    const BatchShape& s = args.shape;
+    const std::size_t bytes = s.waves_size() * sizeof(cfloat);
+    if (args.waves == KeptWaves::advance) {
+        advance_waves(kept, kept + s.waves_size(), kept + 2 * s.waves_size(), step, s.waves_size());
+        std::memcpy(static_cast<void*>(waves), kept, bytes);
+        return;
+    }
+    exit_waves(model.probe(), model.object(), waves, s);
+    propagator.forward(waves);
+    if (args.waves == KeptWaves::refresh) std::memcpy(static_cast<void*>(kept), waves, bytes);
+}
+
+template <class Count>
+FrameCost compare_with_counts(cfloat* waves, const Count* counts, const DetectorView& detector, float scale,
+                              const BatchShape& s) {
+    const float epsilon = noise_epsilon(s.noise_model);
+    switch (s.noise_model) {
+        case NoiseModel::amplitude:
+            return compare<Factor::apply, NoiseModel::amplitude>(waves, counts, detector.mask, detector.background, scale,
+                                                                 epsilon, s);
+        case NoiseModel::poisson:
+            return compare<Factor::apply, NoiseModel::poisson>(waves, counts, detector.mask, detector.background, scale,
+                                                               epsilon, s);
+        case NoiseModel::gaussian:
+            return compare<Factor::apply, NoiseModel::gaussian>(waves, counts, detector.mask, detector.background, scale,
+                                                                epsilon, s);
+    }
+    return {};
+}
+
+void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
+    const BatchShape& s = args.shape;
+    std::byte* out = buffers.get<std::byte>(6);
+    std::memset(out, 0, out_bytes(s.window, s.probe_size()));
+    const auto* state = buffers.get<const IterationState>(5);
+    if (state->stopped != 0) return;
+
+    Workspace& workspace = Workspace::of_this_worker();
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
+    const Propagator propagator(s, detector.transfer);
+    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
+    model.prepare(false);
+    cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
+    cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
+    const Moving moving = args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object;
+    const auto* frames = buffers.get<const FramePosition>(1);
+    BatchSums& sums = *batch_sums(out);
+
+    with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
+        for (std::int32_t j = 0; j < s.num_frames; ++j) {
+            const auto frame = static_cast<std::size_t>(j);
+            model.place(frames[frame]);
+            cfloat* kept_here = kept == nullptr ? nullptr : kept + 3 * frame * s.waves_size();
+            far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
+            const FrameCost cost =
+                compare_with_counts(waves, patterns + frame * s.frame.area(), detector, propagator.scale(), s);
+            sums.cost += cost.cost;
+            sums.squared_error += cost.squared_error;
+            sums.bad_frames += std::isfinite(cost.cost) ? 0 : 1;
+            propagator.backward(waves);
+            model.add_gradients(waves, window_part(out, s.probe_size()), probe_part(out), moving);
+        }
+    });
+    model.finish(probe_part(out), moving);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera {
+namespace {
+
+HWY_EXPORT(gradient_of_batch);
+
+void gradient_cpu(const GradientArgs& args, const Buffers& buffers) {
+    HWY_DYNAMIC_DISPATCH(gradient_of_batch)(args, buffers);
+}
+
+Cost gradient_cost(const GradientArgs& args) {
+    const double forward = args.waves == KeptWaves::advance ? 0 : 1;
+    return frames_cost(args.shape, forward + 1, args.probe == ProbeMotion::moving ? 2 : 1);
+}
+
+// The second codelet needs a body of its own name: codelets are told apart by their function.
+void gradient_keeping_waves_cpu(const GradientArgs& args, const Buffers& buffers) {
+    gradient_cpu(args, buffers);
+}
+
+}  // namespace
+
+BufferBytes GradientArgs::buffer_bytes() const {
+    return {patterns_bytes(shape),
+            frames_bytes(shape),
+            detector_bytes(shape.frame, shape.near_field),
+            moving_field_bytes(shape.probe_size()),
+            moving_field_bytes(shape.tile.area()),
+            sizeof(IterationState),
+            out_bytes(shape.window, shape.probe_size()),
+            waves == KeptWaves::none ? 0 : wave_bytes(shape)};
+}
+
+const Codelet<GradientArgs> gradient = Codelet<GradientArgs>::make<gradient_cpu, gradient_cost>(
+    "gradient", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
+
+const Codelet<GradientArgs> gradient_keeping_waves =
+    Codelet<GradientArgs>::make<gradient_keeping_waves_cpu, gradient_cost>(
+        "gradient_keeping_waves", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read,
+                                   Access::write, Access::read_write});
+
+}  // namespace tessera
+#endif  // HWY_ONCE

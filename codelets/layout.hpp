@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "config/run_config.hpp"
+#include "math/complex.hpp"
+#include "scan/scan.hpp"
+
+// What is inside the data that tasks exchange. Every block starts on a 64-byte boundary.
+//
+//   patterns    counts (frame, y, x) of the scan's own type
+//   frames      FramePosition (frame)
+//   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
+//   object      value (y, x) complex | direction (y, x) complex, of an extended tile
+//   probe       value (mode, y, x) complex | direction (mode, y, x) complex
+//   field       (y, x) complex: a gradient of an extended tile;  weight: (y, x) float
+//   out         BatchSums | window (y, x) complex | probe part (mode, y, x) complex: what a batch adds
+//   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
+//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept
+//   state       IterationState
+namespace tessera {
+
+struct Shape2 {
+    std::int32_t y = 0, x = 0;
+    std::size_t area() const { return static_cast<std::size_t>(y) * static_cast<std::size_t>(x); }
+};
+
+// Where a frame's probe window falls in its extended tile.
+struct FramePosition {
+    std::int32_t y = 0, x = 0;
+    float frac_y = 0, frac_x = 0;
+};
+
+inline constexpr std::size_t num_trials = 8;  // steps tried by a line search, beside no step at all
+
+// Sums over frames. Added in a fixed order: batches within a tile, then a binary tree over tiles.
+struct BatchSums {
+    double cost = 0;
+    double squared_error = 0;       // sum m (sqrt(I) - sqrt(d))^2: the numerator of the data error
+    double gradient_norm = 0;       // S1 = <g, z>, tile interiors
+    double gradient_previous = 0;   // S2 = Re <z, g_previous>
+    double gradient_direction = 0;  // S3 = Re <d, g>
+    double weight_max = 0;          // largest illumination (by maximum, not sum)
+    double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
+    std::int64_t bad_frames = 0;             // with a cost that is not finite
+};
+
+// The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for the host.
+struct IterationState {
+    std::int32_t iteration = -1;
+    std::int32_t failures = 0;    // line searches without an acceptable step, in a row
+    std::int32_t stopped = 0;     // StopReason; heavy codelets return at once
+    std::int32_t cost_rose = 0;
+    std::int64_t bad_frames = 0;
+    double cost = 0;              // before this iteration's step
+    double squared_error = 0;
+    double previous_cost = 0;
+    double gradient_norm = 0;     // S1 of this iteration
+    double slope = 0;             // Re <g, d>
+    double beta = 0;
+    double step = 0;              // accepted in this iteration
+    double ladder_centre = 1;     // of the next line search
+    double illumination_max = 0;
+    double coverage_max = 0;
+    double time_s = 0;            // when the record was made, by the worker's clock
+};
+
+enum class StopReason : std::int32_t { none = 0, no_descent = 1, not_finite = 2, converged = 3, requested = 4 };
+
+// Everything about a batch's shape and model that a body needs; trivially copyable, travels with the task.
+struct BatchShape {
+    std::int32_t num_frames = 0;
+    std::int32_t num_modes = 1;
+    Shape2 frame, probe;
+    Shape2 tile;                        // the extended tile
+    std::int32_t window_y = 0, window_x = 0;  // of the batch in the tile
+    Shape2 window;
+    PatternType pattern_type = PatternType::u16;
+    NoiseModel noise_model = NoiseModel::amplitude;
+    Interpolation interpolation = Interpolation::fourier;
+    bool near_field = false;
+    bool has_background = false;
+
+    std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
+    std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
+};
+
+constexpr std::size_t aligned_bytes(std::size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+inline std::size_t patterns_bytes(const BatchShape& s) {
+    return static_cast<std::size_t>(s.num_frames) * s.frame.area() * bytes_per_count(s.pattern_type);
+}
+inline std::size_t frames_bytes(const BatchShape& s) {
+    return static_cast<std::size_t>(s.num_frames) * sizeof(FramePosition);
+}
+inline std::size_t field_bytes(Shape2 shape) {
+    return aligned_bytes(shape.area() * sizeof(cfloat));
+}
+inline std::size_t weight_bytes(Shape2 shape) {
+    return aligned_bytes(shape.area() * sizeof(float));
+}
+// Value and direction.
+inline std::size_t moving_field_bytes(std::size_t size) {
+    return 2 * aligned_bytes(size * sizeof(cfloat));
+}
+inline std::size_t detector_bytes(Shape2 frame, bool near_field) {
+    return 2 * aligned_bytes(frame.area() * sizeof(float)) +
+           (near_field ? aligned_bytes(frame.area() * sizeof(cfloat)) : 0);
+}
+inline std::size_t sums_bytes(std::size_t probe_size) {
+    return aligned_bytes(sizeof(BatchSums)) + aligned_bytes(probe_size * sizeof(cfloat));
+}
+inline std::size_t out_bytes(Shape2 window, std::size_t probe_size) {
+    return sums_bytes(probe_size) + aligned_bytes(window.area() * sizeof(cfloat));
+}
+inline std::size_t wave_bytes(const BatchShape& s) {
+    return 3 * static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
+}
+
+// ---- Views of the blocks
+
+template <class Real>
+struct FieldView {
+    Real* value;
+    Real* direction;
+};
+template <class Byte>
+auto moving_field(Byte* base, std::size_t size) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
+    return FieldView<Value>{reinterpret_cast<Value*>(base),
+                            reinterpret_cast<Value*>(base + aligned_bytes(size * sizeof(cfloat)))};
+}
+
+struct DetectorView {
+    const float* mask;
+    const float* background;   // null: none
+    const cfloat* transfer;    // null: far field
+};
+inline DetectorView detector_view(const std::byte* base, const BatchShape& s) {
+    const std::size_t map = aligned_bytes(s.frame.area() * sizeof(float));
+    return {reinterpret_cast<const float*>(base),
+            s.has_background ? reinterpret_cast<const float*>(base + map) : nullptr,
+            s.near_field ? reinterpret_cast<const cfloat*>(base + 2 * map) : nullptr};
+}
+
+// BatchSums, then the probe part, then (out only) the window: the first two blocks are those of `sums`.
+inline BatchSums* batch_sums(std::byte* base) {
+    return reinterpret_cast<BatchSums*>(base);
+}
+inline const BatchSums* batch_sums(const std::byte* base) {
+    return reinterpret_cast<const BatchSums*>(base);
+}
+template <class Byte>
+auto probe_part(Byte* base) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
+    return reinterpret_cast<Value*>(base + aligned_bytes(sizeof(BatchSums)));
+}
+template <class Byte>
+auto window_part(Byte* base, std::size_t probe_size) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
+    return reinterpret_cast<Value*>(base + sums_bytes(probe_size));
+}
+
+}  // namespace tessera

@@ -1,0 +1,148 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codelets/line_search.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include "codelets/cost_model.hpp"
+#include "codelets/frame_model-inl.hpp"
+#include "codelets/line_search.hpp"
+#include "codelets/noise.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera {
+namespace HWY_NAMESPACE {
+
+// A, B, C of one frame; C is null when the probe does not move.
+struct FieldsAlong {
+    cfloat* a;
+    cfloat* b;
+    cfloat* c;
+};
+
+inline void make_fields(const LineSearchArgs& args, const FrameModel& model, const Propagator& propagator,
+                        const FieldsAlong& fields) {
+    const BatchShape& s = args.shape;
+    if (args.waves == KeptWaves::none) {
+        exit_waves(model.probe(), model.object(), fields.a, s);
+        propagator.forward(fields.a);
+    }
+    if (args.probe == ProbeMotion::moving) {
+        exit_waves_along(model.probe(), model.probe_direction(), model.object(), model.object_direction(), fields.b, s);
+        exit_waves(model.probe_direction(), model.object_direction(), fields.c, s);
+        propagator.forward(fields.c);
+    } else {
+        exit_waves(model.probe(), model.object_direction(), fields.b, s);
+    }
+    propagator.forward(fields.b);
+}
+
+template <class Count>
+void compare_fields(const FieldsAlong& f, const Count* counts, const DetectorView& detector, float scale,
+                    const float* steps, const BatchShape& s, double* cost) {
+    const float epsilon = noise_epsilon(s.noise_model);
+    switch (s.noise_model) {
+        case NoiseModel::amplitude:
+            return compare_along<NoiseModel::amplitude>(f.a, f.b, f.c, counts, detector.mask, detector.background, scale,
+                                                        epsilon, steps, s, cost);
+        case NoiseModel::poisson:
+            return compare_along<NoiseModel::poisson>(f.a, f.b, f.c, counts, detector.mask, detector.background, scale,
+                                                      epsilon, steps, s, cost);
+        case NoiseModel::gaussian:
+            return compare_along<NoiseModel::gaussian>(f.a, f.b, f.c, counts, detector.mask, detector.background, scale,
+                                                       epsilon, steps, s, cost);
+    }
+}
+
+void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
+    const BatchShape& s = args.shape;
+    BatchSums& sums = *batch_sums(buffers.get<std::byte>(6));
+    sums = BatchSums{};
+    const auto* state = buffers.get<const IterationState>(5);
+    if (state->stopped != 0) return;
+
+    Workspace& workspace = Workspace::of_this_worker();
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
+    const Propagator propagator(s, detector.transfer);
+    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
+    model.prepare(true);
+    float steps[num_trials];
+    for (std::size_t i = 0; i < num_trials; ++i) steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));
+    const auto* frames = buffers.get<const FramePosition>(1);
+    cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
+    const std::size_t size = s.waves_size();
+    FieldsAlong fields = {};
+    if (kept == nullptr) {
+        fields = {workspace.get<cfloat>(Workspace::Slot::waves, size),
+                  workspace.get<cfloat>(Workspace::Slot::waves_along, size),
+                  workspace.get<cfloat>(Workspace::Slot::waves_along_twice, size)};
+    }
+    with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
+        for (std::int32_t j = 0; j < s.num_frames; ++j) {
+            const auto frame = static_cast<std::size_t>(j);
+            model.place(frames[frame]);
+            if (kept != nullptr) {
+                cfloat* here = kept + 3 * frame * size;
+                fields = {here, here + size, here + 2 * size};
+            }
+            make_fields(args, model, propagator, fields);
+            FieldsAlong compared = fields;
+            if (args.probe == ProbeMotion::fixed) {
+                // A kept C must vanish too: the next gradient adds it.
+                if (kept != nullptr) std::memset(static_cast<void*>(fields.c), 0, size * sizeof(cfloat));
+                compared.c = nullptr;
+            }
+            compare_fields(compared, patterns + frame * s.frame.area(), detector, propagator.scale(), steps, s,
+                           sums.trial_cost);
+        }
+    });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera {
+namespace {
+
+HWY_EXPORT(line_search_of_batch);
+
+void line_search_cpu(const LineSearchArgs& args, const Buffers& buffers) {
+    HWY_DYNAMIC_DISPATCH(line_search_of_batch)(args, buffers);
+}
+
+void line_search_keeping_waves_cpu(const LineSearchArgs& args, const Buffers& buffers) {
+    line_search_cpu(args, buffers);
+}
+
+Cost line_search_cost(const LineSearchArgs& args) {
+    const bool moving = args.probe == ProbeMotion::moving;
+    return frames_cost(args.shape, (args.waves == KeptWaves::none ? 1 : 0) + (moving ? 2 : 1), moving ? 2 : 1, 150);
+}
+
+}  // namespace
+
+double trial_step(double centre, std::size_t i) {
+    return centre * std::ldexp(1.0, static_cast<int>(i) - 4);
+}
+
+BufferBytes LineSearchArgs::buffer_bytes() const {
+    return {patterns_bytes(shape),
+            frames_bytes(shape),
+            detector_bytes(shape.frame, shape.near_field),
+            moving_field_bytes(shape.probe_size()),
+            moving_field_bytes(shape.tile.area()),
+            sizeof(IterationState),
+            sizeof(BatchSums),
+            waves == KeptWaves::none ? 0 : wave_bytes(shape)};
+}
+
+const Codelet<LineSearchArgs> line_search = Codelet<LineSearchArgs>::make<line_search_cpu, line_search_cost>(
+    "line_search", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
+
+const Codelet<LineSearchArgs> line_search_keeping_waves =
+    Codelet<LineSearchArgs>::make<line_search_keeping_waves_cpu, line_search_cost>(
+        "line_search_keeping_waves", {Access::read, Access::read, Access::read, Access::read, Access::read,
+                                      Access::read, Access::write, Access::read_write});
+
+}  // namespace tessera
+#endif  // HWY_ONCE

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "codelets/layout.hpp"
+#include "codelets/runtime/codelet.hpp"
+
+namespace tessera {
+
+struct RecordArgs {
+    BufferBytes buffer_bytes() const { return {sizeof(IterationState), sizeof(IterationState)}; }
+};
+
+// The iteration's record for the host: the state with the time. Buffers: state R, record W.
+extern const Codelet<RecordArgs> record;
+
+}  // namespace tessera

@@ -1,0 +1,165 @@
+#pragma once
+
+#include <starpu.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/error.hpp"
+#include "codelets/runtime/data.hpp"
+
+namespace tessera {
+
+// A stock StarPU allows this many handles in a task.
+inline constexpr std::size_t max_buffers = 8;
+
+// What a task costs, for schedulers, statistics and simulation.
+struct Cost {
+    double flops = 0;
+    double bytes = 0;
+};
+
+// Bytes that each of a task's buffers must have at least; zero beyond the last.
+using BufferBytes = std::array<std::size_t, max_buffers>;
+
+// A task's data on the memory node where it runs, in the order of the codelet's accesses.
+class Buffers {
+  public:
+    explicit Buffers(void** raw) : raw_(raw) {}
+    template <class T>
+    T* get(std::size_t i) const {
+        return reinterpret_cast<T*>(STARPU_VECTOR_GET_PTR(raw_[i]));
+    }
+
+  private:
+    void** raw_;
+};
+
+// Time and number of the tasks of one codelet in this process, over all workers.
+struct CodeletStatistics {
+    const char* name = "";  // no dynamic initialisation: codelets are globals too
+    std::atomic<std::int64_t> nanoseconds = 0;
+    std::atomic<std::int64_t> tasks = 0;
+};
+std::vector<CodeletStatistics*>& codelet_statistics();
+void reset_codelet_statistics();
+
+// An exception inside a task cannot cross StarPU's C frames: it is noted here, the first one wins, and the host throws it.
+void note_task_failure(const char* codelet, const char* what) noexcept;
+void throw_task_failure();  // if there is one
+
+// One operation: its name, how it uses its buffers, its body for each device, its cost. `Args` is a trivially copyable
+// struct with `BufferBytes buffer_bytes() const`. Codelets are global constants; an engine only submits them.
+template <class Args>
+class Codelet {
+  public:
+    static_assert(std::is_trivially_copyable_v<Args>);
+
+    template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
+    static Codelet make(const char* name, std::initializer_list<Access> accesses) {
+        return Codelet(name, accesses, &cpu_entry<Cpu>, &cost_entry<CostOf>, &statistics_of<Cpu>, CostOf);
+    }
+    Codelet(const Codelet&) = delete;
+    Codelet& operator=(const Codelet&) = delete;
+
+    // Submits one task. Larger priorities run first where the scheduler looks at them. Throws an Error that names the
+    // codelet when the number or the size of the data is wrong, or nothing can run it.
+    void submit(const Args& args, std::initializer_list<const Data*> data, int priority = 0) const {
+        check(args, data);
+        void* copy = std::malloc(sizeof(Args));
+        if (copy == nullptr) throw std::bad_alloc();
+        new (copy) Args(args);
+        starpu_task* task = starpu_task_create();
+        task->cl = &codelet_;
+        task->cl_arg = copy;
+        task->cl_arg_size = sizeof(Args);
+        task->cl_arg_free = 1;
+        task->priority = priority;
+        task->flops = cost_of_(args).flops;
+        std::size_t i = 0;
+        for (const Data* item : data) STARPU_TASK_SET_HANDLE(task, item->handle(), i++);
+        if (const int failed = starpu_task_submit(task); failed != 0) {
+            task->destroy = 0;
+            starpu_task_destroy(task);
+            throw runtime_failure("codelet {}: no worker can run it (StarPU's error {})", codelet_.name, -failed);
+        }
+    }
+
+  private:
+    Codelet(const char* name, std::initializer_list<Access> accesses, starpu_cpu_func_t cpu,
+            double (*cost)(starpu_task*, starpu_perfmodel_arch*, unsigned), CodeletStatistics* statistics,
+            Cost (*cost_of)(const Args&))
+        : num_buffers_(accesses.size()), cost_of_(cost_of) {
+        TESSERA_EXPECT(accesses.size() <= max_buffers);
+        statistics->name = name;
+        codelet_statistics().push_back(statistics);
+        starpu_codelet_init(&codelet_);
+        codelet_.name = name;
+        codelet_.cpu_funcs[0] = cpu;
+        codelet_.nbuffers = static_cast<int>(accesses.size());
+        std::size_t i = 0;
+        for (const Access access : accesses) codelet_.modes[i++] = to_starpu(access);
+        model_.type = STARPU_PER_ARCH;
+        model_.symbol = name;
+        model_.arch_cost_function = cost;
+        codelet_.model = &model_;
+    }
+
+    void check(const Args& args, std::initializer_list<const Data*> data) const {
+        if (data.size() != num_buffers_) {
+            throw runtime_failure("codelet {}: {} data given, {} expected", codelet_.name, data.size(), num_buffers_);
+        }
+        const BufferBytes wanted = args.buffer_bytes();
+        std::size_t i = 0;
+        for (const Data* item : data) {
+            if (item == nullptr || item->empty() || item->bytes() < wanted[i]) {
+                throw runtime_failure("codelet {}: data {} has {} bytes, {} needed", codelet_.name, i,
+                                      item == nullptr ? 0 : item->bytes(), wanted[i]);
+            }
+            ++i;
+        }
+    }
+
+    template <void (*Cpu)(const Args&, const Buffers&)>
+    static void cpu_entry(void* buffers[], void* args) noexcept {
+        const auto begin = std::chrono::steady_clock::now();
+        try {
+            Cpu(*static_cast<const Args*>(args), Buffers(buffers));
+        } catch (const std::exception& failure) {
+            note_task_failure(statistics_of<Cpu>.name, failure.what());
+        }
+        const auto took = std::chrono::steady_clock::now() - begin;
+        statistics_of<Cpu>.nanoseconds.fetch_add(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(took).count(), std::memory_order_relaxed);
+        statistics_of<Cpu>.tasks.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    // Microseconds on a nominal core; schedulers need the ratio between codelets, not the truth.
+    template <Cost (*CostOf)(const Args&)>
+    static double cost_entry(starpu_task* task, starpu_perfmodel_arch*, unsigned) {
+        constexpr double flops_per_us = 15e3, bytes_per_us = 8e3, overhead_us = 2;
+        const Cost cost = CostOf(*static_cast<const Args*>(task->cl_arg));
+        return overhead_us + std::max(cost.flops / flops_per_us, cost.bytes / bytes_per_us);
+    }
+
+    template <void (*Cpu)(const Args&, const Buffers&)>
+    inline static CodeletStatistics statistics_of{};
+
+    std::size_t num_buffers_;
+    Cost (*cost_of_)(const Args&);
+    mutable starpu_codelet codelet_{};
+    mutable starpu_perfmodel model_{};
+};
+
+}  // namespace tessera

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <starpu.h>
+
+#include <cstddef>
+#include <utility>
+
+namespace tessera {
+
+// A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled, registered with StarPU, which
+// moves and copies it from then on. Registered as a vector of 64-byte elements, so 256 GiB fit StarPU's 32-bit counts.
+// Destroying waits for the tasks that use it.
+class Data {
+  public:
+    Data() = default;
+    explicit Data(std::size_t bytes);
+    ~Data();
+    Data(Data&& other) noexcept { swap(other); }
+    Data& operator=(Data&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    Data(const Data&) = delete;
+    Data& operator=(const Data&) = delete;
+
+    starpu_data_handle_t handle() const { return handle_; }
+    std::size_t bytes() const { return bytes_; }
+    bool empty() const { return handle_ == nullptr; }
+
+    // The host memory itself: only before the first task, otherwise through HostAccess.
+    template <class T>
+    T* before_tasks() const {
+        return static_cast<T*>(memory_);
+    }
+
+    // Exchanges roles with other data of the same size: tasks already submitted keep what they were given.
+    void swap(Data& other) noexcept {
+        std::swap(memory_, other.memory_);
+        std::swap(handle_, other.handle_);
+        std::swap(bytes_, other.bytes_);
+    }
+
+  private:
+    void* memory_ = nullptr;
+    starpu_data_handle_t handle_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+enum class Access { read, write, read_write };
+starpu_data_access_mode to_starpu(Access access);
+
+// The host's turn: waits for the tasks submitted so far that write the data (or use it, when writing), holds it, and
+// gives it back on destruction.
+class HostAccess {
+  public:
+    HostAccess(const Data& data, Access access);
+    ~HostAccess();
+    HostAccess(const HostAccess&) = delete;
+    HostAccess& operator=(const HostAccess&) = delete;
+
+    template <class T>
+    T* as() const {
+        return static_cast<T*>(starpu_data_get_local_ptr(handle_));
+    }
+
+  private:
+    starpu_data_handle_t handle_;
+};
+
+}  // namespace tessera

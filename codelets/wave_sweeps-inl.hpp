@@ -1,0 +1,337 @@
+// Vectorised sweeps over the waves of one frame, compiled once per instruction set. Loops live here, formulas in pixel/.
+// Waves are (mode, y, x) of the frame's shape; probes (mode, y, x) of the probe's shape, which sits in the wave at
+// floor((M - p) / 2); objects are windows of the probe's shape inside a larger array with row stride `stride`.
+#if defined(TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP
+#undef TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP
+#else
+#define TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "codelets/layout.hpp"
+#include "pixel/simd_formulas-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera {
+namespace HWY_NAMESPACE {
+
+// A window of the object (or of a gradient of it).
+template <class Value>
+struct Window {
+    Value* data;
+    std::ptrdiff_t stride;
+    Value* row(std::ptrdiff_t y) const { return data + y * stride; }
+};
+
+// Where row y of mode k's probe starts in the wave.
+inline std::size_t wave_row(const BatchShape& s, int k, int y) {
+    const int first_y = (s.frame.y - s.probe.y) / 2, first_x = (s.frame.x - s.probe.x) / 2;
+    return static_cast<std::size_t>(k) * s.frame.area() +
+           static_cast<std::size_t>(first_y + y) * static_cast<std::size_t>(s.frame.x) +
+           static_cast<std::size_t>(first_x);
+}
+
+inline std::size_t probe_row(const BatchShape& s, int k, int y) {
+    return static_cast<std::size_t>(k) * s.probe.area() +
+           static_cast<std::size_t>(y) * static_cast<std::size_t>(s.probe.x);
+}
+
+inline void clear_padding(cfloat* waves, const BatchShape& s) {
+    if (s.probe.y == s.frame.y && s.probe.x == s.frame.x) return;
+    std::memset(static_cast<void*>(waves), 0, s.waves_size() * sizeof(cfloat));
+}
+
+// psi_k = P_k O
+inline void exit_waves(const cfloat* HWY_RESTRICT probe, Window<const cfloat> object, cfloat* HWY_RESTRICT waves,
+                       const BatchShape& s) {
+    clear_padding(waves, s);
+    for (int k = 0; k < s.num_modes; ++k) {
+        for (int y = 0; y < s.probe.y; ++y) {
+            const cfloat* p = probe + probe_row(s, k, y);
+            const cfloat* o = object.row(y);
+            cfloat* w = waves + wave_row(s, k, y);
+            for_each_vector(static_cast<std::size_t>(s.probe.x),
+                            [&](std::size_t i, auto lanes) HWY_ATTR { store(load(p + i, lanes) * load(o + i, lanes), w + i, lanes); });
+        }
+    }
+}
+
+// P_k dO + dP_k O, the exit wave's first derivative along the direction.
+inline void exit_waves_along(const cfloat* HWY_RESTRICT probe, const cfloat* HWY_RESTRICT direction,
+                             Window<const cfloat> object, Window<const cfloat> object_direction,
+                             cfloat* HWY_RESTRICT waves, const BatchShape& s) {
+    clear_padding(waves, s);
+    for (int k = 0; k < s.num_modes; ++k) {
+        for (int y = 0; y < s.probe.y; ++y) {
+            const cfloat* p = probe + probe_row(s, k, y);
+            const cfloat* dp = direction + probe_row(s, k, y);
+            const cfloat* o = object.row(y);
+            const cfloat* d = object_direction.row(y);
+            cfloat* w = waves + wave_row(s, k, y);
+            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+                const ComplexVec first = load(p + i, lanes) * load(d + i, lanes);
+                store(mul_add(load(dp + i, lanes), load(o + i, lanes), first), w + i, lanes);
+            });
+        }
+    }
+}
+
+// g_O += sum_k conj(P_k) chi_k;  and, unless `none`, target_k = conj(O) chi_k (+ target_k)
+enum class Target { add, overwrite, none };
+template <Target target>
+void add_gradients(const cfloat* HWY_RESTRICT waves, const cfloat* HWY_RESTRICT probe, Window<const cfloat> object,
+                   Window<cfloat> object_gradient, cfloat* HWY_RESTRICT probe_target, const BatchShape& s) {
+    for (int y = 0; y < s.probe.y; ++y) {
+        const cfloat* HWY_RESTRICT o = object.row(y);
+        cfloat* HWY_RESTRICT g = object_gradient.row(y);
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            const ComplexVec object_value = load(o + i, lanes);
+            ComplexVec sum = load(g + i, lanes);
+            for (int k = 0; k < s.num_modes; ++k) {
+                const ComplexVec chi = load(waves + wave_row(s, k, y) + i, lanes);
+                const std::size_t at = probe_row(s, k, y) + i;
+                sum = conj_mul_add(load(probe + at, lanes), chi, sum);
+                if constexpr (target == Target::add) {
+                    const ComplexVec before = load(static_cast<const cfloat*>(probe_target + at), lanes);
+                    store(conj_mul_add(object_value, chi, before), probe_target + at, lanes);
+                } else if constexpr (target == Target::overwrite) {
+                    store(conj_mul(object_value, chi), probe_target + at, lanes);
+                }
+            }
+            store(sum, g + i, lanes);
+        });
+    }
+}
+
+// wave *= transfer (or its conjugate): the near field's Fresnel step between two transforms.
+template <bool conjugate>
+void multiply_transfer(cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT transfer, std::size_t size) {
+    for_each_vector(size, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec h = load(transfer + i, lanes), w = load(static_cast<const cfloat*>(wave + i), lanes);
+        store(conjugate ? conj_mul(h, w) : h * w, wave + i, lanes);
+    });
+}
+
+// ---- Sub-pixel positions
+
+// One axis of the phase ramp exp(-2 pi i q f), q in the transform's order, times `scale`.
+inline void phase_ramp(float fraction, int count, float scale, cfloat* ramp) {
+    for (int i = 0; i < count; ++i) {
+        const int q = i < (count + 1) / 2 ? i : i - count;
+        const float angle = -2.0f * static_cast<float>(M_PI) * fraction * static_cast<float>(q) / static_cast<float>(count);
+        ramp[i] = {scale * std::cos(angle), scale * std::sin(angle)};
+    }
+}
+
+// shifted = ramp_y ramp_x spectrum, for all modes: the caller transforms back.
+inline void apply_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RESTRICT ramp_y,
+                       const cfloat* HWY_RESTRICT ramp_x, cfloat* HWY_RESTRICT shifted, const BatchShape& s) {
+    for (int k = 0; k < s.num_modes; ++k) {
+        for (int y = 0; y < s.probe.y; ++y) {
+            const std::size_t row = probe_row(s, k, y);
+            const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
+            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+                store((factor * load(ramp_x + i, lanes)) * load(spectrum + row + i, lanes), shifted + row + i, lanes);
+            });
+        }
+    }
+}
+
+// sum += conj(ramp_y ramp_x) spectrum: the adjoint.
+inline void add_conjugate_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RESTRICT ramp_y,
+                               const cfloat* HWY_RESTRICT ramp_x, cfloat* HWY_RESTRICT sum, const BatchShape& s) {
+    for (int k = 0; k < s.num_modes; ++k) {
+        for (int y = 0; y < s.probe.y; ++y) {
+            const std::size_t row = probe_row(s, k, y);
+            const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
+            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+                const ComplexVec ramp = factor * load(ramp_x + i, lanes);
+                cfloat* to = sum + row + i;
+                store(conj_mul_add(ramp, load(spectrum + row + i, lanes), load(static_cast<const cfloat*>(to), lanes)), to,
+                      lanes);
+            });
+        }
+    }
+}
+
+struct BilinearWeights {
+    float corner[2][2];  // [dy][dx]
+};
+inline BilinearWeights bilinear_weights(float fraction_y, float fraction_x) {
+    return {{{(1 - fraction_y) * (1 - fraction_x), (1 - fraction_y) * fraction_x},
+             {fraction_y * (1 - fraction_x), fraction_y * fraction_x}}};
+}
+
+// The object between pixels: (p_y, p_x), dense.
+inline void interpolate(Window<const cfloat> object, const BilinearWeights& weights, cfloat* HWY_RESTRICT to,
+                        const BatchShape& s) {
+    for (int y = 0; y < s.probe.y; ++y) {
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            ComplexVec sum = {zero(), zero()};
+            for (int dy = 0; dy < 2; ++dy) {
+                for (int dx = 0; dx < 2; ++dx) {
+                    sum = scale_add(broadcast(weights.corner[dy][dx]), load(object.row(y + dy) + i + dx, lanes), sum);
+                }
+            }
+            store(sum, to + probe_row(s, 0, y) + i, lanes);
+        });
+    }
+}
+
+// Its adjoint: spreads a dense gradient over four corners.
+inline void spread(const cfloat* HWY_RESTRICT gradient, const BilinearWeights& weights, Window<cfloat> to,
+                   const BatchShape& s) {
+    for (int y = 0; y < s.probe.y; ++y) {
+        for (int dy = 0; dy < 2; ++dy) {
+            for (int dx = 0; dx < 2; ++dx) {
+                const Vec weight = broadcast(weights.corner[dy][dx]);
+                cfloat* row = to.row(y + dy) + dx;
+                for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+                    store(scale_add(weight, load(gradient + probe_row(s, 0, y) + i, lanes),
+                                    load(static_cast<const cfloat*>(row + i), lanes)),
+                          row + i, lanes);
+                });
+            }
+        }
+    }
+}
+
+// ---- Comparison with the counts
+
+// What a frame's comparison yields, summed in double over chunks of a fixed size.
+struct FrameCost {
+    double cost = 0;
+    double squared_error = 0;
+};
+inline constexpr std::size_t chunk_pixels = 1024;
+
+template <NoiseModel noise>
+HWY_INLINE Misfit<Vec> misfit(Vec intensity, Vec counts, Vec mask, Vec epsilon) {
+    const Vec one = broadcast(1.0f);
+    if constexpr (noise == NoiseModel::amplitude) return amplitude_misfit(intensity, counts, mask, epsilon, one);
+    if constexpr (noise == NoiseModel::poisson) return poisson_misfit(intensity, counts, mask, epsilon, one);
+    if constexpr (noise == NoiseModel::gaussian) return gaussian_misfit(intensity, counts, mask, broadcast(0.5f), one);
+}
+
+// Counts below zero mark pixels that this frame ignores.
+struct Measured {
+    Vec counts, mask;
+};
+template <class Count, class Lanes>
+HWY_INLINE Measured measured(const Count* counts, const float* mask, Lanes lanes) {
+    const Vec raw = load_counts(counts, lanes), weight = load(mask, lanes);
+    if constexpr (std::is_unsigned_v<Count>) {
+        return {raw, weight};
+    } else {
+        return {maximum(raw, zero()), where_not_negative(raw, weight)};
+    }
+}
+
+// Cost of the far fields; with `Factor::apply` they are multiplied by the derivative's factor and `scale`, ready to be
+// propagated back. `scale` is the propagator's: |wave|^2 * scale = intensity.
+enum class Factor { skip, apply };
+template <Factor factor, NoiseModel noise, class Count>
+FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const float* HWY_RESTRICT mask,
+                  const float* HWY_RESTRICT background, float scale, float epsilon, const BatchShape& s) {
+    const std::size_t n = s.frame.area();
+    const Vec scales = broadcast(scale), epsilons = broadcast(epsilon);
+    FrameCost total;
+    for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
+        Vec cost = zero(), squared_error = zero();
+        for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
+            const std::size_t i = chunk + j;
+            ComplexVec wave = load(static_cast<const cfloat*>(waves + i), lanes);
+            Vec intensity = norm(wave);
+            for (int k = 1; k < s.num_modes; ++k) {
+                intensity = norm_add(load(static_cast<const cfloat*>(waves + static_cast<std::size_t>(k) * n + i), lanes),
+                                     intensity);
+            }
+            intensity = background != nullptr ? fma(intensity, scales, load(background + i, lanes)) : intensity * scales;
+            const Measured data = measured(counts + i, mask + i, lanes);
+            const Misfit<Vec> m = misfit<noise>(intensity, data.counts, data.mask, epsilons);
+            cost = cost + m.cost;
+            if constexpr (noise != NoiseModel::amplitude || factor == Factor::skip) {
+                squared_error = squared_error + amplitude_error(intensity, data.counts, data.mask);
+            }
+            if constexpr (factor == Factor::apply) {
+                const Vec by = m.factor * scales;
+                store(by * wave, waves + i, lanes);
+                for (int k = 1; k < s.num_modes; ++k) {
+                    cfloat* other = waves + static_cast<std::size_t>(k) * n + i;
+                    store(by * load(static_cast<const cfloat*>(other), lanes), other, lanes);
+                }
+            }
+        });
+        total.cost += static_cast<double>(sum_of_lanes(cost));
+        total.squared_error += static_cast<double>(sum_of_lanes(squared_error));
+    }
+    if constexpr (noise == NoiseModel::amplitude && factor == Factor::apply) total.squared_error = total.cost;
+    return total;
+}
+
+// Costs at step 0 and at each trial step, from the far fields A, B, C (C null: it vanishes).
+template <NoiseModel noise, class Count>
+void compare_along(const cfloat* HWY_RESTRICT a, const cfloat* HWY_RESTRICT b, const cfloat* HWY_RESTRICT c,
+                   const Count* HWY_RESTRICT counts, const float* HWY_RESTRICT mask,
+                   const float* HWY_RESTRICT background, float scale, float epsilon, const float* steps,
+                   const BatchShape& s, double* cost) {
+    const std::size_t n = s.frame.area();
+    const Vec scales = broadcast(scale), epsilons = broadcast(epsilon);
+    for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
+        Vec sums[num_trials + 1];
+        for (Vec& sum : sums) sum = zero();
+        for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
+            const std::size_t i = chunk + j;
+            IntensityPolynomial<Vec> p = {zero(), zero(), zero(), zero(), zero()};
+            for (int k = 0; k < s.num_modes; ++k) {
+                const std::size_t at = static_cast<std::size_t>(k) * n + i;
+                p = c != nullptr ? add_mode(p, load(a + at, lanes), load(b + at, lanes), load(c + at, lanes))
+                                 : add_mode(p, load(a + at, lanes), load(b + at, lanes));
+            }
+            const Vec offset = background != nullptr ? load(background + i, lanes) : zero();
+            const Measured data = measured(counts + i, mask + i, lanes);
+            const auto add = [&](std::size_t trial, Vec intensity) HWY_ATTR {
+                const Vec counted = fma(maximum(intensity, zero()), scales, offset);
+                sums[trial] = sums[trial] + misfit<noise>(counted, data.counts, data.mask, epsilons).cost;
+            };
+            add(0, p.c0);
+            for (std::size_t trial = 0; trial < num_trials; ++trial) {
+                add(trial + 1, intensity_at(p, broadcast(steps[trial])));
+            }
+        });
+        for (std::size_t trial = 0; trial <= num_trials; ++trial) {
+            cost[trial] += static_cast<double>(sum_of_lanes(sums[trial]));
+        }
+    }
+}
+
+// A += s B + s^2 C, the far fields after a step.
+inline void advance_waves(cfloat* HWY_RESTRICT a, const cfloat* HWY_RESTRICT b, const cfloat* HWY_RESTRICT c,
+                          float step, std::size_t size) {
+    const Vec s = broadcast(step), s2 = broadcast(step * step);
+    for_each_vector(size, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec first = scale_add(s, load(b + i, lanes), load(static_cast<const cfloat*>(a + i), lanes));
+        store(scale_add(s2, load(c + i, lanes), first), a + i, lanes);
+    });
+}
+
+// Calls body(Count type tag) for the type the counts are kept as.
+template <class Body>
+void with_counts(const void* patterns, PatternType type, const Body& body) {
+    switch (type) {
+        case PatternType::u8: return body(static_cast<const std::uint8_t*>(patterns));
+        case PatternType::u16: return body(static_cast<const std::uint16_t*>(patterns));
+        case PatternType::i32: return body(static_cast<const std::int32_t*>(patterns));
+        case PatternType::f32: return body(static_cast<const float*>(patterns));
+    }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "codelets/layout.hpp"
+#include "codelets/runtime/codelet.hpp"
+
+namespace tessera {
+
+// The preconditioner's weights, from sums made by `illumination`.
+
+struct WeighObjectArgs {
+    Shape2 tile;
+    BufferBytes buffer_bytes() const { return {field_bytes(tile), weight_bytes(tile), sizeof(BatchSums)}; }
+};
+
+// illumination = Re(field), and its maximum into the tile's sums. Buffers: field R, illumination W, sums RW.
+extern const Codelet<WeighObjectArgs> weigh_object;
+
+struct WeighProbeArgs {
+    Shape2 probe;
+    std::size_t probe_size = 0;
+    BufferBytes buffer_bytes() const {
+        return {sums_bytes(probe_size), weight_bytes(probe), sizeof(IterationState)};
+    }
+};
+
+// coverage = Re(first plane of the probe part), both maxima into the state. Buffers: sums R (total), coverage W, state RW.
+extern const Codelet<WeighProbeArgs> weigh_probe;
+
+}  // namespace tessera

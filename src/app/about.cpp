@@ -1,0 +1,46 @@
+#include "app/about.hpp"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/version.hpp"
+#include "math/fft.hpp"
+
+namespace tessera::app {
+namespace {
+
+std::string host_name() {
+    char name[256] = "";
+    return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+std::string processor() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+std::map<std::string, std::string> about_run(const Problem& problem, const Runtime& runtime) {
+    const Tiling& tiling = problem.tiling;
+    return {
+        {"program", "Tessera"},
+        {"version", version()},
+        {"commit", commit()},
+        {"host", host_name()},
+        {"devices", fmt::format("{}, {} cores in use", processor(), runtime.num_workers())},
+        {"runtime", runtime.description()},
+        {"transforms", fft_identity()},
+        {"tiles", fmt::format("{} x {}", tiling.grid[0], tiling.grid[1])},
+        {"batch_size", fmt::format("{}", tiling.batch_size)},
+        {"waves", problem.keep_waves ? "keep" : "recompute"},
+        {"scan_file", problem.scan.file},
+        {"scan_format", problem.scan.format},
+    };
+}
+
+}  // namespace tessera::app

@@ -1,0 +1,90 @@
+#include "app/commands.hpp"
+#include "base/log.hpp"
+#include "codelets/cost_model.hpp"
+#include "codelets/runtime/runtime.hpp"
+#include "config/yaml_reader.hpp"
+#include "io/scan_reader.hpp"
+#include "tasks/problem.hpp"
+
+namespace tessera::app {
+namespace {
+
+constexpr double mebibyte = 1 << 20;
+
+void print_scan(const ScanInfo& scan, const Problem& problem) {
+    fmt::print("\nscan\n  {}: {}\n", scan.file, scan.format);
+    for (const std::string& note : scan.notes) fmt::print("  {}\n", note);
+    fmt::print("  {} frames of {} x {} pixels ({}), {}, energy {:.6g} eV\n", scan.num_frames, scan.frame_shape[0],
+               scan.frame_shape[1], name(scan.pattern_type), problem.near_field() ? "near field" : "far field",
+               scan.geometry.energy_eV());
+    fmt::print("  object pixel {:.5g} x {:.5g} nm, object {} x {} pixels, probe {} x {}, {} mode{}\n",
+               scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9, problem.placement.object_shape[0],
+               problem.placement.object_shape[1], problem.probe_shape[0], problem.probe_shape[1],
+               problem.config.probe.num_modes, problem.config.probe.num_modes == 1 ? "" : "s");
+}
+
+void print_plan(const Problem& problem) {
+    std::size_t batches = 0;
+    for (const Tile& tile : problem.tiling.tiles) batches += tile.batches.size();
+    fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {} workers, waves: {}\n", problem.tiling.grid[0],
+               problem.tiling.grid[1], batches, problem.tiling.batch_size, problem.num_workers,
+               problem.keep_waves ? "keep" : "recompute");
+}
+
+void print_memory(const MemoryForecast& memory) {
+    fmt::print("\nmemory\n");
+    for (const MemoryTerm& term : memory.terms) {
+        fmt::print("  {:9.1f} MiB  {}\n", static_cast<double>(term.bytes) / mebibyte, term.what);
+    }
+    fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(memory.total_bytes()) / mebibyte);
+}
+
+// Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
+double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
+    const double propagations = engine.name == EngineName::GD ? 2 : problem.keep_waves ? 3 : 5;
+    const double shifts = problem.config.positions.interpolation != Interpolation::fourier ? 0
+                          : engine.name == EngineName::GD                                  ? 2
+                                                                                           : 4;
+    return propagations * (problem.near_field() ? 2 : 1) + shifts;
+}
+
+void print_time(const Problem& problem) {
+    constexpr double nominal_flops_per_s = 12e9;  // a core with AVX2, transforms and pixel work together
+    const double pixels = static_cast<double>(problem.scan.mask.size());
+    const double transform = 5 * pixels * std::log2(pixels);
+    double seconds = 0;
+    for (const EngineConfig& engine : problem.config.engines) {
+        seconds += engine.num_iter * transforms_per_iteration(engine, problem) * transform *
+                   problem.config.probe.num_modes * static_cast<double>(problem.scan.num_frames) /
+                   (nominal_flops_per_s * problem.num_workers);
+    }
+    fmt::print("\ntime\n  about {:.0f} s at a nominal {:.0f} GFLOP/s a core (the order of magnitude)\n", seconds,
+               nominal_flops_per_s * 1e-9);
+}
+
+}  // namespace
+
+ExitCode check(const CheckOptions& options) {
+    std::vector<ConfigProblem> problems;
+    const RunConfig config = read_run_config(options.run_file, options.overrides, problems);
+    for (const ConfigProblem& problem : problems) log::error("{}", problem.text());
+    if (!problems.empty()) return ExitCode::usage;
+
+    const ScanReader reader(config.scan, options.run_file.parent_path());
+    const int workers = config.runtime.cpus.value_or(num_usable_cores());
+    const Problem problem = make_problem(config, reader.info(), workers);
+    fmt::print("settings\n");
+    const std::string resolved = write_run_config(config);
+    for (std::size_t begin = 0; begin < resolved.size();) {
+        const std::size_t end = std::min(resolved.find('\n', begin), resolved.size());
+        fmt::print("  {}\n", resolved.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    print_scan(reader.info(), problem);
+    print_plan(problem);
+    print_memory(problem.memory);
+    print_time(problem);
+    return ExitCode::done;
+}
+
+}  // namespace tessera::app

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+
+// One function per subcommand, each in the file of its name. They throw tessera::Error; main() turns it into a message
+// and an exit code.
+namespace tessera::app {
+
+struct ReconstructOptions {
+    std::filesystem::path run_file;
+    std::vector<std::string> overrides;           // --set key=value
+    std::optional<std::filesystem::path> output;  // --output, before output.file of the run file
+};
+ExitCode reconstruct(const ReconstructOptions& options);
+
+struct CheckOptions {
+    std::filesystem::path run_file;
+    std::vector<std::string> overrides;
+};
+ExitCode check(const CheckOptions& options);
+
+struct SimulateOptions {
+    std::filesystem::path file;
+    std::vector<std::string> overrides;
+    std::optional<std::filesystem::path> output;
+};
+ExitCode simulate(const SimulateOptions& options);
+
+ExitCode inspect(const std::filesystem::path& file);
+
+struct CompareOptions {
+    std::filesystem::path first, second;  // results, or scans with a truth
+};
+ExitCode compare(const CompareOptions& options);
+
+}  // namespace tessera::app

@@ -1,0 +1,114 @@
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <new>
+
+#include "app/commands.hpp"
+#include "base/log.hpp"
+#include "base/version.hpp"
+
+namespace {
+
+using namespace tessera;
+
+// CLI11 parses into these; the chosen subcommand sets what to run.
+struct CommandLine {
+    app::ReconstructOptions reconstruct;
+    app::CheckOptions check;
+    app::SimulateOptions simulate;
+    std::filesystem::path inspect;
+    app::CompareOptions compare;
+    std::string log_format = "text";
+    bool verbose = false;
+    bool quiet = false;
+};
+
+const char* const set_help = "Override a key of the file, e.g. --set engines[0].num_iter=50 (repeatable)";
+
+void add_reconstruct(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand("reconstruct", "Reconstruct object and probe from a scan");
+    command->add_option("RUN.yaml", line.reconstruct.run_file, "The run file")->required();
+    command->add_option("--set", line.reconstruct.overrides, set_help)->allow_extra_args(false);
+    command->add_option("--output", line.reconstruct.output, "The result file, instead of output.file");
+    command->footer("Example:\n  tessera reconstruct inputs/siemens_star.yaml --set engines[0].num_iter=60");
+}
+
+void add_check(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "check", "Report every problem of a run file and its scan, the resolved settings, and what the run will need");
+    command->add_option("RUN.yaml", line.check.run_file, "The run file")->required();
+    command->add_option("--set", line.check.overrides, set_help)->allow_extra_args(false);
+    command->footer("Example:\n  tessera check inputs/siemens_star.yaml");
+}
+
+void add_simulate(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand("simulate", "Make a scan with known truth, written as CXI");
+    command->add_option("SIMULATION.yaml", line.simulate.file, "The simulation file")->required();
+    command->add_option("--set", line.simulate.overrides, set_help)->allow_extra_args(false);
+    command->add_option("--output", line.simulate.output, "The scan file, instead of `file`");
+    command->footer("Example:\n  tessera simulate inputs/siemens_star_simulation.yaml --output star.cxi");
+}
+
+void add_inspect(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand("inspect", "Say what is in a scan or result file");
+    command->add_option("FILE", line.inspect, "A scan or a result")->required();
+    command->footer("Example:\n  tessera inspect scan.cxi");
+}
+
+void add_compare(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "compare", "Compare a result with another result, or with the truth in a simulated scan");
+    command->add_option("A", line.compare.first, "A result")->required();
+    command->add_option("B", line.compare.second, "A result, or a scan made by simulate")->required();
+    command->footer("Example:\n  tessera compare result.h5 star.cxi");
+}
+
+ExitCode run(const CLI::App& program, const CommandLine& line) {
+    const auto level = line.verbose ? log::Level::debug : line.quiet ? log::Level::warning : log::Level::info;
+    log::configure(line.log_format == "json" ? log::Format::json : log::Format::text, level);
+    if (program.got_subcommand("reconstruct")) return app::reconstruct(line.reconstruct);
+    if (program.got_subcommand("check")) return app::check(line.check);
+    if (program.got_subcommand("simulate")) return app::simulate(line.simulate);
+    if (program.got_subcommand("inspect")) return app::inspect(line.inspect);
+    return app::compare(line.compare);
+}
+
+int main_in_frame(int argc, char** argv) {
+    CLI::App program("Tessera: ptychographic reconstruction as one task graph");
+    program.require_subcommand(1);
+    program.set_version_flag("--version", version() + (commit().empty() ? "" : " (" + commit() + ")"));
+    program.footer("Exit codes: 0 done, 2 usage or run file, 3 data, 4 runtime or device, 5 diverged, 75 stopped by a signal");
+    CommandLine line;
+    program.add_option("--log", line.log_format, "text (for people) or json (one object a line)")
+        ->check(CLI::IsMember({"text", "json"}));
+    program.add_flag("--verbose", line.verbose, "Say more");
+    program.add_flag("--quiet", line.quiet, "Warnings and errors only");
+    add_reconstruct(program, line);
+    add_check(program, line);
+    add_simulate(program, line);
+    add_inspect(program, line);
+    add_compare(program, line);
+    program.fallthrough();
+    try {
+        program.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        const int wanted = program.exit(problem, std::cout, std::cerr);
+        return wanted == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    }
+    return static_cast<int>(run(program, line));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return main_in_frame(argc, argv);
+    } catch (const Error& problem) {
+        log::error("{}", problem.what());
+        return static_cast<int>(problem.code());
+    } catch (const std::bad_alloc&) {
+        log::error("out of memory (tessera check prints what a run needs)");
+    } catch (const std::exception& problem) {
+        log::error("{}", problem.what());
+    }
+    return static_cast<int>(ExitCode::runtime);
+}

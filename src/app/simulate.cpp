@@ -1,0 +1,20 @@
+#include "app/commands.hpp"
+#include "base/log.hpp"
+#include "config/yaml_reader.hpp"
+#include "io/scan_writer.hpp"
+#include "scan/synthetic.hpp"
+
+namespace tessera::app {
+
+ExitCode simulate(const SimulateOptions& options) {
+    SimulationConfig config = read_simulation_config(options.file, options.overrides);
+    if (options.output) config.file = *options.output;
+    const SyntheticScan scan = tessera::simulate(config);
+    write_scan(config.file, scan, write_simulation_config(config));
+    log::info("{}: {} frames of {} x {}, object {} x {} pixels of {:.4g} x {:.4g} nm", config.file.string(),
+              scan.patterns.extent(0), scan.patterns.extent(1), scan.patterns.extent(2), scan.object.extent(0),
+              scan.object.extent(1), scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9);
+    return ExitCode::done;
+}
+
+}  // namespace tessera::app

@@ -1,0 +1,140 @@
+#include "config/key_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "config/wording.hpp"
+
+namespace tessera {
+
+std::vector<ConfigProblem> KeyReader::read(const std::function<void()>& describe_members) {
+    const YamlNode& root = document_.root;
+    if (root.kind == YamlNode::Kind::null || root.kind == YamlNode::Kind::map) {
+        read_map(root.kind == YamlNode::Kind::map ? &root : nullptr, &root, "", describe_members);
+    } else {
+        add_problem(root, document_.where(root), "", "expected keys such as 'scan: ...', " + got(root));
+    }
+    for (const Level& level : finished_) refuse_unknown(level);
+
+    // The file's problems by line, then those of --set in their order.
+    std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+        const auto line = [](const YamlNode& node) { return node.key_line > 0 ? node.key_line : node.line; };
+        return std::tuple(a.node->i_override, a.node->i_override >= 0 ? 0 : line(*a.node)) <
+               std::tuple(b.node->i_override, b.node->i_override >= 0 ? 0 : line(*b.node));
+    });
+    std::vector<ConfigProblem> problems;
+    problems.reserve(findings_.size());
+    for (Finding& finding : findings_) problems.push_back(std::move(finding.problem));
+    return problems;
+}
+
+void KeyReader::check(bool holds, std::string_view key, std::string_view message) {
+    const std::string path = path_of(key);
+    if (holds || faulty_.contains(path)) return;
+    // Where the key stands, else what of its path there is.
+    const YamlNode* node = levels_.back().place;
+    const YamlNode* next = levels_.back().map;
+    for (std::string_view rest = key; next != nullptr && !rest.empty();) {
+        const std::size_t dot = std::min(rest.find('.'), rest.size());
+        next = find_key(*next, rest.substr(0, dot));
+        if (next != nullptr) node = next;
+        rest.remove_prefix(std::min(dot + 1, rest.size()));
+    }
+    add_problem(*node, document_.where(*node), path, std::string(message));
+}
+
+void KeyReader::visit_key(std::string_view name, const Rule& rule, const Read& read, const Text&) {
+    const YamlNode* node = ask(name);
+    if (node == nullptr || node->kind == YamlNode::Kind::null) return;
+    const std::string complaint =
+        rule.owner.empty() ? read(*node) : fmt::format("has no meaning here (only for {})", rule.owner);
+    if (!complaint.empty()) add_problem(*node, document_.where(*node), path_of(name), complaint);
+}
+
+void KeyReader::visit_group(std::string_view name, const std::function<void()>& describe_members) {
+    const YamlNode* node = ask(name);
+    const std::string path = path_of(name);
+    if (node == nullptr) return read_map(nullptr, levels_.back().place, path, describe_members);
+    if (node->kind == YamlNode::Kind::null) return read_map(nullptr, node, path, describe_members);
+    if (node->kind == YamlNode::Kind::map) return read_map(node, node, path, describe_members);
+    add_problem(*node, document_.where(*node), path, "expected a map of keys, " + got(*node));
+}
+
+void KeyReader::visit_list(std::string_view name, std::size_t, const std::function<void(std::size_t)>& resize,
+                           const std::function<void(std::size_t)>& describe_item) {
+    const YamlNode* node = ask(name);
+    if (node == nullptr || node->kind == YamlNode::Kind::null) return;
+    const std::string path = path_of(name);
+    if (node->kind != YamlNode::Kind::sequence) {
+        return add_problem(*node, document_.where(*node), path, "expected a list, " + got(*node));
+    }
+    resize(node->children.size());
+    for (std::size_t i = 0; i < node->children.size(); ++i) {
+        const YamlNode& item = node->children[i];
+        const std::string item_path = fmt::format("{}[{}]", path, i);
+        if (item.kind == YamlNode::Kind::map) {
+            read_map(&item, &item, item_path, [&] { describe_item(i); });
+        } else {
+            add_problem(item, document_.where(item), item_path, "expected a map of keys, " + got(item));
+        }
+    }
+}
+
+void KeyReader::read_map(const YamlNode* map, const YamlNode* place, const std::string& path,
+                         const std::function<void()>& describe_members) {
+    levels_.push_back({map, place, path, {}});
+    if (map != nullptr) refuse_duplicates(levels_.back());
+    describe_members();
+    if (map != nullptr) finished_.push_back(std::move(levels_.back()));
+    levels_.pop_back();
+}
+
+void KeyReader::refuse_duplicates(const Level& level) {
+    std::map<std::string_view, const YamlNode*> first;
+    for (const YamlNode& child : level.map->children) {
+        const auto [found, is_new] = first.emplace(child.key, &child);
+        if (is_new) continue;
+        const std::string path = (level.path.empty() ? "" : level.path + ".") + shown(child.key);
+        add_problem(child, document_.where_key(child), path,
+                    fmt::format("duplicate key (first on line {})", found->second->key_line));
+    }
+}
+
+void KeyReader::refuse_unknown(const Level& level) {
+    for (const YamlNode& child : level.map->children) {
+        if (std::find(level.asked.begin(), level.asked.end(), child.key) != level.asked.end()) continue;
+        std::string hint;
+        if (const std::string_view nearest = nearest_word(child.key, level.asked); !nearest.empty()) {
+            hint = fmt::format("did you mean {}?", nearest);
+        } else if (const auto elsewhere = known_paths_.find(child.key); elsewhere != known_paths_.end()) {
+            hint = fmt::format("did you mean {}?", elsewhere->second);
+        } else {
+            hint = fmt::format("known here: {}", listed(level.asked));
+        }
+        const std::string path = (level.path.empty() ? "" : level.path + ".") + shown(child.key);
+        add_problem(child, document_.where_key(child), path, fmt::format("unknown key ({})", hint));
+    }
+}
+
+void KeyReader::add_problem(const YamlNode& node, std::string where, const std::string& path,
+                            std::string message) {
+    faulty_.insert(path);
+    findings_.push_back({&node, {std::move(where), path, std::move(message)}});
+}
+
+const YamlNode* KeyReader::ask(std::string_view name) {
+    Level& level = levels_.back();
+    level.asked.push_back(name);
+    known_paths_.emplace(name, path_of(name));
+    return level.map == nullptr ? nullptr : find_key(*level.map, name);
+}
+
+std::string KeyReader::path_of(std::string_view name) const {
+    const std::string& path = levels_.back().path;
+    return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
+}
+
+}  // namespace tessera

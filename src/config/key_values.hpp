@@ -1,0 +1,91 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/rule.hpp"
+#include "config/yaml_document.hpp"
+
+// How each type of member is written in YAML: read_value() sets it and returns what is wrong (empty:
+// nothing), value_text() writes it so that it reads back equal.
+namespace tessera {
+
+std::string read_value(const YamlNode& node, const Rule& rule, bool& value);  // true/false, on/off, yes/no
+std::string read_value(const YamlNode& node, const Rule& rule, int& value);
+std::string read_value(const YamlNode& node, const Rule& rule, std::int64_t& value);
+std::string read_value(const YamlNode& node, const Rule& rule, std::uint64_t& value);
+std::string read_value(const YamlNode& node, const Rule& rule, double& value);
+std::string read_value(const YamlNode& node, const Rule& rule, std::string& value);
+std::string read_value(const YamlNode& node, const Rule& rule, std::filesystem::path& value);
+
+std::string value_text(bool value, const Rule& rule);
+std::string value_text(int value, const Rule& rule);
+std::string value_text(std::int64_t value, const Rule& rule);
+std::string value_text(std::uint64_t value, const Rule& rule);
+std::string value_text(double value, const Rule& rule);
+std::string value_text(const std::string& value, const Rule& rule);  // quoted where it must be
+std::string value_text(const std::filesystem::path& value, const Rule& rule);
+
+// The index of the node's word in `words`.
+std::string read_word(const YamlNode& node, std::span<const std::string_view> words, std::size_t& index);
+
+// "got 'abc'", "got a list"
+std::string got(const YamlNode& node);
+
+template <class T>
+std::string read_value(const YamlNode& node, const Rule& rule, std::array<T, 2>& pair) {
+    std::array<T, 2> read{};
+    if (node.kind == YamlNode::Kind::scalar && rule.one_for_both) {
+        std::string complaint = read_value(node, rule, read[0]);
+        if (complaint.empty()) pair = {read[0], read[0]};
+        return complaint;
+    }
+    if (node.kind != YamlNode::Kind::sequence || node.children.size() != 2) {
+        return fmt::format("expected {}, {}",
+                           rule.one_for_both ? "one value or a list of two" : "a list of two values",
+                           got(node));
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+        std::string complaint = read_value(node.children[i], rule, read[i]);
+        if (!complaint.empty()) return complaint;
+    }
+    pair = read;
+    return {};
+}
+
+template <class T>
+std::string value_text(const std::array<T, 2>& pair, const Rule& rule) {
+    return fmt::format("[{}, {}]", value_text(pair[0], rule), value_text(pair[1], rule));
+}
+
+template <class T>
+std::string read_value(const YamlNode& node, const Rule& rule, std::optional<T>& value) {
+    if (!rule.unset_word.empty() && node.kind == YamlNode::Kind::scalar && node.text == rule.unset_word) {
+        value.reset();
+        return {};
+    }
+    T read{};
+    std::string complaint = read_value(node, rule, read);
+    if (complaint.empty()) {
+        value = std::move(read);
+    } else if (!rule.unset_word.empty()) {
+        complaint += fmt::format(" (or {})", rule.unset_word);
+    }
+    return complaint;
+}
+
+template <class T>
+std::string value_text(const std::optional<T>& value, const Rule& rule) {
+    if (value) return value_text(*value, rule);
+    return rule.unset_word.empty() ? "null" : std::string(rule.unset_word);
+}
+
+}  // namespace tessera

@@ -1,0 +1,240 @@
+#include "config/run_config.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "config/schema.hpp"
+
+// The schema of the run file: one describe() per struct of run_config.hpp, one line per key.
+namespace tessera {
+
+namespace {
+
+constexpr int max_side_px = 65536;  // of a frame; keeps products of sides far from overflow
+constexpr int max_num_modes = 1000;
+
+constexpr Word<NoiseModel> noise_models[] = {{"amplitude", NoiseModel::amplitude},
+                                             {"poisson", NoiseModel::poisson},
+                                             {"gaussian", NoiseModel::gaussian}};
+constexpr Word<Interpolation> interpolations[] = {{"nearest", Interpolation::nearest},
+                                                  {"bilinear", Interpolation::bilinear},
+                                                  {"fourier", Interpolation::fourier}};
+constexpr Word<ScanFormat> scan_formats[] = {
+    {"auto", ScanFormat::automatic}, {"cxi", ScanFormat::cxi}, {"hdf5", ScanFormat::hdf5}};
+constexpr Word<PositionUnit> position_units[] = {
+    {"m", PositionUnit::m}, {"um", PositionUnit::um}, {"nm", PositionUnit::nm}, {"px", PositionUnit::px}};
+constexpr Word<InitialObject> initial_objects[] = {
+    {"flat", InitialObject::flat}, {"random", InitialObject::random}, {"file", InitialObject::file}};
+constexpr Word<InitialProbe> initial_probes[] = {
+    {"auto", InitialProbe::automatic},        {"file", InitialProbe::file},
+    {"aperture", InitialProbe::aperture},     {"gaussian", InitialProbe::gaussian},
+    {"zone_plate", InitialProbe::zone_plate}, {"from_data", InitialProbe::from_data}};
+constexpr Word<bool> power_words[] = {{"auto", true}, {"keep", false}};  // is the probe rescaled?
+constexpr Word<EngineName> engine_names[] = {{"CG", EngineName::CG}, {"GD", EngineName::GD}};
+constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRule::polak_ribiere},
+                                                   {"dai_yuan", ConjugateRule::dai_yuan},
+                                                   {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
+constexpr Word<Waves> waves_words[] = {
+    {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
+
+// Energy and wavelength of photons both given: they may differ by the rounding of either.
+void check_wavelength(KeyVisitor& io, const GeometryConfig& c) {
+    constexpr double meter_eV = 1.23984198e-6;  // h c
+    constexpr double rounding = 1e-4;
+    if (!c.energy_eV || !c.wavelength_m) return;
+    const double expected_m = meter_eV / *c.energy_eV;
+    io.check(std::abs(*c.wavelength_m - expected_m) <= rounding * expected_m, "wavelength_m",
+             fmt::format("{} disagrees with energy_eV {}, which is {:.6g} m; give one of them",
+                         *c.wavelength_m, *c.energy_eV, expected_m));
+}
+
+}  // namespace
+
+static void describe(KeyVisitor& io, GeometryConfig& c) {
+    io.choice("propagation", c.propagation, propagation_words);
+    io.key("detector_distance_m", c.detector_distance_m, above(0));
+    io.key("detector_pixel_size_m", c.detector_pixel_size_m, above(0));
+    io.key("focus_to_sample_m", c.focus_to_sample_m,
+           above(0).only_if(c.propagation != Propagation::far_field, "propagation: near_field"));
+    io.key("energy_eV", c.energy_eV, above(0));
+    io.key("wavelength_m", c.wavelength_m, above(0));
+    check_wavelength(io, c);
+}
+
+static void describe(KeyVisitor& io, MaskConfig& c) {
+    io.key("file", c.file);
+    io.key("key", c.key);
+    io.key("invert", c.invert);
+}
+
+static void describe(KeyVisitor& io, FramesConfig& c) {
+    io.key("start", c.start, at_least(0));
+    io.key("stop", c.stop, at_least(1));
+    io.key("step", c.step, at_least(1));
+    io.check(!c.stop || *c.stop > c.start, "stop",
+             fmt::format("{} must be above start, {}", c.stop.value_or(0), c.start));
+}
+
+static void describe(KeyVisitor& io, CropConfig& c) {
+    io.key("size", c.size, within(1, max_side_px).or_one_for_both());
+    io.key("center", c.center, within(0, max_side_px).or_auto());
+}
+
+static void describe(KeyVisitor& io, OrientationConfig& c) {
+    io.key("transpose", c.transpose);
+    io.key("flip_y", c.flip_y);
+    io.key("flip_x", c.flip_x);
+}
+
+static void describe(KeyVisitor& io, Hdf5KeysConfig& c) {
+    io.key("frames", c.frames);
+    io.key("positions", c.positions);
+    io.key("positions_y", c.positions_y);
+    io.key("positions_x", c.positions_x);
+    io.key("positions_order", c.positions_order);
+    io.choice("position_unit", c.position_unit, position_units);
+    io.key("mask", c.mask);
+    io.key("probe", c.probe);
+    io.key("background", c.background);
+    io.key("frames_are_amplitudes", c.frames_are_amplitudes);
+    io.key("frames_dc_at_corner", c.frames_dc_at_corner);
+
+    const std::array<std::string, 2> yx = {"y", "x"}, xy = {"x", "y"};
+    io.check(c.positions_order == yx || c.positions_order == xy, "positions_order",
+             "must be [y, x] or [x, y]");
+    io.check(c.positions_y.has_value() == c.positions_x.has_value(),
+             c.positions_y ? "positions_x" : "positions_y", "positions_y and positions_x go together");
+    io.check(!c.positions || !c.positions_y, "positions",
+             "give either positions, or positions_y and positions_x");
+}
+
+static void describe(KeyVisitor& io, ScanMotionConfig& c) {
+    io.key("scale", c.scale);
+    io.key("swap_xy", c.swap_xy);
+    io.check(c.scale[0] != 0 && c.scale[1] != 0, "scale", "must not be 0");
+}
+
+static void describe(KeyVisitor& io, ScanConfig& c) {
+    io.key("file", c.file);
+    io.choice("format", c.format, scan_formats);
+    io.group("geometry", c.geometry);
+    io.group("mask", c.mask);
+    io.group("frames", c.frames);
+    io.group("crop", c.crop);
+    io.group("orientation", c.orientation);
+    io.group("positions", c.positions);
+    io.group("keys", c.keys);
+
+    io.check(!c.file.empty(), "file", "is required");
+    if (c.format != ScanFormat::hdf5) return;
+    io.check(c.keys.frames.has_value(), "keys.frames", "is required with format: hdf5");
+    io.check(c.keys.positions || c.keys.positions_y || c.keys.positions_x, "keys.positions",
+             "is required with format: hdf5 (or positions_y and positions_x)");
+}
+
+static void describe(KeyVisitor& io, ObjectConfig& c) {
+    const auto is_file = [&] { return c.initial == InitialObject::file; };
+    io.key("margin_px", c.margin_px, within(0, max_side_px));
+    io.choice("initial", c.initial, initial_objects);
+    io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
+    io.check(!is_file() || c.file, "file", "is required with initial: file");
+}
+
+static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
+    io.key("start", c.start, at_least(0));
+}
+
+// The shapes that are made from lengths: which one uses what, and needs what.
+static void describe_probe_shape(KeyVisitor& io, ProbeConfig& c) {
+    const bool is_zone_plate = c.initial == InitialProbe::zone_plate;
+    const bool is_shape =
+        is_zone_plate || c.initial == InitialProbe::aperture || c.initial == InitialProbe::gaussian;
+    constexpr std::string_view shapes = "initial: aperture, gaussian or zone_plate";
+    constexpr std::string_view zone_plate = "initial: zone_plate";
+    io.key("diameter_m", c.diameter_m, above(0).only_if(is_shape, shapes));
+    io.key("defocus_m", c.defocus_m, anything().only_if(is_shape, shapes));
+    io.key("focal_length_m", c.focal_length_m, above(0).only_if(is_zone_plate, zone_plate));
+    io.key("outer_zone_width_m", c.outer_zone_width_m, above(0).only_if(is_zone_plate, zone_plate));
+    io.key("central_stop_m", c.central_stop_m, above(0).only_if(is_zone_plate, zone_plate));
+
+    io.check(!is_shape || c.diameter_m, "diameter_m", fmt::format("is required with {}", shapes));
+    if (!is_zone_plate) return;
+    io.check(c.focal_length_m || c.outer_zone_width_m, "focal_length_m",
+             "is required with initial: zone_plate (or outer_zone_width_m)");
+    io.check(!c.focal_length_m || !c.outer_zone_width_m, "outer_zone_width_m",
+             "gives the focal length; give either this or focal_length_m");
+    io.check(!c.central_stop_m || !c.diameter_m || *c.central_stop_m < *c.diameter_m, "central_stop_m",
+             "must be below diameter_m");
+}
+
+static void describe(KeyVisitor& io, ProbeConfig& c) {
+    io.choice("initial", c.initial, initial_probes);
+    io.key("file", c.file, anything().only_if(c.initial == InitialProbe::file, "initial: file"));
+    io.key("num_modes", c.num_modes, within(1, max_num_modes));
+    io.key("mode_power", c.mode_power, above_up_to(0, 1));
+    io.group("update", c.update);
+    io.key("size", c.size, within(1, max_side_px).or_one_for_both());
+    io.choice("power", c.rescale, power_words);
+    describe_probe_shape(io, c);
+}
+
+static void describe(KeyVisitor& io, EngineConfig& c) {
+    io.choice("name", c.name, engine_names);
+    io.key("num_iter", c.num_iter, at_least(1));
+    io.choice("noise_model", c.noise_model, noise_models);
+    io.choice("beta", c.beta, conjugate_rules, anything().only_if(c.name == EngineName::CG, "engine CG"));
+    io.key("preconditioner_alpha", c.preconditioner_alpha, above_up_to(0, 1));
+    io.key("step", c.step, above(0).only_if(c.name == EngineName::GD, "engine GD"));
+    io.key("momentum", c.momentum, from_below(0, 1).only_if(c.name == EngineName::GD, "engine GD"));
+    io.key("tolerance", c.tolerance, from_below(0, 1));
+}
+
+static void describe(KeyVisitor& io, PositionsConfig& c) {
+    io.choice("interpolation", c.interpolation, interpolations);
+}
+
+static void describe(KeyVisitor& io, TilingConfig& c) {
+    io.key("tiles", c.tiles, within(1, max_side_px).or_auto());
+    io.key("batch_size", c.batch_size, at_least(1).or_auto());
+}
+
+// memory_limit is a map in the file, ready for other memories than the host's, and a plain member here.
+struct MemoryLimit {
+    std::optional<std::uint64_t>& host_bytes;
+};
+static void describe(KeyVisitor& io, MemoryLimit& c) {
+    io.key("host", c.host_bytes, above(0).in(Unit::bytes));
+}
+
+static void describe(KeyVisitor& io, RuntimeConfig& c) {
+    io.key("scheduler", c.scheduler, anything().or_auto());
+    io.key("cpus", c.cpus, at_least(1).or_auto());
+    io.choice("waves", c.waves, waves_words);
+    io.key("submit_ahead", c.submit_ahead, within(1, 1000));
+    MemoryLimit memory_limit{c.memory_limit_host_bytes};
+    io.group("memory_limit", memory_limit);
+    io.key("time_limit", c.time_limit_s, above(0).in(Unit::seconds));
+    io.key("random_seed", c.random_seed);
+}
+
+static void describe(KeyVisitor& io, OutputConfig& c) {
+    io.key("file", c.file);
+    io.key("save_interval", c.save_interval, at_least(0));
+    io.key("pictures", c.pictures);
+}
+
+void describe(KeyVisitor& io, RunConfig& c) {
+    io.group("scan", c.scan);
+    io.group("object", c.object);
+    io.group("probe", c.probe);
+    io.list("engines", c.engines);
+    io.group("positions", c.positions);
+    io.group("tiling", c.tiling);
+    io.group("runtime", c.runtime);
+    io.group("output", c.output);
+    io.check(!c.engines.empty(), "engines",
+             "must list at least one engine, such as {name: CG, num_iter: 100}");
+}
+
+}  // namespace tessera

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The run file as plain structs: one member per key, the default beside it, units in the name.
+// Reading, checking and writing them as YAML is config/yaml_reader.hpp's business.
+namespace tessera {
+
+enum class Propagation { automatic, far_field, near_field };
+enum class NoiseModel { amplitude, poisson, gaussian };
+enum class Interpolation { nearest, bilinear, fourier };
+enum class ScanFormat { automatic, cxi, hdf5 };
+
+struct GeometryConfig {  // null: what the file says; both and unequal is an error
+    Propagation propagation = Propagation::automatic;
+    std::optional<double> detector_distance_m;
+    std::optional<double> detector_pixel_size_m;
+    std::optional<double> focus_to_sample_m;  // near field with a divergent beam
+    std::optional<double> energy_eV;
+    std::optional<double> wavelength_m;
+    bool operator==(const GeometryConfig&) const = default;
+};
+
+struct MaskConfig {
+    std::optional<std::filesystem::path> file;  // null: the scan's own file
+    std::optional<std::string> key;             // null: the scan's own mask
+    bool invert = false;                        // true: non-zero means good
+    bool operator==(const MaskConfig&) const = default;
+};
+
+struct FramesConfig {
+    std::ptrdiff_t start = 0;
+    std::optional<std::ptrdiff_t> stop;
+    std::ptrdiff_t step = 1;
+    bool operator==(const FramesConfig&) const = default;
+};
+
+struct CropConfig {
+    std::optional<std::array<int, 2>> size;    // (y, x); a scalar in the file means both
+    std::optional<std::array<int, 2>> center;  // (y, x) in detector pixels; null: `auto`, the frame's centre
+    bool operator==(const CropConfig&) const = default;
+};
+
+struct OrientationConfig {  // of the frames, applied in this order
+    bool transpose = false;
+    bool flip_y = false;
+    bool flip_x = false;
+    bool operator==(const OrientationConfig&) const = default;
+};
+
+enum class PositionUnit { m, um, nm, px };
+
+// Generic HDF5: where things are. Unset keys are not read.
+struct Hdf5KeysConfig {
+    std::optional<std::string> frames;
+    std::optional<std::string>
+        positions;  // (N, 2), (2, N), (N, 3) or (3, N); with positions_y and positions_x unset
+    std::optional<std::string>
+        positions_y;  // one array per axis instead; two short axes of a raster are multiplied out
+    std::optional<std::string> positions_x;
+    std::array<std::string, 2> positions_order = {"y", "x"};  // which column is which
+    PositionUnit position_unit = PositionUnit::m;
+    std::optional<std::string> mask;
+    std::optional<std::string> probe;
+    std::optional<std::string> background;
+    bool frames_are_amplitudes = false;  // square them
+    bool frames_dc_at_corner = false;    // already shifted for the transform
+    bool operator==(const Hdf5KeysConfig&) const = default;
+};
+
+// What the positions say: the field has no common rule.
+struct ScanMotionConfig {
+    std::array<double, 2> scale = {1.0, 1.0};  // (y, x): multiply; negative flips
+    bool swap_xy = false;
+    bool operator==(const ScanMotionConfig&) const = default;
+};
+
+struct ScanConfig {
+    std::filesystem::path file;  // relative to the run file's folder
+    ScanFormat format = ScanFormat::automatic;
+    GeometryConfig geometry;
+    MaskConfig mask;
+    FramesConfig frames;
+    CropConfig crop;
+    OrientationConfig orientation;
+    ScanMotionConfig positions;
+    Hdf5KeysConfig keys;  // for format hdf5; for cxi they override what was found
+    bool operator==(const ScanConfig&) const = default;
+};
+
+enum class InitialObject { flat, random, file };
+
+struct ObjectConfig {
+    int margin_px = 8;
+    InitialObject initial = InitialObject::flat;
+    std::optional<std::filesystem::path> file;  // an earlier result, for initial: file
+    bool operator==(const ObjectConfig&) const = default;
+};
+
+enum class InitialProbe { automatic, file, aperture, gaussian, zone_plate, from_data };
+
+struct ProbeUpdateConfig {
+    int start = 2;  // the first iteration that moves the probe; a value >= num_iter keeps it fixed
+    bool operator==(const ProbeUpdateConfig&) const = default;
+};
+
+struct ProbeConfig {
+    // automatic: the scan file's probe, else from_data.
+    InitialProbe initial = InitialProbe::automatic;
+    std::optional<std::filesystem::path>
+        file;  // a result file or a scan to take it from; null: the scan itself
+    int num_modes = 1;
+    double mode_power = 0.05;  // power of each mode added to those at hand, as a fraction of the first
+    ProbeUpdateConfig update;
+    std::optional<std::array<int, 2>> size;  // (y, x) smaller than the frame: oversampled detector
+    bool rescale = true;                     // `power: auto`: scale to the mean counts; `keep` leaves it
+    // shapes (metres, in the sample plane)
+    std::optional<double> diameter_m;          // aperture, gaussian (FWHM), zone plate's aperture
+    double defocus_m = 0;                      // propagated over this distance
+    std::optional<double> focal_length_m;      // zone plate
+    std::optional<double> outer_zone_width_m;  // zone plate (gives the focal length)
+    std::optional<double> central_stop_m;      // zone plate
+    bool operator==(const ProbeConfig&) const = default;
+};
+
+enum class EngineName { CG, GD };
+enum class ConjugateRule { polak_ribiere, dai_yuan, fletcher_reeves };
+
+struct EngineConfig {
+    EngineName name = EngineName::CG;
+    int num_iter = 100;
+    NoiseModel noise_model = NoiseModel::amplitude;
+    ConjugateRule beta = ConjugateRule::polak_ribiere;  // CG
+    double preconditioner_alpha = 0.1;                  // 1 / ((1 - alpha) A + alpha max A)
+    double step = 0.5;                                  // GD: step along the preconditioned gradient
+    double momentum = 0.8;                              // GD: heavy ball
+    double tolerance = 0;  // stop when the cost falls by less than this fraction in an iteration; 0: never
+    bool operator==(const EngineConfig&) const = default;
+};
+
+struct PositionsConfig {
+    Interpolation interpolation = Interpolation::fourier;
+    bool operator==(const PositionsConfig&) const = default;
+};
+
+struct TilingConfig {
+    std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto
+    std::optional<int> batch_size;            // null: auto
+    bool operator==(const TilingConfig&) const = default;
+};
+
+enum class Waves { automatic, keep, recompute };
+
+struct RuntimeConfig {
+    std::optional<std::string> scheduler;  // null: auto (lws on CPUs)
+    std::optional<int> cpus;               // null: auto (every core this process may use)
+    Waves waves = Waves::automatic;
+    int submit_ahead = 3;
+    std::optional<std::uint64_t> memory_limit_host_bytes;  // written as 8GiB, 500MB or a number of bytes
+    std::optional<double> time_limit_s;                    // written as seconds, 90s, 10min, 2h
+    std::uint64_t random_seed = 0;
+    bool operator==(const RuntimeConfig&) const = default;
+};
+
+struct OutputConfig {
+    std::filesystem::path file = "result.h5";  // relative to the working directory
+    int save_interval = 0;                     // iterations between intermediate results; 0: only the last
+    bool pictures = true;
+    bool operator==(const OutputConfig&) const = default;
+};
+
+struct RunConfig {
+    ScanConfig scan;
+    ObjectConfig object;
+    ProbeConfig probe;
+    std::vector<EngineConfig> engines = {EngineConfig{}};
+    PositionsConfig positions;
+    TilingConfig tiling;
+    RuntimeConfig runtime;
+    OutputConfig output;
+    bool operator==(const RunConfig&) const = default;
+};
+
+}  // namespace tessera

@@ -1,0 +1,288 @@
+#include "io/frame_reader.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace tessera {
+
+namespace {
+
+constexpr std::ptrdiff_t bytes_per_read = std::ptrdiff_t{32} << 20;
+
+// Calls body(Stored{}) with the C type that holds `type` without loss.
+template <class Body>
+void with_stored_type(const hdf5::Type& type, const Body& body) {
+    if (type.kind == hdf5::Kind::real) return type.bytes <= 4 ? body(float{}) : body(double{});
+    const bool has_sign = type.kind == hdf5::Kind::signed_integer;
+    if (type.bytes <= 1) return has_sign ? body(std::int8_t{}) : body(std::uint8_t{});
+    if (type.bytes <= 2) return has_sign ? body(std::int16_t{}) : body(std::uint16_t{});
+    if (type.bytes <= 4) return has_sign ? body(std::int32_t{}) : body(std::uint32_t{});
+    return has_sign ? body(std::int64_t{}) : body(std::uint64_t{});
+}
+
+// False where `stored` is no count that Count can hold.
+template <class Stored, class Count>
+bool is_count(Stored stored) {
+    if constexpr (std::is_floating_point_v<Stored>) {
+        return stored >= 0 && stored <= static_cast<Stored>(std::numeric_limits<float>::max());
+    } else if constexpr (std::is_floating_point_v<Count>) {
+        return std::cmp_greater_equal(stored, 0);
+    } else {
+        return std::cmp_greater_equal(stored, 0) && std::in_range<Count>(stored);
+    }
+}
+
+int reflected(int i, int extent, Propagation propagation) {
+    if (propagation == Propagation::near_field) return extent - 1 - i;
+    return (2 * (extent / 2) - i + extent) % extent;
+}
+
+}  // namespace
+
+PixelMap::PixelMap(std::array<int, 2> stored_shape, const CropConfig& crop,
+                   const OrientationConfig& orientation, Propagation propagation, DetectorCentre centre) {
+    const std::array<int, 2> size = crop.size.value_or(stored_shape);
+    std::array<int, 2> first{};
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        const int extent = stored_shape[axis];
+        const int middle = crop.center ? (*crop.center)[axis] : extent / 2;
+        const bool inside = size[axis] >= 1 && size[axis] <= extent && middle >= size[axis] / 2 &&
+                            middle <= extent - size[axis] + size[axis] / 2;
+        if (!inside) {
+            throw data_error("scan.crop: {} pixels about pixel {} along {} do not fit frames of {} pixels",
+                             size[axis], middle, axis == 0 ? "y" : "x", extent);
+        }
+        first[axis] = middle - size[axis] / 2;
+    }
+    // Cropping about a centre that lies in the corners needs all of the frame.
+    const bool whole = centre == DetectorCentre::corner;
+    window_first_ = whole ? std::array<int, 2>{0, 0} : first;
+    window_shape_ = whole ? stored_shape : size;
+    shape_ = orientation.transpose ? std::array<int, 2>{size[1], size[0]} : size;
+
+    source_.reserve(static_cast<std::size_t>(shape_[0]) * static_cast<std::size_t>(shape_[1]));
+    for (int i_y = 0; i_y < shape_[0]; ++i_y) {
+        for (int i_x = 0; i_x < shape_[1]; ++i_x) {
+            std::array<int, 2> from = {i_y, i_x};  // walked back from the pattern to the file
+            if (propagation == Propagation::far_field) {
+                for (std::size_t axis = 0; axis < 2; ++axis) {
+                    from[axis] = (from[axis] + shape_[axis] / 2) % shape_[axis];
+                }
+            }
+            if (orientation.flip_x) from[1] = reflected(from[1], shape_[1], propagation);
+            if (orientation.flip_y) from[0] = reflected(from[0], shape_[0], propagation);
+            if (orientation.transpose) std::swap(from[0], from[1]);
+            if (whole) {
+                for (std::size_t axis = 0; axis < 2; ++axis) {
+                    const int extent = stored_shape[axis];
+                    from[axis] = (from[axis] + first[axis] - extent / 2 + extent) % extent;
+                }
+            }
+            source_.push_back(from[0] * window_shape_[1] + from[1]);
+        }
+    }
+}
+
+PatternType pattern_type_of(const hdf5::Type& stored, bool mask_per_frame, bool frames_are_amplitudes) {
+    if (frames_are_amplitudes || stored.kind == hdf5::Kind::real) return PatternType::f32;
+    if (mask_per_frame || stored.bytes > 2) return PatternType::i32;
+    return stored.bytes == 1 ? PatternType::u8 : PatternType::u16;
+}
+
+FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map,
+                         PatternType type, bool frames_are_amplitudes)
+    : frames_(frames),
+      mask_(mask),
+      map_(map),
+      type_(type),
+      frames_are_amplitudes_(frames_are_amplitudes),
+      used_(map.apply<std::uint8_t>(mask.used())) {}
+
+void FrameReader::read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
+    TESSERA_EXPECT(frames.size() == destinations.size());
+    for (std::size_t done = 0; done < frames.size();) {
+        const Run run = next_run(frames.subspan(done));
+        const auto count = static_cast<std::size_t>(run.count);
+        with_stored_type(frames_.type(), [&](auto stored) {
+            read_run<decltype(stored)>(run, destinations.subspan(done, count));
+        });
+        done += count;
+    }
+}
+
+FrameReader::Run FrameReader::next_run(std::span<const std::ptrdiff_t> frames) const {
+    // A mask per frame is read as 64-bit words.
+    const auto bytes_per_pixel = static_cast<std::ptrdiff_t>(frames_.type().bytes) +
+                                 (mask_.per_frame() ? std::ptrdiff_t{9} : std::ptrdiff_t{0});
+    const std::ptrdiff_t window_bytes =
+        static_cast<std::ptrdiff_t>(map_.window_shape()[0]) * map_.window_shape()[1] * bytes_per_pixel;
+    const auto most = static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, bytes_per_read / window_bytes));
+    const auto& shape = frames_.shape();
+    const std::ptrdiff_t row_length =
+        shape.size() == 4 ? shape[1] : std::numeric_limits<std::ptrdiff_t>::max();
+
+    Run run{frames[0], 1, 1};
+    if (frames.size() == 1 || frames[1] <= frames[0]) return run;
+    run.step = frames[1] - frames[0];
+    for (std::size_t i = 1; i < std::min(frames.size(), most); ++i) {
+        if (frames[i] - frames[i - 1] != run.step || frames[i] / row_length != run.first / row_length) break;
+        ++run.count;
+    }
+    return run;
+}
+
+hdf5::Block FrameReader::block_of(const Run& run) const {
+    const auto [height, width] = map_.window_shape();
+    const auto [first_y, first_x] = map_.window_first();
+    const std::ptrdiff_t step = run.count == 1 ? 1 : run.step;
+    if (frames_.shape().size() == 4) {
+        const std::ptrdiff_t row_length = frames_.shape()[1];
+        return {{run.first / row_length, run.first % row_length, first_y, first_x},
+                {1, step, 1, 1},
+                {1, run.count, height, width}};
+    }
+    return {{run.first, first_y, first_x}, {step, 1, 1}, {run.count, height, width}};
+}
+
+template <class Stored>
+void FrameReader::read_run(const Run& run, std::span<void* const> destinations) const {
+    const hdf5::Block block = block_of(run);
+    const auto window_size =
+        static_cast<std::size_t>(map_.window_shape()[0]) * static_cast<std::size_t>(map_.window_shape()[1]);
+    const std::size_t size = window_size * destinations.size();
+    std::vector<Stored> windows(size);
+    frames_.read(block, windows.data());
+    std::vector<std::uint8_t> used(mask_.per_frame() ? size : 0);
+    if (mask_.per_frame()) mask_.read_used(block, used.data());
+
+    for (std::size_t i = 0; i < destinations.size(); ++i) {
+        const Stored* window = windows.data() + i * window_size;
+        const std::uint8_t* used_in_frame = used.empty() ? nullptr : used.data() + i * window_size;
+        const std::ptrdiff_t frame = run.first + static_cast<std::ptrdiff_t>(i) * run.step;
+        void* const pattern = destinations[i];
+        switch (type_) {
+            case PatternType::u8:
+                convert(window, used_in_frame, frame, static_cast<std::uint8_t*>(pattern));
+                break;
+            case PatternType::u16:
+                convert(window, used_in_frame, frame, static_cast<std::uint16_t*>(pattern));
+                break;
+            case PatternType::i32:
+                convert(window, used_in_frame, frame, static_cast<std::int32_t*>(pattern));
+                break;
+            case PatternType::f32:
+                convert(window, used_in_frame, frame, static_cast<float*>(pattern));
+                break;
+        }
+    }
+}
+
+template <class Stored, class Count>
+void FrameReader::convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+                          Count* pattern) const {
+    const std::int32_t* const source = map_.source().data();
+    const std::uint8_t* const used = used_.data();
+    const std::ptrdiff_t size = map_.size();
+    for (std::ptrdiff_t i = 0; i < size; ++i) {
+        const Stored stored = window[source[i]];
+        if (used[i] == 0) {
+            pattern[i] = Count{0};
+            continue;
+        }
+        if constexpr (std::is_signed_v<Count>) {
+            if (used_in_frame != nullptr && used_in_frame[source[i]] == 0) {
+                pattern[i] = Count{-1};
+                continue;
+            }
+        }
+        if (!is_count<Stored, Count>(stored)) refuse(frame, i, stored);
+        pattern[i] = static_cast<Count>(stored);
+        if (frames_are_amplitudes_) {
+            pattern[i] = static_cast<Count>(pattern[i] * pattern[i]);
+            if (!is_count<Count, Count>(pattern[i])) refuse(frame, i, stored);
+        }
+    }
+}
+
+template <class Stored>
+void FrameReader::refuse(std::ptrdiff_t frame, std::ptrdiff_t pixel, Stored value) const {
+    const std::int32_t source = map_.source()[static_cast<std::size_t>(pixel)];
+    const int y = map_.window_first()[0] + source / map_.window_shape()[1];
+    const int x = map_.window_first()[1] + source % map_.window_shape()[1];
+    const auto number = static_cast<double>(value);
+    const char* why = std::isnan(number) ? "it is not a number"
+                      : number < 0       ? "it is negative"
+                                         : "it is too large";
+    throw data_error(
+        "{}: frame {}, pixel (y, x) = ({}, {}) holds {}: {} (a used pixel must hold counts; if the detector "
+        "marks bad pixels this way, mask them with scan.mask)",
+        frames_.where(), frame, y, x, +value, why);
+}
+
+MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, std::span<const std::ptrdiff_t> of,
+                     std::ptrdiff_t num_samples) {
+    const auto& used = mask.used();
+    const auto size = static_cast<std::size_t>(used.size());
+    const auto num_frames = static_cast<std::ptrdiff_t>(of.size());
+    num_samples = std::min(num_samples, num_frames);
+    MeanFrame mean{Array<double, 2>(used.extents()), {}};
+    std::vector<double> frame(size);
+    std::vector<std::uint8_t> used_in_frame(mask.per_frame() ? size : 0);
+    std::vector<std::ptrdiff_t> num_full(size, 0);
+    const hdf5::Type& type = frames.type();
+    const double full = type.kind == hdf5::Kind::unsigned_integer
+                            ? std::ldexp(1.0, static_cast<int>(8 * type.bytes)) - 1
+                            : std::numeric_limits<double>::infinity();
+
+    for (std::ptrdiff_t i = 0; i < num_samples; ++i) {
+        const std::ptrdiff_t index = of[static_cast<std::size_t>(i * num_frames / num_samples)];
+        hdf5::Block block{{index, 0, 0}, {1, 1, 1}, {1, used.extent(0), used.extent(1)}};
+        if (frames.shape().size() == 4) {
+            const std::ptrdiff_t row_length = frames.shape()[1];
+            block = {{index / row_length, index % row_length, 0, 0},
+                     {1, 1, 1, 1},
+                     {1, 1, used.extent(0), used.extent(1)}};
+        }
+        frames.read(block, frame.data());
+        if (mask.per_frame()) mask.read_used(block, used_in_frame.data());
+        for (std::size_t pixel = 0; pixel < size; ++pixel) {
+            const bool skip = used[static_cast<std::ptrdiff_t>(pixel)] == 0 ||
+                              (mask.per_frame() && used_in_frame[pixel] == 0) || !std::isfinite(frame[pixel]);
+            if (skip || frame[pixel] < 0) continue;
+            if (frame[pixel] >= full) ++num_full[pixel];
+            mean.counts[static_cast<std::ptrdiff_t>(pixel)] +=
+                frame[pixel] / static_cast<double>(num_samples);
+        }
+    }
+    const auto width = static_cast<std::size_t>(used.extent(1));
+    for (std::size_t pixel = 0; pixel < size; ++pixel) {
+        if (num_full[pixel] != num_samples) continue;
+        mean.always_full.push_back({static_cast<int>(pixel / width), static_cast<int>(pixel % width)});
+    }
+    return mean;
+}
+
+DetectorCentre find_centre(const Array<double, 2>& mean) {
+    // Mean counts in a box of an eighth of the frame to each side, about the middle and about the wrapped
+    // corner.
+    constexpr double clearly = 4;
+    const std::ptrdiff_t height = mean.extent(0), width = mean.extent(1);
+    const auto counts_about = [&](std::ptrdiff_t centre_y, std::ptrdiff_t centre_x) {
+        double sum = 0;
+        for (std::ptrdiff_t y = -height / 8; y <= height / 8; ++y) {
+            for (std::ptrdiff_t x = -width / 8; x <= width / 8; ++x) {
+                sum += mean((centre_y + y + height) % height, (centre_x + x + width) % width);
+            }
+        }
+        return sum;
+    };
+    const double middle = counts_about(height / 2, width / 2), corner = counts_about(0, 0);
+    return corner > clearly * middle ? DetectorCentre::corner : DetectorCentre::middle;
+}
+
+}  // namespace tessera

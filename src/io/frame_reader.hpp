@@ -1,0 +1,100 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/array.hpp"
+#include "config/run_config.hpp"
+#include "io/scan_layout.hpp"
+#include "io/scan_mask.hpp"
+#include "scan/scan.hpp"
+
+namespace tessera {
+
+enum class DetectorCentre { middle, corner };  // of the stored frames: index floor(M/2), or 0
+
+// From stored detector pixels to those of a pattern: crop, then orientation, then (far field) the shift that
+// brings the centre floor(M/2) to index 0. A far-field flip turns about the centre, also where M is even, so
+// that the beam stays where it was; a near-field flip reverses the image.
+class PixelMap {
+  public:
+    PixelMap(std::array<int, 2> stored_shape, const CropConfig& crop, const OrientationConfig& orientation,
+             Propagation propagation, DetectorCentre centre);
+
+    std::array<int, 2> shape() const { return shape_; }  // of a pattern (y, x)
+    std::array<int, 2> window_first() const {
+        return window_first_;
+    }  // what to read of a stored frame (y, x)
+    std::array<int, 2> window_shape() const { return window_shape_; }
+    std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(source_.size()); }
+    // Index inside the window, flat, of each pattern pixel.
+    const std::vector<std::int32_t>& source() const { return source_; }
+
+    // A whole stored detector map in pattern order.
+    template <class To, class From>
+    Array<To, 2> apply(const Array<From, 2>& stored) const {
+        Array<To, 2> pattern({shape_[0], shape_[1]});
+        for (std::ptrdiff_t i = 0; i < pattern.size(); ++i) {
+            const std::int32_t source = source_[static_cast<std::size_t>(i)];
+            pattern[i] = static_cast<To>(stored(window_first_[0] + source / window_shape_[1],
+                                                window_first_[1] + source % window_shape_[1]));
+        }
+        return pattern;
+    }
+
+  private:
+    std::array<int, 2> shape_{}, window_first_{}, window_shape_{};
+    std::vector<std::int32_t> source_;
+};
+
+// What counts are kept as: the stored integers where they fit; a mask per frame needs room for its negative
+// mark.
+PatternType pattern_type_of(const hdf5::Type& stored, bool mask_per_frame, bool frames_are_amplitudes);
+
+// Reads frames by their index in the file into patterns. Keeps references to its arguments.
+class FrameReader {
+  public:
+    FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map, PatternType type,
+                bool frames_are_amplitudes);
+
+    // `frames` ascending. Data error for a used pixel that is no count. Reads in pieces of about 32 MiB.
+    void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
+
+  private:
+    struct Run {  // frames first, first + step, ... of the file, all in one row of a raster
+        std::ptrdiff_t first, step, count;
+    };
+    Run next_run(std::span<const std::ptrdiff_t> frames) const;
+    hdf5::Block block_of(const Run& run) const;
+    template <class Stored>
+    void read_run(const Run& run, std::span<void* const> destinations) const;
+    template <class Stored, class Count>
+    void convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+                 Count* pattern) const;
+    template <class Stored>
+    [[noreturn]] void refuse(std::ptrdiff_t frame, std::ptrdiff_t pixel, Stored value) const;
+
+    const hdf5::Dataset& frames_;
+    const ScanMask& mask_;
+    const PixelMap& map_;
+    PatternType type_;
+    bool frames_are_amplitudes_;
+    Array<std::uint8_t, 2> used_;  // in pattern order
+};
+
+// Mean stored frame (y, x) of about `num_samples` of `frames`, used pixels only (others and impossible
+// values: 0). `always_full`: used pixels that sit at the stored type's largest value in every sample.
+struct MeanFrame {
+    Array<double, 2> counts;
+    std::vector<std::array<int, 2>> always_full;
+};
+MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, std::span<const std::ptrdiff_t> of,
+                     std::ptrdiff_t num_samples);
+
+// Where the beam is: around the middle or around index 0 of the frame.
+DetectorCentre find_centre(const Array<double, 2>& mean);
+
+}  // namespace tessera

@@ -1,0 +1,215 @@
+#include "io/inspect.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/hdf5_layout.hpp"
+#include "io/result_file.hpp"
+#include "io/scan_reader.hpp"
+
+namespace tessera {
+
+namespace {
+
+bool is_result(const hdf5::File& file) {
+    return file.has_dataset("/entry_1/image_1/data") && file.has_dataset("/entry_1/process_1/positions_px");
+}
+
+std::string row(std::string_view label, std::string_view value) {
+    return fmt::format("{:<12}{}\n", label, value);
+}
+
+struct Span {
+    double least = INFINITY, most = -INFINITY;
+    void include(double value) {
+        least = std::min(least, value);
+        most = std::max(most, value);
+    }
+};
+
+std::string positions_text(const Array<double, 2>& positions_px, std::array<double, 2> pixel_size_m) {
+    std::array<Span, 2> spans;
+    for (std::ptrdiff_t i = 0; i < positions_px.extent(0); ++i) {
+        spans[0].include(positions_px(i, 0));
+        spans[1].include(positions_px(i, 1));
+    }
+    const double y = spans[0].most - spans[0].least, x = spans[1].most - spans[1].least;
+    return fmt::format("span {:.1f} by {:.1f} object pixels ({:.4g} by {:.4g} um), (y, x)", y, x,
+                       y * pixel_size_m[0] * 1e6, x * pixel_size_m[1] * 1e6);
+}
+
+std::string geometry_text(const Geometry& geometry) {
+    const bool near_field = geometry.propagation == Propagation::near_field;
+    std::string text =
+        row("geometry", fmt::format("{}, {:.6g} eV ({:.6g} m), detector at {:.6g} m",
+                                    near_field ? "near field" : "far field", geometry.energy_eV(),
+                                    geometry.wavelength_m, geometry.distance_m));
+    text += row("", fmt::format("detector pixel {:.4g} by {:.4g} um", geometry.detector_pixel_size_m[0] * 1e6,
+                                geometry.detector_pixel_size_m[1] * 1e6));
+    if (near_field) {
+        text +=
+            row("", fmt::format("focus to sample {:.6g} m, magnification {:.6g}, effective distance {:.6g} m",
+                                geometry.focus_to_sample_m, geometry.magnification(),
+                                geometry.effective_distance_m()));
+    }
+    return text;
+}
+
+// Counts of a sample of frames: enough to see dead scans, hot pixels and the dynamic range.
+struct CountSummary {
+    std::ptrdiff_t num_sampled = 0, num_empty = 0;
+    Span counts, totals;
+    double mean_total = 0;
+    std::string doubtful;  // why some frame cannot be read
+};
+
+double count_at(PatternType type, const std::byte* pattern, std::ptrdiff_t pixel) {
+    switch (type) {
+        case PatternType::u8:
+            return static_cast<double>(pattern[pixel]);
+        case PatternType::u16:
+            return reinterpret_cast<const std::uint16_t*>(pattern)[pixel];
+        case PatternType::i32:
+            return reinterpret_cast<const std::int32_t*>(pattern)[pixel];
+        case PatternType::f32:
+            return static_cast<double>(reinterpret_cast<const float*>(pattern)[pixel]);
+    }
+    return 0;
+}
+
+CountSummary sample_counts(ScanReader& reader) {
+    constexpr std::ptrdiff_t most_samples = 64;
+    const ScanInfo& info = reader.info();
+    const std::ptrdiff_t pixels = info.mask.size();
+    const std::ptrdiff_t num_samples = std::min(most_samples, info.num_frames);
+    Array<std::byte, 1> pattern({pixels * static_cast<std::ptrdiff_t>(bytes_per_count(info.pattern_type))});
+    CountSummary summary;
+    for (std::ptrdiff_t i = 0; i < num_samples; ++i) {
+        const std::ptrdiff_t i_frame = i * info.num_frames / num_samples;
+        void* const destination = pattern.data();
+        try {
+            reader.read_frames({&i_frame, 1}, {&destination, 1});
+        } catch (const Error& error) {
+            summary.doubtful = error.what();
+            return summary;
+        }
+        double total = 0;
+        for (std::ptrdiff_t pixel = 0; pixel < pixels; ++pixel) {
+            const double count = std::max(0.0, count_at(info.pattern_type, pattern.data(), pixel));
+            summary.counts.include(count);
+            total += count;
+        }
+        ++summary.num_sampled;
+        if (total == 0) ++summary.num_empty;
+        summary.totals.include(total);
+        summary.mean_total += total / static_cast<double>(num_samples);
+    }
+    return summary;
+}
+
+std::string counts_text(const CountSummary& summary) {
+    if (!summary.doubtful.empty()) return row("doubtful", summary.doubtful);
+    std::string text = row(
+        "counts", fmt::format("0 to {:g} in a pixel; {:.4g} a frame ({:.4g} to {:.4g}), {} frames sampled",
+                              summary.counts.most, summary.mean_total, summary.totals.least,
+                              summary.totals.most, summary.num_sampled));
+    if (summary.num_empty > 0) {
+        text += row("doubtful", fmt::format("{} of {} sampled frames have no counts", summary.num_empty,
+                                            summary.num_sampled));
+    }
+    if (summary.num_empty == 0 && summary.totals.most > 10 * summary.totals.least) {
+        text += row("doubtful",
+                    "some frames have more than ten times the counts of others (was the shutter closed?)");
+    }
+    return text;
+}
+
+std::string inspect_scan(const std::filesystem::path& path) {
+    ScanConfig config;
+    config.file = path;
+    ScanReader reader(config, {});
+    const ScanInfo& info = reader.info();
+    std::string text = row("scan", info.file);
+    text += row("format", info.format);
+    text += row("frames", fmt::format("{} of {} by {} pixels (y, x), kept as {}", info.num_frames,
+                                      info.frame_shape[0], info.frame_shape[1], name(info.pattern_type)));
+    text += geometry_text(info.geometry);
+    text += row("object", fmt::format("pixel {:.4g} by {:.4g} nm", info.pixel_size_m[0] * 1e9,
+                                      info.pixel_size_m[1] * 1e9));
+    text += row("positions", positions_text(info.positions_px, info.pixel_size_m));
+    if (info.probe) {
+        text += row("probe", fmt::format("{} mode(s) of {} by {} pixels", info.probe->extent(0),
+                                         info.probe->extent(1), info.probe->extent(2)));
+    } else {
+        text += row("probe", "none in the file");
+    }
+    text += counts_text(sample_counts(reader));
+    for (const auto& note : info.notes) text += row("note", note);
+    return text;
+}
+
+std::string inspect_result(const std::filesystem::path& path) {
+    const Result result = read_result(path);
+    std::string text = row("result", path.string());
+    text +=
+        row("object", fmt::format("{} slice(s) of {} by {} pixels of {:.4g} by {:.4g} nm",
+                                  result.object.extent(0), result.object.extent(1), result.object.extent(2),
+                                  result.pixel_size_m[0] * 1e9, result.pixel_size_m[1] * 1e9));
+    double total = 0;
+    std::vector<double> powers(static_cast<std::size_t>(result.probe.extent(0)), 0.0);
+    for (std::ptrdiff_t i = 0; i < result.probe.size(); ++i) {
+        const auto mode = static_cast<std::size_t>(i / (result.probe.extent(1) * result.probe.extent(2)));
+        powers[mode] += static_cast<double>(norm(result.probe[i]));
+        total += static_cast<double>(norm(result.probe[i]));
+    }
+    for (auto& power : powers) power /= total;
+    text += row("probe", fmt::format("{} mode(s) of {} by {} pixels, {:.4g} counts, shares {:.3f}",
+                                     result.probe.extent(0), result.probe.extent(1), result.probe.extent(2),
+                                     total, fmt::join(powers, " ")));
+    text += row("positions", fmt::format("{} frames, {}", result.positions_px.extent(0),
+                                         positions_text(result.positions_px, result.pixel_size_m)));
+    text += row("iterations", fmt::format("{}", result.cost.size()));
+    text += row("final",
+                fmt::format("cost {:.6g}, data error {:.6g}", result.final_cost, result.final_data_error));
+    const auto& errors = result.data_error_per_frame;
+    if (!errors.empty()) {
+        const auto worst = std::ranges::max_element(errors);
+        const auto i_worst = static_cast<std::size_t>(worst - errors.begin());
+        text +=
+            row("worst", fmt::format("frame {} with data error {:.4g}",
+                                     i_worst < result.frames.size() ? result.frames[i_worst] : -1, *worst));
+    }
+    for (const auto& [phase, seconds] : result.timings_s)
+        text += row("time", fmt::format("{} {:.3f} s", phase, seconds));
+    for (const auto& [key, value] : result.about) text += row("about", key + ": " + value);
+    return text;
+}
+
+// A file that is no complete scan by itself: why, and what could be made of it.
+std::string inspect_unknown(const hdf5::File& file, const Error& why) {
+    std::string text = row("file", file.name());
+    text += row("problem", why.what());
+    const auto candidates = frame_candidates(file);
+    for (const auto& candidate : candidates) text += row("dataset", candidate);
+    if (candidates.empty()) text += row("dataset", "none with three or four axes, as frames have");
+    return text;
+}
+
+}  // namespace
+
+std::string inspect_file(const std::filesystem::path& path) {
+    const hdf5::File file(path);
+    if (is_result(file)) return inspect_result(path);
+    try {
+        return inspect_scan(path);
+    } catch (const Error& error) {
+        return inspect_unknown(file, error);
+    }
+}
+
+}  // namespace tessera

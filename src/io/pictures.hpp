@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+#include "io/result_file.hpp"
+
+namespace tessera {
+
+// PNG pictures for people, in a folder beside the result: object_phase.png, object_amplitude.png, probe.png
+// (modes side by side, phase as hue and amplitude as brightness), error.png (data error against iteration,
+// logarithmic). The phase of the object is shown after removing its mean and linear ramp inside the scanned
+// area.
+void write_pictures(const std::filesystem::path& folder, const Result& result);
+
+}  // namespace tessera

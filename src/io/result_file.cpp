@@ -1,0 +1,225 @@
+#include "io/result_file.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/hdf5_writer.hpp"
+
+namespace tessera {
+
+namespace {
+
+const std::string entry = "/entry_1";
+const std::string object_image = entry + "/image_1";
+const std::string probe_image = entry + "/image_2";
+const std::string process = entry + "/process_1";
+
+// Per-iteration curves: name in the file and member.
+struct Curve {
+    const char* name;
+    std::vector<double> Result::*values;
+    const char* units;
+};
+constexpr Curve curves[] = {{"cost", &Result::cost, ""},
+                            {"data_error", &Result::data_error, ""},
+                            {"step", &Result::step, ""},
+                            {"time_s", &Result::time_s, "s"}};
+
+template <std::size_t N>
+hdf5::Shape shape_of(const Extents<N>& extents) {
+    return {extents.begin(), extents.end()};
+}
+
+// Coordinates of the pixels' centres along one axis.
+void write_axis(hdf5::Writer& file, const std::string& path, std::ptrdiff_t extent, double origin_m,
+                double pixel_size_m) {
+    std::vector<double> centres_m(static_cast<std::size_t>(extent));
+    for (std::size_t i = 0; i < centres_m.size(); ++i) {
+        centres_m[i] = origin_m + static_cast<double>(i) * pixel_size_m;
+    }
+    file.write(path, centres_m);
+    file.attribute(path, "units", "m");
+}
+
+struct ImageText {
+    std::string title, first_axis;
+};
+
+void write_image(hdf5::Writer& file, const std::string& group, const Array<cfloat, 3>& image,
+                 const ImageText& text, std::array<double, 2> pixel_size_m, std::array<double, 2> origin_m) {
+    file.group(group, "NXdata");
+    file.attribute(group, "signal", "data");
+    file.attribute(group, "axes", std::vector<std::string>{".", "y", "x"});
+    file.write_text(group + "/title", text.title);
+    file.write(group + "/data", shape_of(image.extents()), image.data());
+    file.attribute(group + "/data", "interpretation", "image");
+    file.attribute(group + "/data", "long_name", text.title + " (" + text.first_axis + ", y, x)");
+    file.attribute(group + "/data", "pixel_size_m", std::vector<double>{pixel_size_m[0], pixel_size_m[1]});
+    file.attribute(group + "/data", "origin_m", std::vector<double>{origin_m[0], origin_m[1]});
+    write_axis(file, group + "/y", image.extent(1), origin_m[0], pixel_size_m[0]);
+    write_axis(file, group + "/x", image.extent(2), origin_m[1], pixel_size_m[1]);
+    // CXI's own words about an image.
+    file.write_text(group + "/data_space", "real");
+    file.write_text(group + "/data_type", text.title);
+    file.write_scalar<std::int32_t>(group + "/is_fft_shifted", 0);
+}
+
+void write_convergence(hdf5::Writer& file, const Result& result) {
+    for (const auto& curve : curves) {
+        const std::string path = process + "/" + curve.name;
+        file.write(path, result.*curve.values);
+        if (*curve.units != '\0') file.attribute(path, "units", curve.units);
+    }
+    file.write_scalar(process + "/final_cost", result.final_cost);
+    file.write_scalar(process + "/final_data_error", result.final_data_error);
+
+    const std::string plot = process + "/convergence";
+    file.group(plot, "NXdata");
+    file.attribute(plot, "signal", "data_error");
+    file.attribute(plot, "axes", std::vector<std::string>{"iteration"});
+    std::vector<std::int64_t> iterations(result.data_error.size());
+    for (std::size_t i = 0; i < iterations.size(); ++i) iterations[i] = static_cast<std::int64_t>(i);
+    file.write(plot + "/iteration", iterations);
+    file.link(plot + "/data_error", process + "/data_error");
+}
+
+void write_positions(hdf5::Writer& file, const Result& result) {
+    const std::string path = process + "/positions_px";
+    file.write(path, shape_of(result.positions_px.extents()), result.positions_px.data());
+    file.attribute(path, "units", "px");
+    file.attribute(path, "long_name", "top-left corner (y, x) of each probe window in image_1");
+    file.write(process + "/frames", result.frames);
+    file.attribute(process + "/frames", "long_name", "index of each frame in the scan file");
+    file.write(process + "/data_error_per_frame", result.data_error_per_frame);
+
+    // The same as a picture: where in the scan the data are badly explained.
+    const auto num_frames = static_cast<std::size_t>(result.positions_px.extent(0));
+    if (num_frames == 0 || result.data_error_per_frame.size() != num_frames) return;
+    const std::string plot = process + "/data_error_map";
+    file.group(plot, "NXdata");
+    file.attribute(plot, "signal", "data_error_per_frame");
+    file.attribute(plot, "axes", std::vector<std::string>{"x_px", "y_px"});
+    for (std::ptrdiff_t axis = 0; axis < 2; ++axis) {
+        std::vector<double> column;
+        for (std::ptrdiff_t i = 0; i < result.positions_px.extent(0); ++i) {
+            column.push_back(result.positions_px(i, axis));
+        }
+        const std::string name = plot + (axis == 0 ? "/y_px" : "/x_px");
+        file.write(name, column);
+        file.attribute(name, "units", "px");
+    }
+    file.link(plot + "/data_error_per_frame", process + "/data_error_per_frame");
+}
+
+void write_process(hdf5::Writer& file, const Result& result) {
+    file.group(process, "NXprocess");
+    file.write_text(process + "/program", "tessera");
+    const auto version = result.about.find("version");
+    if (version != result.about.end()) file.write_text(process + "/version", version->second);
+    write_convergence(file, result);
+    write_positions(file, result);
+    file.write_text(process + "/run", result.run);
+    file.group(process + "/timings_s", "NXcollection");
+    for (const auto& [phase, seconds] : result.timings_s) {
+        file.write_scalar(process + "/timings_s/" + phase, seconds);
+        file.attribute(process + "/timings_s/" + phase, "units", "s");
+    }
+    file.group(process + "/about", "NXcollection");
+    for (const auto& [key, value] : result.about) file.write_text(process + "/about/" + key, value);
+}
+
+// ---- reading
+
+void require_result(const hdf5::File& file) {
+    if (file.has_dataset(object_image + "/data") && file.has_dataset(process + "/positions_px")) return;
+    throw data_error("{}: not a result of tessera ({}/data or {}/positions_px is missing)", file.name(),
+                     object_image, process);
+}
+
+Array<cfloat, 3> read_image(const hdf5::File& file, const std::string& path) {
+    const hdf5::Dataset dataset = file.dataset(path);
+    if (dataset.shape().size() != 3) {
+        throw data_error("{}: shape {} (three axes are expected)", dataset.where(),
+                         hdf5::text(dataset.shape()));
+    }
+    Array<cfloat, 3> image({dataset.shape()[0], dataset.shape()[1], dataset.shape()[2]});
+    dataset.read(image.data());
+    return image;
+}
+
+template <hdf5::Element T>
+std::vector<T> read_list(const hdf5::File& file, const std::string& path) {
+    return file.has_dataset(path) ? file.dataset(path).read_vector<T>() : std::vector<T>{};
+}
+
+std::array<double, 2> read_pair_attribute(const hdf5::Dataset& dataset, const std::string& attribute) {
+    const auto numbers = dataset.numbers_attribute(attribute);
+    if (numbers.size() != 2) {
+        throw data_error("{}: attribute {} has {} values (two are expected)", dataset.where(), attribute,
+                         numbers.size());
+    }
+    return {numbers[0], numbers[1]};
+}
+
+Array<double, 2> read_positions(const hdf5::File& file) {
+    const hdf5::Dataset dataset = file.dataset(process + "/positions_px");
+    const auto& shape = dataset.shape();
+    if (shape.size() != 2 || shape[1] != 2) {
+        throw data_error("{}: shape {} ((frame, 2) is expected)", dataset.where(), hdf5::text(shape));
+    }
+    const auto values = dataset.read_vector<double>();
+    Array<double, 2> positions({shape[0], 2});
+    std::ranges::copy(values, positions.begin());
+    return positions;
+}
+
+}  // namespace
+
+void write_result(const std::filesystem::path& path, const Result& result) {
+    hdf5::Writer file(path);
+    file.attribute("/", "default", "entry_1");
+    file.attribute("/", "creator", "tessera");
+    file.write_scalar<std::int32_t>("/cxi_version", 160);
+    file.write_scalar<std::int32_t>("/number_of_entries", 1);
+    file.group(entry, "NXentry");
+    file.attribute(entry, "default", "image_1");
+    write_image(file, object_image, result.object, {"object", "slice"}, result.pixel_size_m, result.origin_m);
+    // The probe's own coordinates: its centre is the origin.
+    std::array<double, 2> corner_m{};
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        const auto extent = result.probe.extent(axis + 1);
+        corner_m[axis] = -static_cast<double>(extent / 2) * result.pixel_size_m[axis];
+    }
+    write_image(file, probe_image, result.probe, {"probe", "mode"}, result.pixel_size_m, corner_m);
+    write_process(file, result);
+    file.finish();
+}
+
+Result read_result(const std::filesystem::path& path) {
+    const hdf5::File file(path);
+    require_result(file);
+    Result result;
+    result.object = read_image(file, object_image + "/data");
+    result.probe = read_image(file, probe_image + "/data");
+    const hdf5::Dataset object = file.dataset(object_image + "/data");
+    result.pixel_size_m = read_pair_attribute(object, "pixel_size_m");
+    result.origin_m = read_pair_attribute(object, "origin_m");
+    result.positions_px = read_positions(file);
+    result.frames = read_list<std::int64_t>(file, process + "/frames");
+    for (const auto& curve : curves)
+        result.*curve.values = read_list<double>(file, process + "/" + curve.name);
+    result.final_cost = file.number(process + "/final_cost").value_or(0);
+    result.final_data_error = file.number(process + "/final_data_error").value_or(0);
+    result.data_error_per_frame = read_list<double>(file, process + "/data_error_per_frame");
+    for (const auto& phase : file.children(process + "/timings_s")) {
+        result.timings_s[phase] = file.number(process + "/timings_s/" + phase).value_or(0);
+    }
+    result.run = file.text(process + "/run").value_or("");
+    for (const auto& key : file.children(process + "/about")) {
+        result.about[key] = file.text(process + "/about/" + key).value_or("");
+    }
+    return result;
+}
+
+}  // namespace tessera

@@ -1,0 +1,36 @@
+#include "io/truth_file.hpp"
+
+#include "base/error.hpp"
+#include "io/hdf5.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr const char* group = "/entry_1/truth_1";
+
+template <class T, std::size_t N>
+Array<T, N> read_array(const hdf5::File& file, const std::string& name) {
+    const hdf5::Dataset dataset = file.dataset(std::string(group) + "/" + name);
+    if (dataset.shape().size() != N) {
+        throw data_error("{}: shape {}, {} axes expected", dataset.where(), hdf5::text(dataset.shape()), N);
+    }
+    Extents<N> extents;
+    for (std::size_t axis = 0; axis < N; ++axis) extents[axis] = dataset.shape()[axis];
+    Array<T, N> array(extents);
+    dataset.read(array.data());
+    return array;
+}
+
+}  // namespace
+
+bool has_truth(const std::filesystem::path& file) {
+    return hdf5::File(file).has_group(group);
+}
+
+Truth read_truth(const std::filesystem::path& path) {
+    const hdf5::File file(path);
+    return {read_array<cfloat, 2>(file, "object"), read_array<cfloat, 3>(file, "probe"),
+            read_array<double, 2>(file, "positions_px")};
+}
+
+}  // namespace tessera

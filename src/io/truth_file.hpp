@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/array.hpp"
+#include "math/complex.hpp"
+
+namespace tessera {
+
+// What `simulate` leaves beside the scan for comparisons: /entry_1/truth_1 of its file.
+struct Truth {
+    Array<cfloat, 2> object;        // (y, x)
+    Array<cfloat, 3> probe;         // (mode, y, x)
+    Array<double, 2> positions_px;  // (frame, 2): top-left corner of each window in `object`
+};
+
+bool has_truth(const std::filesystem::path& file);
+Truth read_truth(const std::filesystem::path& file);  // throws data Errors
+
+}  // namespace tessera

@@ -1,0 +1,49 @@
+// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include guard.
+//
+// The noise models: what one detector pixel contributes to the cost f and what its far field is multiplied with to
+// give the Wirtinger derivative, df/dPsi* = factor * Psi (df = 2 Re<g, delta>).
+//   I          sum over modes of |Psi_k|^2 + background, in counts
+//   d          measured counts
+//   m          1: use the pixel, 0: ignore it
+//   epsilon    keeps roots and quotients finite where I vanishes
+// amplitude: f = m (sqrt(I+e) - sqrt(d))^2       factor = m (1 - sqrt(d) / sqrt(I+e))       (Thibault 2012, eq. 6)
+// poisson:   f = m (I - d + d log(d/(I+e)))      factor = m (1 - d / (I+e))                 (Thibault 2012, eq. 3)
+// gaussian:  f = m (I - d)^2 / (2 (d+1))         factor = m (I - d) / (d+1)                 (Thibault 2012, eq. 5)
+
+template <class Real>
+struct Misfit {
+    Real cost;
+    Real factor;
+};
+
+template <class Real>
+TESSERA_HD Misfit<Real> amplitude_misfit(Real intensity, Real counts, Real mask, Real epsilon, Real one) {
+    const Real regular = intensity + epsilon;
+    const Real inverse_modulus = inverse_square_root(regular);
+    const Real measured = square_root(counts);
+    const Real difference = fma(regular, inverse_modulus, -measured);
+    return {mask * difference * difference, mask * fma(-measured, inverse_modulus, one)};
+}
+
+template <class Real>
+TESSERA_HD Misfit<Real> poisson_misfit(Real intensity, Real counts, Real mask, Real epsilon, Real one) {
+    const Real inverse = reciprocal(intensity + epsilon);
+    const Real ratio = counts * inverse;
+    const Real information = counts * logarithm(where_positive(counts, ratio, one));  // 0 log 0 = 0
+    return {mask * ((intensity - counts) + information), mask * (one - ratio)};
+}
+
+template <class Real>
+TESSERA_HD Misfit<Real> gaussian_misfit(Real intensity, Real counts, Real mask, Real half, Real one) {
+    const Real inverse_variance = reciprocal(counts + one);
+    const Real difference = intensity - counts;
+    const Real factor = mask * difference * inverse_variance;
+    return {half * factor * difference, factor};
+}
+
+// The square of the amplitude difference, the numerator of the data error, whatever the noise model.
+template <class Real>
+TESSERA_HD Real amplitude_error(Real intensity, Real counts, Real mask) {
+    const Real difference = square_root(intensity) - square_root(counts);
+    return mask * difference * difference;
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+
+#include "base/array.hpp"
+#include "config/run_config.hpp"
+#include "math/complex.hpp"
+
+namespace tessera {
+
+// How the wave travels from the sample to the detector, resolved: nothing is optional any more.
+struct Geometry {
+    Propagation propagation = Propagation::far_field;  // never `automatic`
+    double wavelength_m = 0;
+    double distance_m = 0;                                 // sample to detector
+    std::array<double, 2> detector_pixel_size_m = {0, 0};  // (y, x)
+    double focus_to_sample_m = 0;                          // near field; 0: parallel beam
+
+    double energy_eV() const;
+    // Near field: (z12 + z) / z12, 1 for a parallel beam. Far field: 1.
+    double magnification() const;
+    // Near field: z / m.
+    double effective_distance_m() const;
+    // Object pixel (y, x). Far field: lambda z / (M p) for frames of `frame_shape` (M_y, M_x). Near field: p
+    // / m.
+    std::array<double, 2> object_pixel_size_m(std::array<int, 2> frame_shape) const;
+};
+
+double wavelength_of_energy(double energy_eV);  // lambda[m] = 1.23984198e-6 / E[eV]
+double energy_of_wavelength(double wavelength_m);
+
+// H(q) = exp(-i pi lambda z |q|^2) on the transform's own frequency order (zero frequency at index 0), for
+// pixels (y, x) of `pixel_size_m`. Shape (y, x); dimensionless.
+Array<cfloat, 2> fresnel_transfer_function(std::array<int, 2> shape, std::array<double, 2> pixel_size_m,
+                                           double wavelength_m, double distance_m);
+
+}  // namespace tessera

@@ -1,0 +1,157 @@
+#include "scan/synthetic.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "scan/positions.hpp"
+#include "scan/probe_modes.hpp"
+#include "scan/random.hpp"
+#include "scan/synthetic_object.hpp"
+#include "scan/synthetic_positions.hpp"
+#include "scan/synthetic_probe.hpp"
+#include "scan/synthetic_streams.hpp"
+#include "scan/wave_optics.hpp"
+
+namespace tessera {
+
+namespace {
+
+// The default of a reconstruction, so that its object array and the truth lie on each other.
+constexpr int margin_px = 8;
+
+Geometry geometry_of(const SimulatedDetectorConfig& detector) {
+    if (detector.propagation == Propagation::automatic)
+        throw usage_error("detector.propagation: auto (far_field or near_field is needed to simulate)");
+    for (const double value : {detector.pixel_size_m, detector.distance_m, detector.energy_eV})
+        if (!(std::isfinite(value) && value > 0))
+            throw usage_error(
+                "detector: pixel_size_m {}, distance_m {}, energy_eV {} (each must be above zero)",
+                detector.pixel_size_m, detector.distance_m, detector.energy_eV);
+    if (detector.shape[0] < 1 || detector.shape[1] < 1)
+        throw usage_error("detector.shape: {} x {} pixels (at least 1 x 1)", detector.shape[0],
+                          detector.shape[1]);
+    Geometry geometry;
+    geometry.propagation = detector.propagation;
+    geometry.wavelength_m = wavelength_of_energy(detector.energy_eV);
+    geometry.distance_m = detector.distance_m;
+    geometry.detector_pixel_size_m = {detector.pixel_size_m, detector.pixel_size_m};
+    if (detector.propagation == Propagation::near_field)
+        geometry.focus_to_sample_m = detector.focus_to_sample_m.value_or(0);
+    return geometry;
+}
+
+std::array<int, 2> probe_shape_of(const SimulatedDetectorConfig& detector) {
+    const auto shape = detector.probe_shape.value_or(detector.shape);
+    for (std::size_t axis = 0; axis < 2; ++axis)
+        if (shape[axis] < 1 || shape[axis] > detector.shape[axis])
+            throw usage_error(
+                "detector.probe_shape: {} x {} pixels (1 x 1 up to the frame's {} x {} are allowed)",
+                shape[0], shape[1], detector.shape[0], detector.shape[1]);
+    return shape;
+}
+
+// Dead pixels, and the cross of a gap between four modules beside the centre, where most detectors have it.
+Array<float, 2> make_mask(const SimulatedDetectorConfig& detector, std::uint64_t seed) {
+    const auto [n_y, n_x] = detector.shape;
+    Array<float, 2> mask({n_y, n_x}, 1.0F);
+    if (!(detector.masked_fraction >= 0 && detector.masked_fraction < 1))
+        throw usage_error("detector.masked_fraction: {} (from 0 to below 1)", detector.masked_fraction);
+    if (detector.masked_fraction == 0) return mask;
+    Random random(seed, streams::mask);
+    const int gap_px = std::max(1, std::min(n_y, n_x) / 64);
+    const auto in_gap = [&](int i, int n) { return i >= 2 * n / 3 && i < 2 * n / 3 + gap_px; };
+    for (int y = 0; y < n_y; ++y)
+        for (int x = 0; x < n_x; ++x) {
+            const bool dead = random.uniform() < detector.masked_fraction;
+            if (dead || in_gap(y, n_y) || in_gap(x, n_x)) mask(y, x) = 0;
+        }
+    return mask;
+}
+
+// psi = P(r - frac) O(base + r), on the frame's grid.
+Wave exit_wave(Wave probe, const Array<cfloat, 2>& object, std::array<double, 2> position_px,
+               const Extents<2>& frame_shape) {
+    const double base_y = std::floor(position_px[0]), base_x = std::floor(position_px[1]);
+    shift_wave(probe, {position_px[0] - base_y, position_px[1] - base_x});
+    for (std::ptrdiff_t y = 0; y < probe.extent(0); ++y)
+        for (std::ptrdiff_t x = 0; x < probe.extent(1); ++x) {
+            const cfloat o =
+                object(static_cast<std::ptrdiff_t>(base_y) + y, static_cast<std::ptrdiff_t>(base_x) + x);
+            probe(y, x) = probe(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
+        }
+    return pad_into_frame(probe, frame_shape);
+}
+
+// Expected counts without background, as the detector sees them: sum_k |F psi_k|^2, centre at floor(n/2).
+Array<double, 2> expected_counts(const SyntheticScan& scan, const std::vector<Wave>& modes,
+                                 std::ptrdiff_t frame) {
+    const Extents<2> frame_shape = scan.mask.extents();
+    const bool near_field = scan.geometry.propagation == Propagation::near_field;
+    Array<double, 2> counts(frame_shape);
+    for (const auto& mode : modes) {
+        Wave wave = exit_wave(mode, scan.object, {scan.positions_px(frame, 0), scan.positions_px(frame, 1)},
+                              frame_shape);
+        if (near_field)
+            propagate(wave, scan.pixel_size_m, scan.geometry.wavelength_m,
+                      scan.geometry.effective_distance_m());
+        else
+            fft2(wave);
+        for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
+    }
+    return near_field ? counts : origin_to_centre(counts);
+}
+
+void record(SyntheticScan& scan, const SimulationConfig& config) {
+    const std::vector<Wave> modes = unstacked(scan.probe);  // what the file will hold, rounding included
+    for (std::ptrdiff_t frame = 0; frame < scan.positions_px.extent(0); ++frame) {
+        const Array<double, 2> counts = expected_counts(scan, modes, frame);
+        Random random(config.random_seed, streams::first_frame + static_cast<std::uint64_t>(frame));
+        const View<float, 2> pattern = scan.patterns.slice(frame);
+        for (std::ptrdiff_t i = 0; i < counts.size(); ++i) {
+            double value = counts[i] + static_cast<double>(scan.background[i]);
+            if (config.detector.photon_noise)
+                value = static_cast<double>(random.poisson(value));
+            else if (scan.integer_counts)
+                value = std::floor(value + 0.5);
+            pattern[i] = scan.mask[i] != 0 ? static_cast<float>(value) : 0.0F;
+        }
+    }
+}
+
+}  // namespace
+
+SyntheticScan simulate(const SimulationConfig& config) {
+    const auto [n_y, n_x] = config.detector.shape;
+    SyntheticScan scan;
+    scan.geometry = geometry_of(config.detector);
+    scan.pixel_size_m = scan.geometry.object_pixel_size_m(config.detector.shape);
+    scan.integer_counts = config.detector.integer_counts;
+    const std::array<int, 2> probe_shape = probe_shape_of(config.detector);
+
+    scan.positions_px = make_positions(config.scan, config.random_seed);
+    const Placement placement =
+        place_windows(scan.positions_px, probe_shape, margin_px, Interpolation::fourier);
+    for (std::ptrdiff_t frame = 0; frame < scan.positions_px.extent(0); ++frame)
+        for (std::size_t axis = 0; axis < 2; ++axis)
+            scan.positions_px(frame, axis) += placement.shift_px[axis];
+
+    const BeamGrid grid{{probe_shape[0], probe_shape[1]}, scan.pixel_size_m, scan.geometry.wavelength_m};
+    std::array<double, 2> unlit_px{};
+    for (std::size_t axis = 0; axis < 2; ++axis)
+        unlit_px[axis] = margin_px + 0.5 * std::max(probe_shape[axis] - config.probe.diameter_px, 0.0);
+    scan.object = make_object(config.object, placement.object_shape, unlit_px, config.random_seed);
+    scan.probe = stacked(make_simulated_probe(config.probe, grid, scan.geometry, 1));
+    scan.probe_guess = stacked(
+        make_simulated_probe(config.probe, grid, scan.geometry, 1 + config.probe.guess_defocus_error));
+
+    if (!(config.detector.background_per_pixel >= 0))
+        throw usage_error("detector.background_per_pixel: {} (at least 0)",
+                          config.detector.background_per_pixel);
+    scan.mask = make_mask(config.detector, config.random_seed);
+    scan.background = Array<float, 2>({n_y, n_x}, static_cast<float>(config.detector.background_per_pixel));
+    scan.patterns = Array<float, 3>({scan.positions_px.extent(0), n_y, n_x});
+    record(scan, config);
+    return scan;
+}
+
+}  // namespace tessera

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <vector>
+
+#include "base/array.hpp"
+#include "config/simulation_config.hpp"
+#include "math/complex.hpp"
+#include "scan/geometry.hpp"
+
+namespace tessera {
+
+// A scan with known truth. Same seed and settings give the same bits on every machine of one instruction set.
+struct SyntheticScan {
+    Geometry geometry;
+    std::array<double, 2> pixel_size_m = {0, 0};
+    Array<cfloat, 2> object;        // (y, x), the truth
+    Array<cfloat, 3> probe;         // (mode, y, x), the truth, in sqrt(counts)
+    Array<cfloat, 3> probe_guess;   // (mode, y, x), what a reconstruction starts from
+    Array<double, 2> positions_px;  // (frame, 2): (y, x) of the window's top-left corner in `object`
+    Array<float, 3> patterns;       // (frame, y, x) counts, centre at floor(M/2) (as a detector records them)
+    Array<float, 2> mask;           // (y, x): 1 good; same order as patterns
+    Array<float, 2> background;     // (y, x) expected counts
+    bool integer_counts = true;
+};
+
+// I = sum_k |F(P_k O(r))|^2 + background in double precision, sub-pixel positions by the Fourier shift of the
+// probe.
+SyntheticScan simulate(const SimulationConfig& config);
+
+}  // namespace tessera

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/array.hpp"
+#include "config/simulation_config.hpp"
+
+namespace tessera {
+
+// Probe positions (frame, 2): (y, x) in object pixels, any origin, in the order in which they are visited.
+// raster: rows of equal steps. jittered: each point moved by up to jitter * step each way. spiral: Fermat's
+// with the golden angle, one point per step^2.
+Array<double, 2> make_positions(const SimulatedScanConfig& config, std::uint64_t seed);
+
+}  // namespace tessera

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+// Which stream of the simulation's seed each part draws from, so that changing one part leaves the others as
+// they are.
+namespace tessera::streams {
+
+inline constexpr std::uint64_t positions = 1;
+inline constexpr std::uint64_t object = 2;
+inline constexpr std::uint64_t mask = 3;
+inline constexpr std::uint64_t first_frame = 1000;  // + index of the frame
+
+}  // namespace tessera::streams

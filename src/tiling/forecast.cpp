@@ -1,0 +1,67 @@
+#include "tiling/forecast.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace tessera {
+namespace {
+
+// Program, libraries, StarPU's own tables and stacks, as measured on an idle run with two workers, and the pieces in
+// which frames are read.
+constexpr std::size_t program_bytes = 48u << 20;
+constexpr std::size_t bytes_per_worker = 3u << 20;
+
+std::size_t area(std::array<int, 2> shape) {
+    return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
+}
+
+}  // namespace
+
+std::size_t MemoryForecast::total_bytes() const {
+    return std::accumulate(terms.begin(), terms.end(), std::size_t{0},
+                           [](std::size_t sum, const MemoryTerm& term) { return sum + term.bytes; });
+}
+
+int num_out_slots(int num_workers) {
+    return 2 * num_workers + 2;
+}
+
+MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
+    constexpr std::size_t complex_bytes = 8;
+    const auto modes = static_cast<std::size_t>(in.num_modes);
+    const auto workers = static_cast<std::size_t>(in.num_workers);
+    const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
+    std::size_t frames = 0, strips = 0;
+    for (const Tile& tile : tiling.tiles) {
+        frames += static_cast<std::size_t>(tile.num_frames());
+        for (const Neighbour& neighbour : tile.neighbours) strips += static_cast<std::size_t>(neighbour.overlap.area());
+    }
+    const auto pixels = static_cast<std::size_t>(tiling.extended_area());
+    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.num_workers)) * tiling.tiles.size();
+    const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
+    const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
+
+    MemoryForecast forecast;
+    const auto add = [&](std::string what, std::size_t bytes) { forecast.terms.push_back({std::move(what), bytes}); };
+    add("program and libraries", program_bytes + bytes_per_worker * workers);
+    add("patterns as stored", frames * frame * bytes_per_count(in.pattern_type));
+    add("object tiles: value, direction", 2 * pixels * complex_bytes);
+    add("object tiles: three gradients, illumination", pixels * (3 * complex_bytes + 4));
+    add("strips between tiles", strips * complex_bytes);
+    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
+    add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
+    if (in.keep_waves) add("kept far fields", 3 * frames * frame * modes * complex_bytes);
+    const std::size_t object = area(tiling.object_shape);
+    add("result on its way to the file", (object + probe) * complex_bytes);
+    if (in.snapshots) add("staging of intermediate results", (pixels * 2 + 2 * probe) * complex_bytes);
+    return forecast;
+}
+
+bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes) {
+    ForecastInput kept = input;
+    kept.keep_waves = true;
+    return forecast_memory(kept, tiling).total_bytes() <= budget_bytes;
+}
+
+}  // namespace tessera

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "config/run_config.hpp"
+#include "scan/scan.hpp"
+#include "tiling/tiling.hpp"
+
+namespace tessera {
+
+// One line of the forecast: what takes the memory.
+struct MemoryTerm {
+    std::string what;
+    std::size_t bytes = 0;
+};
+
+struct MemoryForecast {
+    std::vector<MemoryTerm> terms;
+    std::size_t total_bytes() const;
+};
+
+// What a forecast depends on, all known before the frames are read.
+struct ForecastInput {
+    std::array<int, 2> frame_shape = {0, 0};
+    std::array<int, 2> probe_shape = {0, 0};
+    int num_modes = 1;
+    PatternType pattern_type = PatternType::u16;
+    Interpolation interpolation = Interpolation::fourier;
+    bool near_field = false;
+    bool keep_waves = false;
+    int num_workers = 1;
+    bool snapshots = false;
+};
+
+// The peak resident memory of one process, term by term, in the sizes of codelets/layout.hpp.
+MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);
+
+// Slots for what batches add up to, per tile: enough that no worker waits for one. Does not change the answer.
+int num_out_slots(int num_workers);
+
+// keep when the kept waves and everything else fit into `budget_bytes`.
+bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes);
+
+}  // namespace tessera

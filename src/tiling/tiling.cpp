@@ -1,0 +1,236 @@
+#include "tiling/tiling.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+
+#include "base/error.hpp"
+
+namespace tessera {
+namespace {
+
+Rect window_rect(const WindowPosition& window, std::array<int, 2> shape) {
+    return {window.y, window.x, window.y + shape[0], window.x + shape[1]};
+}
+
+// Cut points of one axis: 0 = cuts[0] < ... < cuts[n] = extent, with as many centres between any two cuts as possible.
+std::vector<int> balanced_cuts(std::vector<int> centres, int num_cells, int extent) {
+    std::sort(centres.begin(), centres.end());
+    std::vector<int> cuts(static_cast<std::size_t>(num_cells) + 1);
+    cuts.front() = 0;
+    cuts.back() = extent;
+    for (int cell = 1; cell < num_cells; ++cell) {
+        const auto share = centres.size() * static_cast<std::size_t>(cell) / static_cast<std::size_t>(num_cells);
+        const int wanted = centres.empty() ? extent * cell / num_cells : centres[std::min(share, centres.size() - 1)];
+        // Strictly increasing, and room for the cells that follow.
+        cuts[static_cast<std::size_t>(cell)] =
+            std::clamp(wanted, cuts[static_cast<std::size_t>(cell) - 1] + 1, extent - (num_cells - cell));
+    }
+    return cuts;
+}
+
+int cell_of(const std::vector<int>& cuts, int centre) {
+    const auto after = std::upper_bound(cuts.begin(), cuts.end() - 1, centre);
+    return static_cast<int>(after - cuts.begin()) - 1;
+}
+
+// [start, end) of each band after growing it to the windows of its frames.
+struct Bands {
+    std::vector<int> start, end;
+};
+
+Bands make_bands(const std::vector<int>& cuts) {
+    return {{cuts.begin(), cuts.end() - 1}, {cuts.begin() + 1, cuts.end()}};
+}
+
+void grow(Bands& bands, int cell, int start, int end) {
+    auto& s = bands.start[static_cast<std::size_t>(cell)];
+    auto& e = bands.end[static_cast<std::size_t>(cell)];
+    s = std::min(s, start);
+    e = std::max(e, end);
+}
+
+void make_monotone(Bands& bands) {
+    for (std::size_t i = bands.start.size() - 1; i > 0; --i) {
+        bands.start[i - 1] = std::min(bands.start[i - 1], bands.start[i]);
+    }
+    for (std::size_t i = 1; i < bands.end.size(); ++i) bands.end[i] = std::max(bands.end[i], bands.end[i - 1]);
+}
+
+// Position along a Hilbert curve of order 16 (Wikipedia's xy2d).
+std::uint64_t hilbert_index(std::uint32_t x, std::uint32_t y) {
+    constexpr std::uint32_t side = 1U << 16;
+    std::uint64_t index = 0;
+    for (std::uint32_t s = side / 2; s > 0; s /= 2) {
+        const std::uint32_t rx = (x & s) > 0 ? 1 : 0;
+        const std::uint32_t ry = (y & s) > 0 ? 1 : 0;
+        index += static_cast<std::uint64_t>(s) * s * ((3 * rx) ^ ry);
+        if (ry == 0) {
+            if (rx == 1) {
+                x = side - 1 - x;
+                y = side - 1 - y;
+            }
+            std::swap(x, y);
+        }
+    }
+    return index;
+}
+
+struct OrderedFrame {
+    std::ptrdiff_t frame;
+    bool reaches_neighbour;
+    std::uint64_t along_curve;
+};
+
+std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placement& placement, int batch_size) {
+    std::sort(frames.begin(), frames.end(), [](const OrderedFrame& a, const OrderedFrame& b) {
+        if (a.reaches_neighbour != b.reaches_neighbour) return a.reaches_neighbour;
+        if (a.along_curve != b.along_curve) return a.along_curve < b.along_curve;
+        return a.frame < b.frame;
+    });
+    std::vector<Batch> batches;
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        if (i % static_cast<std::size_t>(batch_size) == 0) batches.emplace_back();
+        Batch& batch = batches.back();
+        batch.frames.push_back(frames[i].frame);
+        batch.reaches_neighbour = batch.reaches_neighbour || frames[i].reaches_neighbour;
+        const auto& window = placement.windows[static_cast<std::size_t>(frames[i].frame)];
+        batch.window = bounding_box(batch.window, window_rect(window, placement.window_shape));
+    }
+    return batches;
+}
+
+std::vector<Neighbour> find_neighbours(const std::vector<Tile>& tiles, std::size_t of) {
+    std::vector<Neighbour> neighbours;
+    for (std::size_t other = 0; other < tiles.size(); ++other) {
+        const Rect overlap = intersection(tiles[of].extended, tiles[other].extended);
+        if (other != of && !overlap.empty()) neighbours.push_back({static_cast<int>(other), overlap});
+    }
+    return neighbours;
+}
+
+}  // namespace
+
+bool Rect::contains(const Rect& inner) const {
+    return inner.y0 >= y0 && inner.y1 <= y1 && inner.x0 >= x0 && inner.x1 <= x1;
+}
+
+Rect intersection(const Rect& a, const Rect& b) {
+    return {std::max(a.y0, b.y0), std::max(a.x0, b.x0), std::min(a.y1, b.y1), std::min(a.x1, b.x1)};
+}
+
+Rect bounding_box(const Rect& a, const Rect& b) {
+    if (a.empty()) return b;
+    if (b.empty()) return a;
+    return {std::min(a.y0, b.y0), std::min(a.x0, b.x0), std::max(a.y1, b.y1), std::max(a.x1, b.x1)};
+}
+
+std::ptrdiff_t Tile::num_frames() const {
+    std::ptrdiff_t count = 0;
+    for (const Batch& batch : batches) count += std::ssize(batch.frames);
+    return count;
+}
+
+std::array<int, 2> Tiling::largest_window() const {
+    std::array<int, 2> largest = {0, 0};
+    for (const Tile& tile : tiles) {
+        for (const Batch& batch : tile.batches) {
+            largest[0] = std::max(largest[0], batch.window.height());
+            largest[1] = std::max(largest[1], batch.window.width());
+        }
+    }
+    return largest;
+}
+
+std::ptrdiff_t Tiling::extended_area() const {
+    return std::accumulate(tiles.begin(), tiles.end(), std::ptrdiff_t{0},
+                           [](std::ptrdiff_t sum, const Tile& tile) { return sum + tile.extended.area(); });
+}
+
+Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size) {
+    TESSERA_EXPECT(batch_size > 0 && grid[0] > 0 && grid[1] > 0);
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        if (grid[axis] > placement.object_shape[axis]) {
+            throw usage_error("tiling.tiles: {} {} do not fit an object of {} x {} pixels", grid[axis],
+                              axis == 0 ? "rows" : "columns", placement.object_shape[0], placement.object_shape[1]);
+        }
+    }
+    std::vector<int> centres_y, centres_x;
+    for (const WindowPosition& window : placement.windows) {
+        centres_y.push_back(window.y + placement.window_shape[0] / 2);
+        centres_x.push_back(window.x + placement.window_shape[1] / 2);
+    }
+    const auto cuts_y = balanced_cuts(centres_y, grid[0], placement.object_shape[0]);
+    const auto cuts_x = balanced_cuts(centres_x, grid[1], placement.object_shape[1]);
+
+    Bands rows = make_bands(cuts_y), columns = make_bands(cuts_x);
+    std::vector<int> tile_of(placement.windows.size());
+    for (std::size_t i = 0; i < placement.windows.size(); ++i) {
+        const int row = cell_of(cuts_y, centres_y[i]), column = cell_of(cuts_x, centres_x[i]);
+        const Rect window = window_rect(placement.windows[i], placement.window_shape);
+        grow(rows, row, window.y0, window.y1);
+        grow(columns, column, window.x0, window.x1);
+        tile_of[i] = row * grid[1] + column;
+    }
+    make_monotone(rows);
+    make_monotone(columns);
+
+    Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size, {}};
+    for (std::size_t r = 0; r < static_cast<std::size_t>(grid[0]); ++r) {
+        for (std::size_t c = 0; c < static_cast<std::size_t>(grid[1]); ++c) {
+            Tile tile;
+            tile.interior = {cuts_y[r], cuts_x[c], cuts_y[r + 1], cuts_x[c + 1]};
+            tile.extended = {rows.start[r], columns.start[c], rows.end[r], columns.end[c]};
+            tiling.tiles.push_back(std::move(tile));
+        }
+    }
+    std::vector<std::vector<OrderedFrame>> frames(tiling.tiles.size());
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) tiling.tiles[t].neighbours = find_neighbours(tiling.tiles, t);
+    const double scale = 65535.0 / std::max(placement.object_shape[0], placement.object_shape[1]);
+    for (std::size_t i = 0; i < placement.windows.size(); ++i) {
+        const auto t = static_cast<std::size_t>(tile_of[i]);
+        const Rect window = window_rect(placement.windows[i], placement.window_shape);
+        const bool reaches =
+            std::any_of(tiling.tiles[t].neighbours.begin(), tiling.tiles[t].neighbours.end(),
+                        [&](const Neighbour& n) { return !intersection(window, n.overlap).empty(); });
+        frames[t].push_back({static_cast<std::ptrdiff_t>(i), reaches,
+                             hilbert_index(static_cast<std::uint32_t>(centres_x[i] * scale),
+                                           static_cast<std::uint32_t>(centres_y[i] * scale))});
+    }
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+        tiling.tiles[t].batches = make_batches(std::move(frames[t]), placement, batch_size);
+    }
+    return tiling;
+}
+
+int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames) {
+    constexpr double task_s = 1.5e-3, nominal_flops_per_s = 25e9, share_of_transforms = 0.6;
+    const double pixels = static_cast<double>(frame_shape[0]) * frame_shape[1];
+    const double transform_s = 5 * pixels * std::log2(std::max(pixels, 2.0)) / nominal_flops_per_s;
+    const double frame_s = 2 * num_modes * transform_s / share_of_transforms;
+    const auto by_time = static_cast<std::ptrdiff_t>(std::lround(task_s / frame_s));
+    const std::ptrdiff_t enough_tasks = std::max<std::ptrdiff_t>(num_frames / 16, 1);  // small scans still spread out
+    return static_cast<int>(std::clamp<std::ptrdiff_t>(std::min(by_time, enough_tasks), 1, 256));
+}
+
+std::array<int, 2> automatic_grid(const Placement& placement) {
+    constexpr std::ptrdiff_t frames_per_tile = 64;
+    constexpr double most_overhead = 1.35;
+    const auto most_tiles = std::max<std::ptrdiff_t>(std::ssize(placement.windows) / frames_per_tile, 1);
+    const double object_area = static_cast<double>(placement.object_shape[0]) * placement.object_shape[1];
+    std::array<int, 2> best = {1, 1};
+    for (int rows = 1; rows <= 64 && rows <= placement.object_shape[0]; ++rows) {
+        for (int columns = 1; columns <= 64 && columns <= placement.object_shape[1]; ++columns) {
+            const int tiles = rows * columns;
+            if (tiles > most_tiles || tiles <= best[0] * best[1]) continue;
+            // An inner cell is extended by about half a window on each side.
+            const double height = static_cast<double>(placement.object_shape[0]) + (rows - 1) * placement.window_shape[0];
+            const double width = static_cast<double>(placement.object_shape[1]) + (columns - 1) * placement.window_shape[1];
+            if (height * width <= most_overhead * object_area) best = {rows, columns};
+        }
+    }
+    return best;
+}
+
+}  // namespace tessera

@@ -1,0 +1,36 @@
+#include "tasks/engines.hpp"
+
+#include "base/error.hpp"
+
+namespace tessera {
+namespace {
+
+struct EngineEntry {
+    EngineName engine;
+    const char* name;
+    std::unique_ptr<Engine> (*make)(const EngineSettings&);
+};
+
+constexpr EngineEntry engines[] = {
+    {EngineName::CG, "CG", make_conjugate_gradient},
+    {EngineName::GD, "GD", make_gradient_descent},
+};
+
+const EngineEntry& entry(EngineName engine) {
+    for (const EngineEntry& candidate : engines) {
+        if (candidate.engine == engine) return candidate;
+    }
+    throw runtime_failure("internal error: an engine is missing in the table of engines");
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
+    return entry(settings.config.name).make(settings);
+}
+
+const char* name(EngineName engine) {
+    return entry(engine).name;
+}
+
+}  // namespace tessera

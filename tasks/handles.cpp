@@ -1,0 +1,150 @@
+#include "tasks/handles.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "scan/geometry.hpp"
+
+namespace tessera {
+namespace {
+
+Shape2 shape2(std::array<int, 2> shape) {
+    return {shape[0], shape[1]};
+}
+
+Strip strip_of(const Rect& rect, const Rect& tile) {
+    return {rect.y0 - tile.y0, rect.x0 - tile.x0, {rect.height(), rect.width()}};
+}
+
+BatchHandles make_batch(const Problem& problem, const Tile& tile, const Batch& batch) {
+    BatchHandles handles;
+    BatchShape& s = handles.shape;
+    s.num_frames = static_cast<std::int32_t>(batch.frames.size());
+    s.num_modes = problem.config.probe.num_modes;
+    s.frame = shape2(problem.scan.frame_shape);
+    s.probe = shape2(problem.probe_shape);
+    s.tile = {tile.extended.height(), tile.extended.width()};
+    s.window_y = batch.window.y0 - tile.extended.y0;
+    s.window_x = batch.window.x0 - tile.extended.x0;
+    s.window = {batch.window.height(), batch.window.width()};
+    s.pattern_type = problem.scan.pattern_type;
+    s.interpolation = problem.config.positions.interpolation;
+    s.near_field = problem.near_field();
+    s.has_background = problem.scan.background.has_value();
+    handles.reaches_neighbour = batch.reaches_neighbour;
+    handles.patterns = Data(patterns_bytes(s));
+    handles.frames = Data(frames_bytes(s));
+    handles.frame_errors = Data(batch.frames.size() * sizeof(double));
+    if (problem.keep_waves) handles.waves = Data(wave_bytes(s));
+    auto* positions = handles.frames.before_tasks<FramePosition>();
+    for (std::size_t j = 0; j < batch.frames.size(); ++j) {
+        const WindowPosition& w = problem.placement.windows[static_cast<std::size_t>(batch.frames[j])];
+        positions[j] = {w.y - tile.extended.y0, w.x - tile.extended.x0, w.frac_y, w.frac_x};
+    }
+    return handles;
+}
+
+TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_size, int num_workers) {
+    const Tile& tile = problem.tiling.tiles[t];
+    TileHandles handles;
+    handles.shape = {tile.extended.height(), tile.extended.width()};
+    handles.interior = strip_of(tile.interior, tile.extended);
+    const std::size_t field = field_bytes(handles.shape);
+    handles.object = Data(moving_field_bytes(handles.shape.area()));
+    handles.gradient_own = Data(field);
+    handles.gradient = Data(field);
+    handles.gradient_previous = Data(field);
+    handles.illumination = Data(weight_bytes(handles.shape));
+    handles.sums = Data(sums_bytes(probe_size));
+    Shape2 largest;
+    for (const Batch& batch : tile.batches) {
+        handles.batches.push_back(make_batch(problem, tile, batch));
+        const Shape2& window = handles.batches.back().shape.window;
+        if (window.area() > largest.area()) largest = window;
+    }
+    const auto slots = std::min(static_cast<std::size_t>(num_out_slots(num_workers)), handles.batches.size());
+    for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(out_bytes(largest, probe_size));
+    for (const Neighbour& neighbour : tile.neighbours) {
+        const Rect& other = problem.tiling.tiles[static_cast<std::size_t>(neighbour.tile)].extended;
+        StripHandles strip;
+        strip.to_tile = neighbour.tile;
+        strip.cut = strip_of(neighbour.overlap, tile.extended);
+        strip.land = strip_of(neighbour.overlap, other);
+        strip.strip = Data(field_bytes(strip.cut.shape));
+        handles.strips.push_back(std::move(strip));
+    }
+    return handles;
+}
+
+Data make_detector(const Problem& problem) {
+    const ScanInfo& scan = problem.scan;
+    const Shape2 frame = shape2(scan.frame_shape);
+    Data detector(detector_bytes(frame, problem.near_field()));
+    auto* base = detector.before_tasks<std::byte>();
+    const std::size_t map = aligned_bytes(frame.area() * sizeof(float));
+    std::memcpy(base, scan.mask.data(), scan.mask.bytes());
+    if (scan.background) std::memcpy(base + map, scan.background->data(), scan.background->bytes());
+    if (problem.near_field()) {
+        const auto transfer = fresnel_transfer_function(scan.frame_shape, scan.pixel_size_m, scan.geometry.wavelength_m,
+                                                        scan.geometry.effective_distance_m());
+        auto* to = reinterpret_cast<cfloat*>(base + 2 * map);
+        const float both_transforms = 1.0f / static_cast<float>(frame.area());
+        for (std::ptrdiff_t i = 0; i < transfer.size(); ++i) to[i] = both_transforms * transfer[i];
+    }
+    return detector;
+}
+
+}  // namespace
+
+std::vector<void*> Handles::frame_memory(const Problem& problem) {
+    std::vector<void*> memory(problem.placement.windows.size());
+    const std::size_t bytes = static_cast<std::size_t>(problem.scan.frame_shape[0]) *
+                              static_cast<std::size_t>(problem.scan.frame_shape[1]) *
+                              bytes_per_count(problem.scan.pattern_type);
+    for (std::size_t t = 0; t < tiles.size(); ++t) {
+        for (std::size_t b = 0; b < tiles[t].batches.size(); ++b) {
+            auto* base = tiles[t].batches[b].patterns.before_tasks<std::byte>();
+            for (const std::ptrdiff_t frame : problem.tiling.tiles[t].batches[b].frames) {
+                memory[static_cast<std::size_t>(frame)] = base;
+                base += bytes;
+            }
+        }
+    }
+    return memory;
+}
+
+Handles make_handles(const Problem& problem, int num_workers) {
+    Handles handles;
+    handles.num_modes = problem.config.probe.num_modes;
+    handles.probe_shape = shape2(problem.probe_shape);
+    handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
+    for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
+        handles.tiles.push_back(make_tile(problem, t, handles.probe_size, num_workers));
+    }
+    handles.detector = make_detector(problem);
+    handles.probe = Data(moving_field_bytes(handles.probe_size));
+    handles.probe_gradient = Data(handles.probe_size * sizeof(cfloat));
+    handles.probe_gradient_previous = Data(handles.probe_size * sizeof(cfloat));
+    handles.coverage = Data(weight_bytes(handles.probe_shape));
+    handles.state = Data(sizeof(IterationState));
+    for (int i = 0; i <= problem.config.runtime.submit_ahead; ++i) handles.records.emplace_back(sizeof(IterationState));
+    return handles;
+}
+
+void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 2>& object) {
+    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
+        const Rect& rect = problem.tiling.tiles[t].extended;
+        auto* value = handles.tiles[t].object.before_tasks<cfloat>();
+        for (int y = 0; y < rect.height(); ++y) {
+            std::memcpy(static_cast<void*>(value + static_cast<std::ptrdiff_t>(y) * rect.width()),
+                        &object(rect.y0 + y, rect.x0), static_cast<std::size_t>(rect.width()) * sizeof(cfloat));
+        }
+    }
+}
+
+void set_probe(Handles& handles, const Array<cfloat, 3>& probe) {
+    TESSERA_EXPECT(static_cast<std::size_t>(probe.size()) == handles.probe_size);
+    std::memcpy(handles.probe.before_tasks<void>(), probe.data(), probe.bytes());
+}
+
+}  // namespace tessera

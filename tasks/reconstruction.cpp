@@ -1,0 +1,203 @@
+#include "tasks/reconstruction.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/log.hpp"
+#include "scan/orthogonal_modes.hpp"
+
+namespace tessera {
+namespace {
+
+double now_s() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+// One engine's bookkeeping while it runs.
+struct Reconstruction::EngineRun {
+    EngineConfig config;
+    std::string name;
+    int first_iteration = 0;
+    std::vector<IterationState> records;
+    int snapshot_at = -1;       // iteration whose copies are on their way
+    int last_snapshot = 0;
+    StopReason reason = StopReason::none;
+};
+
+Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const FrameStatistics& statistics,
+                               ReconstructionHooks hooks)
+    : problem_(problem),
+      handles_(handles),
+      statistics_(statistics),
+      hooks_(std::move(hooks)),
+      graph_(problem, handles),
+      snapshot_(problem, handles) {
+    for (const EngineConfig& engine : problem.config.engines) overall_num_iter_ += engine.num_iter;
+}
+
+void Reconstruction::run() {
+    start_s_ = now_s();
+    int first = 0;
+    for (const EngineConfig& engine : problem_.config.engines) {
+        run_engine(engine, first);
+        first += engine.num_iter;
+        if (stopped_early_) break;
+    }
+    snapshot_.submit_copies();
+}
+
+void Reconstruction::run_engine(const EngineConfig& config, int first_iteration) {
+    EngineRun run;
+    run.config = config;
+    run.name = name(config.name);
+    run.first_iteration = first_iteration;
+    *HostAccess(handles_.state, Access::write).as<IterationState>() = IterationState{};
+    graph_.set_noise_model(config.noise_model);
+    // The probe waits only when a run begins; a later engine moves it at once.
+    const int probe_start = std::max(problem_.config.probe.update.start - first_iteration, 0);
+    const auto engine = make_engine({config, probe_start, problem_.keep_waves});
+
+    const int ahead = problem_.config.runtime.submit_ahead;
+    int submitted = 0;
+    bool going = true;
+    for (; submitted < config.num_iter && going; ++submitted) {
+        if (submitted >= ahead) going = take_record(run, submitted - ahead);
+        if (must_stop()) {
+            stopped_early_ = true;
+            going = false;
+        }
+        if (!going) break;
+        engine->submit_iteration(graph_, submitted);
+        graph_.record(submitted);
+        submit_snapshot(run, submitted);
+    }
+    for (int n = static_cast<int>(run.records.size()); n < submitted && run.reason == StopReason::none; ++n) {
+        take_record(run, n);
+    }
+    finish_engine(run);
+}
+
+// Waits for the record of `iteration`, reports it, and says whether to go on.
+bool Reconstruction::take_record(EngineRun& run, int iteration) {
+    IterationState record;
+    {
+        const HostAccess access(graph_.record_of(iteration), Access::read);
+        record = *access.as<const IterationState>();
+    }
+    throw_task_failure();
+    run.records.push_back(record);
+    run.reason = static_cast<StopReason>(record.stopped);
+    if (run.reason == StopReason::not_finite) {
+        throw Error(ExitCode::diverged,
+                    fmt::format("{}: the cost is not finite in iteration {} ({} frames; a smaller step or another "
+                                "noise_model may help)",
+                                run.name, iteration + 1, record.bad_frames));
+    }
+    if (hooks_.on_iteration) {
+        const double counts = statistics_.total_counts;
+        hooks_.on_iteration({run.name, iteration, run.config.num_iter, run.first_iteration + iteration, overall_num_iter_,
+                             record.cost, record.squared_error / counts, record.step, record.beta,
+                             record.time_s - start_s_});
+    }
+    if (run.snapshot_at == iteration && hooks_.on_snapshot) {
+        run.snapshot_at = -1;
+        Result result = result_without_fields();
+        snapshot_.collect(result.object, result.probe);
+        hooks_.on_snapshot(std::move(result));
+    }
+    return run.reason == StopReason::none;
+}
+
+// The record of an iteration has the cost before its step; the cost after it is in the next record, and at the very end
+// in a pass of its own.
+void Reconstruction::finish_engine(EngineRun& run) {
+    graph_.evaluate();
+    {
+        const HostAccess access(graph_.total(), Access::read);
+        const BatchSums& sums = *batch_sums(access.as<const std::byte>());
+        final_cost_ = sums.cost;
+        final_data_error_ = sums.squared_error / statistics_.total_counts;
+    }
+    throw_task_failure();
+    for (std::size_t n = 0; n < run.records.size(); ++n) {
+        const bool last = n + 1 == run.records.size();
+        cost_.push_back(last ? final_cost_ : run.records[n + 1].cost);
+        data_error_.push_back(last ? final_data_error_ : run.records[n + 1].squared_error / statistics_.total_counts);
+        step_.push_back(run.records[n].step);
+        time_s_.push_back(run.records[n].time_s - start_s_);
+    }
+    if (run.reason == StopReason::no_descent) {
+        log::info("{}: no step lowers the cost any more after {} iterations: as far as single precision goes", run.name,
+                  run.records.size());
+    }
+    if (run.reason == StopReason::converged) {
+        log::info("{}: converged after {} iterations (tolerance {:g})", run.name, run.records.size(), run.config.tolerance);
+    }
+}
+
+void Reconstruction::submit_snapshot(EngineRun& run, int iteration) {
+    const int interval = problem_.config.output.save_interval;
+    if (interval == 0 || !hooks_.on_snapshot || run.snapshot_at >= 0) return;
+    if (iteration + 1 - run.last_snapshot < interval || iteration + 1 == run.config.num_iter) return;
+    snapshot_.submit_copies();
+    run.snapshot_at = iteration;
+    run.last_snapshot = iteration + 1;
+}
+
+bool Reconstruction::must_stop() const {
+    if (hooks_.stop_requested != nullptr && hooks_.stop_requested->load()) return true;
+    const auto& limit = problem_.config.runtime.time_limit_s;
+    return limit && now_s() - start_s_ > *limit;
+}
+
+std::vector<double> Reconstruction::error_per_frame() const {
+    std::vector<double> errors(problem_.placement.windows.size());
+    for (std::size_t t = 0; t < handles_.tiles.size(); ++t) {
+        for (std::size_t b = 0; b < handles_.tiles[t].batches.size(); ++b) {
+            const HostAccess access(handles_.tiles[t].batches[b].frame_errors, Access::read);
+            const auto* batch_errors = access.as<const double>();
+            const auto& frames = problem_.tiling.tiles[t].batches[b].frames;
+            for (std::size_t j = 0; j < frames.size(); ++j) {
+                const auto frame = static_cast<std::size_t>(frames[j]);
+                errors[frame] = batch_errors[j] / std::max(statistics_.counts[frame], 1e-300);
+            }
+        }
+    }
+    return errors;
+}
+
+Result Reconstruction::result_without_fields() const {
+    Result result;
+    result.pixel_size_m = problem_.scan.pixel_size_m;
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
+    }
+    const auto num_frames = std::ssize(problem_.placement.windows);
+    result.positions_px = Array<double, 2>({num_frames, 2});
+    for (std::ptrdiff_t i = 0; i < num_frames; ++i) {
+        const WindowPosition& window = problem_.placement.windows[static_cast<std::size_t>(i)];
+        result.positions_px(i, 0) = window.y + static_cast<double>(window.frac_y);
+        result.positions_px(i, 1) = window.x + static_cast<double>(window.frac_x);
+    }
+    result.frames.assign(problem_.scan.frames.begin(), problem_.scan.frames.end());
+    result.cost = cost_;
+    result.data_error = data_error_;
+    result.step = step_;
+    result.time_s = time_s_;
+    result.final_cost = final_cost_;
+    result.final_data_error = final_data_error_;
+    return result;
+}
+
+Result Reconstruction::result() const {
+    Result result = result_without_fields();
+    snapshot_.collect(result.object, result.probe);
+    result.probe = orthogonal_modes(result.probe);
+    result.data_error_per_frame = error_per_frame();
+    return result;
+}
+
+}  // namespace tessera

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "codelets/layout.hpp"
+#include "io/result_file.hpp"
+#include "tasks/engines.hpp"
+#include "tasks/handles.hpp"
+#include "tasks/snapshots.hpp"
+
+namespace tessera {
+
+// What the host learns from an iteration's record.
+struct IterationReport {
+    std::string engine;
+    int iteration = 0;      // of this engine
+    int num_iter = 0;
+    int overall = 0;        // of the run
+    int overall_num_iter = 0;
+    double cost = 0;        // before this iteration's step
+    double data_error = 0;
+    double step = 0;
+    double beta = 0;
+    double time_s = 0;      // since the first task
+};
+
+struct ReconstructionHooks {
+    std::function<void(const IterationReport&)> on_iteration;
+    std::function<void(Result)> on_snapshot;      // every output.save_interval iterations
+    const std::atomic<bool>* stop_requested = nullptr;
+};
+
+// Runs all engines on one graph. The host submits at most runtime.submit_ahead iterations beyond the last record it has
+// seen, and learns everything from records: cost, the reason to stop, errors inside tasks.
+class Reconstruction {
+  public:
+    Reconstruction(const Problem& problem, Handles& handles, const FrameStatistics& statistics,
+                   ReconstructionHooks hooks);
+
+    // Throws Error(diverged) when the cost is not finite, naming the iteration.
+    void run();
+    bool stopped_early() const { return stopped_early_; }  // by a signal or the time limit
+
+    // After run(): object, probe (orthogonal modes by falling power), history, errors per frame.
+    Result result() const;
+
+  private:
+    struct EngineRun;
+    void run_engine(const EngineConfig& config, int first_iteration);
+    bool take_record(EngineRun& run, int iteration);
+    void finish_engine(EngineRun& run);
+    void submit_snapshot(EngineRun& run, int iteration);
+    bool must_stop() const;
+    Result result_without_fields() const;
+    std::vector<double> error_per_frame() const;
+
+    const Problem& problem_;
+    Handles& handles_;
+    const FrameStatistics& statistics_;
+    ReconstructionHooks hooks_;
+    Graph graph_;
+    Snapshot snapshot_;
+    double start_s_ = 0;
+    bool stopped_early_ = false;
+    int overall_num_iter_ = 0;
+    std::vector<double> cost_, data_error_, step_, time_s_;  // per iteration, after its step
+    double final_cost_ = 0, final_data_error_ = 0;
+};
+
+}  // namespace tessera

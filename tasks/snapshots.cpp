@@ -1,0 +1,88 @@
+#include "tasks/snapshots.hpp"
+
+#include <cstring>
+
+#include "codelets/accumulate.hpp"
+
+namespace tessera {
+
+Snapshot::Snapshot(const Problem& problem, const Handles& handles)
+    : problem_(problem), handles_(handles), probe_(handles.probe_size * sizeof(cfloat)) {
+    for (const TileHandles& tile : handles.tiles) objects_.emplace_back(field_bytes(tile.shape));
+}
+
+void Snapshot::submit_copies() {
+    for (std::size_t t = 0; t < objects_.size(); ++t) {
+        copy.submit({handles_.tiles[t].shape.area() * sizeof(cfloat)}, {&handles_.tiles[t].object, &objects_[t]});
+    }
+    copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
+}
+
+void Snapshot::collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const {
+    const auto& shape = problem_.placement.object_shape;
+    object = Array<cfloat, 3>({1, shape[0], shape[1]});
+    for (std::size_t t = 0; t < objects_.size(); ++t) {
+        const HostAccess access(objects_[t], Access::read);
+        const auto* tile = access.as<const cfloat>();
+        const Rect& interior = problem_.tiling.tiles[t].interior;
+        const Strip& inside = handles_.tiles[t].interior;
+        for (int y = 0; y < interior.height(); ++y) {
+            const auto* row = tile + static_cast<std::ptrdiff_t>(inside.y + y) * handles_.tiles[t].shape.x + inside.x;
+            std::memcpy(static_cast<void*>(&object(0, interior.y0 + y, interior.x0)), row,
+                        static_cast<std::size_t>(interior.width()) * sizeof(cfloat));
+        }
+    }
+    probe = Array<cfloat, 3>({handles_.num_modes, handles_.probe_shape.y, handles_.probe_shape.x});
+    const HostAccess access(probe_, Access::read);
+    std::memcpy(static_cast<void*>(probe.data()), access.as<const cfloat>(), probe.bytes());
+}
+
+OutputThread::OutputThread() : thread_([this] { run(); }) {}
+
+OutputThread::~OutputThread() {
+    {
+        const std::lock_guard guard(lock_);
+        closing_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void OutputThread::post(std::function<void()> job) {
+    {
+        const std::lock_guard guard(lock_);
+        jobs_.push_back(std::move(job));
+    }
+    changed_.notify_all();
+}
+
+void OutputThread::finish() {
+    {
+        const std::lock_guard guard(lock_);
+        closing_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void OutputThread::run() {
+    while (true) {
+        std::function<void()> job;
+        {
+            std::unique_lock guard(lock_);
+            changed_.wait(guard, [this] { return closing_ || !jobs_.empty(); });
+            if (jobs_.empty()) return;
+            job = std::move(jobs_.front());
+            jobs_.pop_front();
+        }
+        if (failure_) continue;  // only this thread writes it before finish()
+        try {
+            job();
+        } catch (...) {
+            failure_ = std::current_exception();
+        }
+    }
+}
+
+}  // namespace tessera

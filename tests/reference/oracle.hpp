@@ -1,0 +1,149 @@
+#pragma once
+
+#include <array>
+#include <complex>
+#include <vector>
+
+#include "base/array.hpp"
+
+// The model of ptychography written a second time, in double precision, as plainly as possible: direct sums
+// for the transforms, one frame after another, no shared formula. It is what the program's fast
+// single-precision code is tested against, so it must never include anything of the program but the array
+// type (see README.md).
+//
+// Meant for frames up to about 32 x 40 and a handful of frames: a transform of M_y x M_x costs
+// M_y M_x (M_y + M_x) products.
+namespace tessera::reference {
+
+using Value = std::complex<double>;
+using Image = Array<Value, 2>;       // (y, x)
+using RealImage = Array<double, 2>;  // (y, x)
+using Stack = Array<Value, 3>;       // (mode, y, x)
+
+enum class NoiseModel { amplitude, poisson, gaussian };
+enum class Interpolation { nearest, bilinear, fourier };
+
+// --- Transforms and propagators
+// --------------------------------------------------------------------------------
+
+// X[k] = 1/sqrt(M_y M_x) sum_n x[n] exp(-2 pi i (k_y n_y / M_y + k_x n_x / M_x)); idft2 has the opposite sign
+// and the same factor, so both are unitary. Zero frequency at index 0. Any size from 1.
+Image dft2(const Image& image);
+Image idft2(const Image& image);
+
+// Signed frequencies of a transform of n samples, in cycles per sample: 0, 1/n, ..., and for even n -1/2 (not
+// +1/2).
+double signed_frequency(std::ptrdiff_t k, std::ptrdiff_t n);
+
+// H(q) = exp(-i pi lambda z |q|^2) on the transform's frequencies, q in 1/m. Shape (y, x).
+Image fresnel_transfer_function(const Extents<2>& shape, std::array<double, 2> pixel_size_m,
+                                double wavelength_m, double distance_m);
+
+// From the sample to the detector and its adjoint, which is its inverse. Far field (an empty
+// `transfer_function`): the unitary transform. Near field: F^-1 H F.
+Image propagate(const Image& wave, const Image& transfer_function);
+Image propagate_back(const Image& wave, const Image& transfer_function);
+
+// --- The problem
+// ---------------------------------------------------------------------------------------------
+
+// Top-left corner of a probe window in the object: whole pixels and a fraction in [0, 1).
+struct Window {
+    std::ptrdiff_t y = 0, x = 0;
+    double frac_y = 0, frac_x = 0;
+};
+
+struct Problem {
+    Stack probe;   // (mode, y, x), not larger than the frames; padded with zeros at floor((M - p) / 2)
+    Image object;  // (y, x)
+    std::vector<Window> windows;  // per frame
+    // nearest: frac is not looked at; bilinear: the object is read at base + frac; fourier: the probe moves
+    // by frac.
+    Interpolation interpolation = Interpolation::fourier;
+
+    Array<double, 3>
+        patterns;          // (frame, y, x) counts, in transform order; negative: this frame ignores the pixel
+    RealImage mask;        // (y, x) weights, 0: ignored; empty: all used
+    RealImage background;  // (y, x) counts; empty: none
+    Image transfer_function;  // (y, x) of the near field; empty: far field
+    NoiseModel noise_model = NoiseModel::amplitude;
+    double epsilon = 1e-9;  // added to I under a root, in a logarithm and in a denominator
+
+    std::ptrdiff_t num_frames() const { return patterns.extent(0); }
+    std::ptrdiff_t num_modes() const { return probe.extent(0); }
+    Extents<2> frame_shape() const { return {patterns.extent(1), patterns.extent(2)}; }
+    Extents<2> probe_shape() const { return {probe.extent(1), probe.extent(2)}; }
+    // Throws where the shapes do not fit together or a window leaves the object.
+    void check() const;
+};
+
+// --- Forward model
+// -------------------------------------------------------------------------------------------
+
+// exp(-2 pi i (q_y f_y + q_x f_x)) in the Fourier space of the image's own size: moves it by +frac,
+// periodically. The adjoint (and inverse) moves it by -frac.
+Image shift(const Image& image, double frac_y, double frac_x);
+
+// Mode k of the probe as frame i sees it: shifted by frac with `fourier`, else as it is. Shape of the probe.
+Image probe_of_frame(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_mode);
+// The object under the probe of frame i: O(r) = (1-f_y)(1-f_x) O[0,0] + (1-f_y) f_x O[0,1] + f_y (1-f_x)
+// O[1,0]
+// + f_y f_x O[1,1] with `bilinear`, else O at the base. Shape of the probe.
+Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame);
+
+// Wave behind the object, (mode, y, x) of the probe's shape.
+Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame);
+// Wave on the detector, (mode, y, x) of the frame's shape ("far" also when the field is near).
+Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame);
+// sum_k |far field_k|^2 + background, (y, x) of the frame's shape.
+RealImage intensity(const Problem& problem, std::ptrdiff_t i_frame);
+
+// Cost of one pixel of weight 1: what the noise model's sum is made of. d: counts, d >= 0.
+double pixel_cost(NoiseModel noise_model, double intensity, double counts, double epsilon);
+// Its derivative with respect to the intensity: df/dPsi* = this times Psi.
+double pixel_slope(NoiseModel noise_model, double intensity, double counts, double epsilon);
+
+struct Cost {
+    double total = 0;
+    double data_error = 0;                     // sum m (sqrt(I) - sqrt(d))^2 / sum m d over all frames
+    std::vector<double> per_frame;             // they add up to `total`
+    std::vector<double> data_error_per_frame;  // each over its own counts
+};
+Cost cost(const Problem& problem);
+
+// --- Gradient
+// ------------------------------------------------------------------------------------------------
+
+// A point, a direction or a gradient of the two unknowns together.
+struct Unknowns {
+    Image object;  // (y, x)
+    Stack probe;   // (mode, y, x)
+};
+
+// The Wirtinger gradient g = df/d(conj x): the cost changes by 2 Re <g, delta>.
+Unknowns gradient(const Problem& problem);
+
+// A = sum_jk |P_k|^2 on the object grid, windows at the nearest whole pixel, the probe not shifted. A pixel
+// outside the object is left out.
+RealImage illumination(const Problem& problem);
+// C = sum_j |O(r_j)|^2 on the probe grid, windows at the nearest whole pixel. Outside the object O counts as
+// 0.
+RealImage coverage(const Problem& problem);
+// 1 / ((1 - alpha) weight + alpha max weight), the preconditioner made of either.
+RealImage preconditioner(const RealImage& weight, double alpha);
+
+// <a, b> = sum conj(a) b.
+Value dot(const Image& a, const Image& b);
+Value dot(const Stack& a, const Stack& b);
+Value dot(const Unknowns& a, const Unknowns& b);
+
+// --- Line search
+// ---------------------------------------------------------------------------------------------
+
+// The cost at point + s direction for every s: the full cost each time, so no polynomial in s is assumed.
+std::vector<double> costs_along(const Problem& problem, const Unknowns& direction,
+                                const std::vector<double>& steps);
+// The same problem with its unknowns moved.
+Problem moved(const Problem& problem, const Unknowns& direction, double step);
+
+}  // namespace tessera::reference

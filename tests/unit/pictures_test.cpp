@@ -1,0 +1,165 @@
+#include "io/pictures.hpp"
+
+#include <gtest/gtest.h>
+#include <png.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "io/curve_plot.hpp"
+#include "io/png_image.hpp"
+#include "io_test_files.hpp"
+
+namespace tessera::test {
+namespace {
+
+Picture read_png(const std::filesystem::path& path) {
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    EXPECT_NE(png_image_begin_read_from_file(&image, path.c_str()), 0) << path << image.message;
+    image.format = PNG_FORMAT_RGB;
+    Picture picture({static_cast<std::ptrdiff_t>(image.height), static_cast<std::ptrdiff_t>(image.width)});
+    EXPECT_NE(png_image_finish_read(&image, nullptr, picture.data(), 0, nullptr), 0);
+    return picture;
+}
+
+double lightness(const Colour& colour) {  // CIE L*
+    const auto linear = [](std::uint8_t byte) {
+        const double value = byte / 255.0;
+        return value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
+    };
+    const double y = 0.2126 * linear(colour[0]) + 0.7152 * linear(colour[1]) + 0.0722 * linear(colour[2]);
+    return 116 * std::cbrt(y) - 16;
+}
+
+// A flat phase of +-0.5 left and right of the middle, under a steep ramp and an offset; scanned everywhere
+// inside.
+Result two_halves(std::ptrdiff_t extent) {
+    Result result;
+    result.object = Array<cfloat, 3>({1, extent, extent});
+    for (std::ptrdiff_t y = 0; y < extent; ++y) {
+        for (std::ptrdiff_t x = 0; x < extent; ++x) {
+            const bool odd = (y / 8 + x / 8) % 2 != 0;
+            const double phase =
+                (odd ? 0.5 : -0.5) + 0.21 * static_cast<double>(y) - 0.13 * static_cast<double>(x) + 2;
+            const double amplitude = x < extent / 2 ? 0.5 : 1;
+            result.object(0, y, x) = {static_cast<float>(amplitude * std::cos(phase)),
+                                      static_cast<float>(amplitude * std::sin(phase))};
+        }
+    }
+    result.probe = Array<cfloat, 3>({2, 16, 16}, cfloat{1, 0});
+    const std::ptrdiff_t steps = (extent - 16) / 4 + 1;
+    result.positions_px = Array<double, 2>({steps * steps, 2});
+    for (std::ptrdiff_t i = 0; i < steps * steps; ++i) {
+        result.positions_px(i, 0) = 4.0 * static_cast<double>(i / steps);
+        result.positions_px(i, 1) = 4.0 * static_cast<double>(i % steps);
+    }
+    result.data_error = {0.9, 0.3, 0.1, 0.05};
+    return result;
+}
+
+TEST(Pictures, FourFilesOfTheRightSize) {
+    const TemporaryFolder folder;
+    write_pictures(folder / "pictures", two_halves(64));
+    const auto phase = read_png(folder / "pictures/object_phase.png");
+    EXPECT_EQ(phase.extents(), (Extents<2>{64, 64}));
+    EXPECT_EQ(read_png(folder / "pictures/object_amplitude.png").extents(), (Extents<2>{64, 64}));
+    EXPECT_EQ(read_png(folder / "pictures/probe.png").extents(), (Extents<2>{16, 16 + 4 + 16}));
+    EXPECT_EQ(read_png(folder / "pictures/error.png").extents(), (Extents<2>{500, 800}));
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "pictures"))
+        ++count;
+    EXPECT_EQ(count, 4U);
+}
+
+TEST(Pictures, TheRampIsTakenOutOfThePhase) {
+    const TemporaryFolder folder;
+    write_pictures(folder.path(), two_halves(64));
+    const auto phase = read_png(folder / "object_phase.png");
+    // Squares of one phase have one colour all over the object: dark where it is -0.5, bright where it is
+    // +0.5.
+    for (std::ptrdiff_t y = 8; y < 56; ++y) {
+        for (std::ptrdiff_t x = 8; x < 56; ++x) {
+            const bool odd = (y / 8 + x / 8) % 2 != 0;
+            const double light = lightness(phase(y, x));
+            EXPECT_TRUE(odd ? light > 80 : light < 30) << light << " at " << y << ", " << x;
+        }
+    }
+    const auto amplitude = read_png(folder / "object_amplitude.png");
+    EXPECT_EQ(amplitude(30, 20), (Colour{0, 0, 0}));
+    EXPECT_EQ(amplitude(30, 40), (Colour{255, 255, 255}));
+    EXPECT_EQ(amplitude(0, 0), (Colour{48, 48, 48})) << "nothing was scanned in the corner";
+}
+
+TEST(Pictures, LargeObjectsAreReduced) {
+    const TemporaryFolder folder;
+    Result result = two_halves(32);
+    result.object = Array<cfloat, 3>({1, 3, 9000}, cfloat{1, 1});
+    write_pictures(folder.path(), result);
+    EXPECT_EQ(read_png(folder / "object_phase.png").extents(), (Extents<2>{1, 3000}));
+}
+
+TEST(Pictures, EmptyOrBrokenNumbersDoNotMatter) {
+    const TemporaryFolder folder;
+    Result result = two_halves(32);
+    result.data_error.clear();
+    result.positions_px = Array<double, 2>({1, 2}, std::nan(""));
+    result.object(0, 3, 3) = {NAN, 0};
+    result.probe = Array<cfloat, 3>({1, 1, 1}, cfloat{0, 0});
+    EXPECT_NO_THROW(write_pictures(folder.path(), result));
+}
+
+TEST(Pictures, AnUnwritableFolderIsARuntimeError) {
+    const TemporaryFolder folder;
+    std::ofstream(folder / "file") << "x";
+    try {
+        write_pictures(folder / "file/pictures", two_halves(32));
+        ADD_FAILURE();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::runtime);
+    }
+}
+
+TEST(Colours, TheOrderedMapGrowsEvenlyLighter) {
+    double least = 1e9, most = 0;
+    for (int i = 0; i < 20; ++i) {
+        const double step = lightness(ordered_colour((i + 1) / 20.0)) - lightness(ordered_colour(i / 20.0));
+        least = std::min(least, step);
+        most = std::max(most, step);
+    }
+    EXPECT_GT(least, 2);
+    EXPECT_LT(most, 7);
+    EXPECT_EQ(ordered_colour(-1), ordered_colour(0));
+    EXPECT_EQ(ordered_colour(NAN), ordered_colour(0));
+}
+
+TEST(Colours, PhaseIsHue) {
+    const double third = 2 * M_PI / 3;
+    EXPECT_EQ(phase_colour(0, 1), (Colour{255, 0, 0}));
+    EXPECT_EQ(phase_colour(third, 1), (Colour{0, 255, 0}));
+    EXPECT_EQ(phase_colour(-third, 1), (Colour{0, 0, 255}));
+    EXPECT_EQ(phase_colour(M_PI, 0.5), (Colour{0, 128, 128}));
+    EXPECT_EQ(phase_colour(1, 0), (Colour{0, 0, 0}));
+}
+
+TEST(CurvePlot, FallingErrorsFallFromLeftToRight) {
+    const auto picture = plot_data_error({1, 0.1, 0.01});
+    const auto row_of_curve = [&](std::ptrdiff_t x) {
+        for (std::ptrdiff_t y = 0; y < picture.extent(0); ++y) {
+            if (picture(y, x) == Colour{30, 90, 190}) return y;
+        }
+        return std::ptrdiff_t{-1};
+    };
+    const auto left = row_of_curve(112), middle = row_of_curve(445), right = row_of_curve(778);
+    EXPECT_GT(left, 0);
+    EXPECT_NEAR(static_cast<double>(middle - left), static_cast<double>(right - middle), 4)
+        << "decades are equal";
+    for (const auto& values : {std::vector<double>{}, std::vector<double>{0.5},
+                               std::vector<double>{0, -1, NAN}, std::vector<double>(100000, 1.0)}) {
+        EXPECT_EQ(plot_data_error(values).extents(), (Extents<2>{500, 800}));
+    }
+}
+
+}  // namespace
+}  // namespace tessera::test

@@ -1,0 +1,42 @@
+# One static library per layer. A layer sees only what it links, so the link line is the fence:
+#   tessera_layer(scan SOURCES geometry.cpp DEPENDS tessera::config)
+# makes target tessera_scan, alias tessera::scan, and compiles every header of the directory alone.
+function(tessera_layer NAME)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(tessera_${NAME} STATIC ${LAYER_SOURCES})
+  add_library(tessera::${NAME} ALIAS tessera_${NAME})
+  target_include_directories(tessera_${NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  target_link_libraries(tessera_${NAME} PUBLIC ${LAYER_DEPENDS} PRIVATE tessera_options ${LAYER_PRIVATE_DEPENDS})
+  tessera_check_headers(${NAME})
+endfunction()
+
+# Each header must compile alone: one generated translation unit per header, never linked.
+function(tessera_check_headers NAME)
+  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+  set(units "")
+  foreach(header IN LISTS headers)
+    if(header MATCHES "-inl\\.hpp$") # compiled once per instruction set by the files that include it
+      continue()
+    endif()
+    string(MAKE_C_IDENTIFIER ${header} identifier)
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/alone/${identifier}.cpp)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${header}\" // IWYU pragma: keep\n")
+    list(APPEND units ${unit})
+  endforeach()
+  if(units AND TESSERA_BUILD_TESTS)
+    add_library(tessera_${NAME}_headers OBJECT ${units})
+    target_link_libraries(tessera_${NAME}_headers PRIVATE tessera_${NAME} tessera_options)
+  endif()
+endfunction()
+
+# Flags of our own code only; dependencies keep theirs.
+add_library(tessera_options INTERFACE)
+target_compile_options(tessera_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Wold-style-cast
+  -ffp-contract=off # the same rounding wherever a formula is inlined: overlapping tiles stay bitwise equal
+  -fno-math-errno
+  $<$<BOOL:${TESSERA_WARNINGS_AS_ERRORS}>:-Werror>)
+if(TESSERA_SANITIZE)
+  add_compile_options(-fsanitize=${TESSERA_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${TESSERA_SANITIZE})
+endif()
