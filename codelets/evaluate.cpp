@@ -35,7 +35,7 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     sums = BatchSums{};
     Workspace& workspace = Workspace::of_this_worker();
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
-    const Propagator propagator(s, detector.transfer);
+    Propagator propagator(s, detector.transfer, workspace);
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
     model.prepare(false);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
@@ -45,6 +45,7 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
             model.place(frames[frame]);
+            propagator.place(frames[frame]);
             exit_waves(model.probe(), model.object(), waves, s);
             propagator.forward(waves);
             const FrameCost cost =

@@ -20,36 +20,49 @@ namespace HWY_NAMESPACE {
 // Waves are left unscaled: |wave|^2 * scale() is the intensity, and the adjoint is scale() * backward().
 class Propagator {
   public:
-    Propagator(const BatchShape& s, const cfloat* transfer)
-        : plan_(fft_plan({s.frame.y, s.frame.x})), transfer_(transfer), num_modes_(s.num_modes) {}
+    Propagator(const BatchShape& s, const cfloat* transfer, Workspace& workspace)
+        : s_(s), plan_(fft_plan({s.frame.y, s.frame.x})), transfer_(transfer) {
+        if (transfer == nullptr || s.interpolation != Interpolation::fourier) return;
+        ramp_y_ = workspace.get<cfloat>(Workspace::Slot::detector_ramp, static_cast<std::size_t>(s.frame.y + s.frame.x));
+        ramp_x_ = ramp_y_ + s.frame.y;
+    }
 
     float scale() const { return transfer_ == nullptr ? 1.0f / static_cast<float>(plan_.size()) : 1.0f; }
 
+    // Before forward() and backward() of a frame.
+    void place(const FramePosition& at) {
+        if (ramp_y_ == nullptr) return;
+        phase_ramp(at.frac_y, s_.frame.y, 1.0f, ramp_y_);
+        phase_ramp(at.frac_x, s_.frame.x, 1.0f, ramp_x_);
+    }
+
     void forward(cfloat* waves) const {
-        for (int k = 0; k < num_modes_; ++k) {
+        for (int k = 0; k < s_.num_modes; ++k) {
             cfloat* wave = waves + k * plan_.size();
             plan_.forward(wave);
             if (transfer_ == nullptr) continue;
-            multiply_transfer<false>(wave, transfer_, static_cast<std::size_t>(plan_.size()));
+            multiply_transfer<false>(wave, transfer_, ramp_y_, ramp_x_, s_);
             plan_.backward(wave);
         }
     }
 
     void backward(cfloat* waves) const {
-        for (int k = 0; k < num_modes_; ++k) {
+        for (int k = 0; k < s_.num_modes; ++k) {
             cfloat* wave = waves + k * plan_.size();
             if (transfer_ != nullptr) {
                 plan_.forward(wave);
-                multiply_transfer<true>(wave, transfer_, static_cast<std::size_t>(plan_.size()));
+                multiply_transfer<true>(wave, transfer_, ramp_y_, ramp_x_, s_);
             }
             plan_.backward(wave);
         }
     }
 
   private:
+    const BatchShape& s_;
     const FftPlan& plan_;
     const cfloat* transfer_;  // includes the 1/size of its two transforms
-    int num_modes_;
+    cfloat* ramp_y_ = nullptr;
+    cfloat* ramp_x_ = nullptr;
 };
 
 // Whether the probe's direction takes part.
@@ -75,8 +88,8 @@ class FrameModel {
         if (!fourier_) return;
         spectrum_ = spectrum_of(probe_.value, Slot::spectrum);
         if (with_direction) direction_spectrum_ = spectrum_of(probe_.direction, Slot::direction_spectrum);
-        ramp_y_ = workspace_.get<cfloat>(Slot::ramp, static_cast<std::size_t>(s_.probe.y + s_.probe.x) + 16);
-        ramp_x_ = ramp_y_ + (s_.probe.y + 7) / 8 * 8;
+        ramp_y_ = workspace_.get<cfloat>(Slot::ramp, static_cast<std::size_t>(s_.probe.y + s_.probe.x));
+        ramp_x_ = ramp_y_ + s_.probe.y;
     }
 
     void place(const FramePosition& at) {

@@ -53,7 +53,7 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
 
     Workspace& workspace = Workspace::of_this_worker();
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
-    const Propagator propagator(s, detector.transfer);
+    Propagator propagator(s, detector.transfer, workspace);
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
     model.prepare(false);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
@@ -66,6 +66,7 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
             model.place(frames[frame]);
+            propagator.place(frames[frame]);
             cfloat* kept_here = kept == nullptr ? nullptr : kept + 3 * frame * s.waves_size();
             far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
             const FrameCost cost =

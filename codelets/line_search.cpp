@@ -61,7 +61,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
 
     Workspace& workspace = Workspace::of_this_worker();
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
-    const Propagator propagator(s, detector.transfer);
+    Propagator propagator(s, detector.transfer, workspace);
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
     model.prepare(true);
     float steps[num_trials];
@@ -79,6 +79,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
             model.place(frames[frame]);
+            propagator.place(frames[frame]);
             if (kept != nullptr) {
                 cfloat* here = kept + 3 * frame * size;
                 fields = {here, here + size, here + 2 * size};

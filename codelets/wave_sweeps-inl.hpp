@@ -107,15 +107,6 @@ void add_gradients(const cfloat* HWY_RESTRICT waves, const cfloat* HWY_RESTRICT 
     }
 }
 
-// wave *= transfer (or its conjugate): the near field's Fresnel step between two transforms.
-template <bool conjugate>
-void multiply_transfer(cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT transfer, std::size_t size) {
-    for_each_vector(size, [&](std::size_t i, auto lanes) HWY_ATTR {
-        const ComplexVec h = load(transfer + i, lanes), w = load(static_cast<const cfloat*>(wave + i), lanes);
-        store(conjugate ? conj_mul(h, w) : h * w, wave + i, lanes);
-    });
-}
-
 // ---- Sub-pixel positions
 
 // One axis of the phase ramp exp(-2 pi i q f), q in the transform's order, times `scale`.
@@ -124,6 +115,25 @@ inline void phase_ramp(float fraction, int count, float scale, cfloat* ramp) {
         const int q = i < (count + 1) / 2 ? i : i - count;
         const float angle = -2.0f * static_cast<float>(M_PI) * fraction * static_cast<float>(q) / static_cast<float>(count);
         ramp[i] = {scale * std::cos(angle), scale * std::sin(angle)};
+    }
+}
+
+// The near field between two transforms: wave *= transfer (or, for the adjoint, its conjugate), and a shift back by the
+// fraction of a pixel by which fourier interpolation moved the probe: the beam stands still on the detector. Null ramps:
+// no shift. (In the far field a shift of the exit wave is a phase and does not show.)
+template <bool conjugate>
+void multiply_transfer(cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT transfer, const cfloat* HWY_RESTRICT ramp_y,
+                       const cfloat* HWY_RESTRICT ramp_x, const BatchShape& s) {
+    for (int y = 0; y < s.frame.y; ++y) {
+        const std::size_t row = static_cast<std::size_t>(y) * static_cast<std::size_t>(s.frame.x);
+        const ComplexVec factor_y = ramp_y == nullptr ? ComplexVec{broadcast(1.0f), zero()}
+                                                      : ComplexVec{broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
+        for_each_vector(static_cast<std::size_t>(s.frame.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            ComplexVec factor = load(transfer + row + i, lanes);
+            if (ramp_y != nullptr) factor = conj_mul(factor_y * load(ramp_x + i, lanes), factor);
+            const ComplexVec w = load(static_cast<const cfloat*>(wave + row + i), lanes);
+            store(conjugate ? conj_mul(factor, w) : factor * w, wave + row + i, lanes);
+        });
     }
 }
 

@@ -12,7 +12,7 @@ namespace tessera {
 class Workspace {
   public:
     enum class Slot { waves, waves_along, waves_along_twice, probe, direction, spectrum, direction_spectrum, object,
-                      object_direction, product, ramp, count };
+                      object_direction, product, ramp, detector_ramp, count };
 
     // At least `count` elements of T, 64-byte aligned, contents undefined.
     template <class T>

@@ -13,19 +13,19 @@
 
 // A schema is written once, as functions describe(KeyVisitor&, SomeConfig&) beside the structs: one line per
 // key, in the order in which the keys are written. A visitor that reads fills the struct, one that writes
-// prints it.
+// prints it. What a line can say:
 //
-//   static void describe(KeyVisitor& io, FramesConfig& c) {
-//       io.key("start", c.start, at_least(0));                 // any type of key_values.hpp, with the rule
-//       it obeys io.key("stop", c.stop, at_least(1));                   // optional: null is unset
-//       io.check(!c.stop || *c.stop > c.start, "stop", "must be above start");   // settings that contradict
-//       each other
-//   }
-//   io.choice("format", c.format, scan_formats);               // words, from a table of Word<T>
-//   io.group("frames", c.frames);                              // a nested map, through its own describe()
-//   io.list("engines", c.engines);                             // a list of maps
-//   io.key("step", c.step, above(0).only_if(c.name == EngineName::GD, "engine GD"));   // after the key it
-//   depends on
+//   io.key("start", c.start, at_least(0));           // a type of key_values.hpp, and the rule it obeys
+//   io.key("stop", c.stop, at_least(1));             // std::optional: null is unset
+//   io.key("cpus", c.cpus, at_least(1).or_auto());   // so is `auto`
+//   io.choice("format", c.format, scan_formats);     // words, from a table of Word<T>
+//   io.group("frames", c.frames);                    // a nested map, with its own describe()
+//   io.list("engines", c.engines);                   // a list of such maps
+//
+// and, below the keys they depend on, what only some settings use and what contradicts what:
+//
+//   io.key("step", c.step, above(0).only_if(c.name == EngineName::GD, "engine GD"));
+//   io.check(!c.stop || *c.stop > c.start, "stop", "must be above start");
 namespace tessera {
 
 template <class T>

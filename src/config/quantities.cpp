@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -41,15 +42,13 @@ constexpr std::array<NamedUnit, 9> byte_units = {{{"B", 1.0},
                                                   {"TiB", 1099511627776.0}}};
 constexpr std::array<NamedUnit, 3> time_units = {{{"s", 1.0}, {"min", 60.0}, {"h", 3600.0}}};
 
-// "10 min" -> 600 for units {min: 60}; a number alone counts in `factor` 1.
+// "10 min" -> 600 with the unit {"min", 60}; a number alone is in the unit of factor 1.
 template <std::size_t N>
 std::optional<double> parse_with_unit(std::string_view text, const std::array<NamedUnit, N>& units) {
-    const std::size_t digits_end = text.find_first_not_of("+-.0123456789");
-    std::string_view unit = digits_end == text.npos ? std::string_view() : text.substr(digits_end);
-    std::string_view number = text.substr(0, digits_end);
-    if (const auto plain = parse_real(text)) {  // "1e3": the e is no unit
-        return plain;
-    }
+    if (const auto plain = parse_real(text)) return plain;  // first: the e of 1e3 is no unit
+    const std::size_t digits_end = std::min(text.find_first_not_of("+-.0123456789"), text.size());
+    const std::string_view number = text.substr(0, digits_end);
+    std::string_view unit = text.substr(digits_end);
     if (unit.starts_with(' ')) unit.remove_prefix(1);
     const auto value = parse_real(number);
     if (!value) return std::nullopt;
@@ -88,7 +87,11 @@ std::optional<double> parse_real(std::string_view text) {
 }
 
 std::string real_text(double value) {
-    return fmt::format("{}", value);
+    std::string text = fmt::format("{}", value);
+    const std::size_t exponent = text.find('e');
+    // 6e-08 is a number in YAML 1.2 alone; readers of YAML 1.1, such as Python's, want a point.
+    if (exponent != text.npos && text.find('.') == text.npos) text.insert(exponent, ".0");
+    return text;
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {

@@ -9,7 +9,8 @@
 #include <vector>
 
 // The run file as plain structs: one member per key, the default beside it, units in the name.
-// Reading, checking and writing them as YAML is config/yaml_reader.hpp's business.
+// A new key is one member here and one line in run_config.cpp, which says what the key may be; reading,
+// checking and writing it as YAML (config/yaml_reader.hpp) follow from that line.
 namespace tessera {
 
 enum class Propagation { automatic, far_field, near_field };

@@ -9,7 +9,8 @@
 
 #include "config/run_config.hpp"
 
-// The file that `tessera simulate` reads, as plain structs.
+// The file that `tessera simulate` reads, as plain structs. A new key is one member here and one line in
+// simulation_config.cpp.
 namespace tessera {
 
 enum class ObjectPattern { siemens_star, random_features, textures, flat };

@@ -20,7 +20,6 @@ std::vector<std::string> split_path(std::string_view path) {
     for (const char c : path) {
         const bool ends = c == '.' || c == '[' || c == ']';
         if (in_brackets ? (c == '.' || c == '[') : c == ']') return {};
-        if (after_bracket && !ends) return {};
         if (!ends) {
             part += c;
             continue;

@@ -74,6 +74,7 @@ Config read_or_throw(const std::filesystem::path& file, const std::vector<std::s
     Config config = read<Config>(file, overrides, problems);
     if (problems.empty()) return config;
     std::vector<std::string> lines;
+    lines.reserve(problems.size());
     for (const ConfigProblem& problem : problems) lines.push_back(problem.text());
     throw usage_error("{}", fmt::join(lines, "\n"));
 }

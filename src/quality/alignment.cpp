@@ -27,9 +27,6 @@ std::ptrdiff_t signed_index(std::ptrdiff_t i, std::ptrdiff_t n) {
     return i < (n + 1) / 2 ? i : i - n;
 }
 
-// ---- First guess
-// -----------------------------------------------------------------------------------------------
-
 // conj(z(r)) z(r + 1) along `axis`, where both pixels are in the region, 0 elsewhere. A linear phase of z
 // becomes one constant factor of it, so that the shift can be found before the ramp.
 Wave neighbour_products(const Wave& image, const Array<float, 2>& region, std::size_t axis) {
@@ -117,9 +114,6 @@ std::vector<SearchPoint> starts(const Wave& object, const Wave& truth, const Arr
     }
     return result;
 }
-
-// ---- Least squares
-// ---------------------------------------------------------------------------------------------
 
 // Everything that one point of the search needs: object(r) = factor exp(i ramp (r - c)) truth(r - shift),
 // undone.

@@ -21,8 +21,8 @@ struct Geometry {
     double magnification() const;
     // Near field: z / m.
     double effective_distance_m() const;
-    // Object pixel (y, x). Far field: lambda z / (M p) for frames of `frame_shape` (M_y, M_x). Near field: p
-    // / m.
+    // Object pixel (y, x). Far field: lambda z / (M p) for frames of `frame_shape` (M_y, M_x).
+    // Near field: p / m.
     std::array<double, 2> object_pixel_size_m(std::array<int, 2> frame_shape) const;
 };
 

@@ -69,7 +69,7 @@ TEST(Overrides, ProblemsStandAtTheOverride) {
               "--set output.file=[a: output.file: not valid YAML: end of sequence flow not "
               "found");
     for (const char* text : {"", "=", "=3", "engines", "a..b=1", ".a=1", "a.=1", "a[0=1", "a]=1", "a[]=1",
-                             "[0]=1", "a[0]b=1", "a[0.b]=1"}) {
+                             "[0]=1", "a[0]b=1", "a[0]b.c=1", "a[0.b]=1"}) {
         EXPECT_EQ(problem(text),
                   "--set " + std::string(text) + ": expected key.path=value, such as engines[0].num_iter=10");
     }
@@ -122,6 +122,9 @@ TEST(HostileInput, AliasBombsAreLimited) {
     const Texts wide_problems = run_problems(wide);
     ASSERT_EQ(wide_problems.size(), 1u);
     EXPECT_NE(wide_problems[0].find("more than 20000 values"), std::string::npos) << wide_problems[0];
+    std::string flat = "a: &a [";
+    for (int i = 0; i < 6000; ++i) flat += "x,";
+    expect_problem(flat + "]\nb: [*a, *a]\n", "run.yaml:2: more than 20000 values");
     expect_problem(deep, "run.yaml:4: nested deeper than 32 levels");
 }
 

@@ -423,6 +423,8 @@ TEST(RoundTrip, TheWrittenFileShowsEveryKeyWithItsValue) {
         EXPECT_NE(text.find(line), text.npos) << line << "is missing in\n" << text;
     }
     EXPECT_EQ(text.find("momentum"), text.npos);  // of the other engine
+    c.scan.geometry.wavelength_m = 1e-10;         // with a point: a number for readers of YAML 1.1 too
+    EXPECT_NE(write_run_config(c).find("    wavelength_m: 1.0e-10\n"), text.npos);
 }
 
 constexpr std::string_view full_simulation = R"(object:
