@@ -7,21 +7,13 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "base/error.hpp"
 
 namespace tessera::hdf5 {
 
 namespace {
-
-// HDF5 wraps the system's words: "... errno = 28, error message = 'No space left on device', buf = ...".
-std::string system_reason(const std::string& complaint) {
-    const std::string opening = "error message = '";
-    const std::size_t begin = complaint.find(opening);
-    if (begin == std::string::npos) return complaint.empty() ? "HDF5 gives no reason" : "HDF5: " + complaint;
-    const std::size_t end = complaint.find('\'', begin + opening.size());
-    return complaint.substr(begin + opening.size(), end - begin - opening.size());
-}
 
 std::vector<hsize_t> extents(const Shape& shape) {
     return {shape.begin(), shape.end()};
@@ -39,40 +31,30 @@ Handle text_type() {
     return type;
 }
 
-bool sync_to_disk(const std::filesystem::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    const bool synced = ::fsync(descriptor) == 0;
-    const int reason = errno;
-    ::close(descriptor);
-    errno = reason;
-    return synced;
-}
+constexpr std::size_t memory_step = std::size_t{4} << 20;  // by which the file in memory grows
 
 }  // namespace
 
 Writer::Writer(const std::filesystem::path& target) : target_(target) {
     silence();
-    const auto name = fmt::format(".{}.{}.part", target.filename().string(), ::getpid());
-    beside_ = target.parent_path() / name;
     std::error_code error;
     if (std::filesystem::is_directory(target, error)) fail("it is a folder");
-    file_ = Handle(H5Fcreate(beside_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
-    if (!file_.valid()) {
-        const std::string reason = system_reason(last_complaint());
-        std::filesystem::remove(beside_, error);
-        fail(reason);
-    }
+    // Opened first: a place that cannot be written should be known before anything is made.
+    beside_ = target.parent_path() / fmt::format(".{}.{}.part", target.filename().string(), ::getpid());
+    descriptor_ = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail(std::strerror(errno));
+
+    const Handle access(H5Pcreate(H5P_FILE_ACCESS));
+    H5Pset_fapl_core(access.get(), memory_step, /*backing_store=*/0);
+    file_ = Handle(H5Fcreate(beside_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
     make_parents_ = Handle(H5Pcreate(H5P_LINK_CREATE));
-    check(H5Pset_create_intermediate_group(make_parents_.get(), 1) >= 0);
+    H5Pset_create_intermediate_group(make_parents_.get(), 1);
 }
 
 Writer::~Writer() {
-    if (!file_.valid()) return;
-    // HDF5 still holds unwritten metadata and would try for ever on a full disk: give the space back first.
+    if (descriptor_ < 0) return;
     std::error_code ignored;
-    std::filesystem::resize_file(beside_, 0, ignored);
-    file_ = Handle();
+    ::close(descriptor_);
     std::filesystem::remove(beside_, ignored);
 }
 
@@ -81,7 +63,7 @@ void Writer::fail(const std::string& reason) const {
 }
 
 void Writer::check(bool good) const {
-    if (!good) fail(system_reason(last_complaint()));
+    if (!good) fail("HDF5: " + last_complaint());
 }
 
 void Writer::group(const std::string& path, const std::string& nx_class) {
@@ -171,20 +153,40 @@ void Writer::link(const std::string& path, const std::string& target) {
     check(H5Lcreate_soft(target.c_str(), file_.get(), path.c_str(), make_parents_.get(), H5P_DEFAULT) >= 0);
 }
 
+void Writer::write_out(const std::byte* bytes, std::size_t size) const {
+    while (size > 0) {
+        const ssize_t written = ::write(descriptor_, bytes, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) fail(std::strerror(errno));
+        bytes += written;
+        size -= static_cast<std::size_t>(written);
+    }
+    if (::fsync(descriptor_) != 0) fail(std::strerror(errno));
+}
+
 void Writer::finish() {
     check(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) >= 0);
-    if (!sync_to_disk(beside_)) fail(std::strerror(errno));
-    make_parents_ = Handle();
+    void* memory = nullptr;  // the core driver hands out the address of its pointer
+    check(H5Fget_vfd_handle(file_.get(), H5P_DEFAULT, &memory) >= 0 && memory != nullptr);
+    const ssize_t size = H5Fget_file_image(file_.get(), nullptr, 0);
+    check(size > 0);
+    write_out(*static_cast<const std::byte* const*>(memory), static_cast<std::size_t>(size));
+    file_ = Handle();
+
+    const int descriptor = std::exchange(descriptor_, -1);
     std::error_code error, ignored;
-    const bool closed = H5Fclose(file_.release()) >= 0;
-    if (!closed || !sync_to_disk(beside_)) error.assign(errno, std::system_category());
+    if (::close(descriptor) != 0) error.assign(errno, std::system_category());
     if (!error) std::filesystem::rename(beside_, target_, error);
     if (error) {
         std::filesystem::remove(beside_, ignored);
         fail(error.message());
     }
     // The new name itself; not every file system can do this, and the contents are safe already.
-    sync_to_disk(target_.has_parent_path() ? target_.parent_path() : ".");
+    const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+    const int folder_descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_descriptor < 0) return;
+    ::fsync(folder_descriptor);
+    ::close(folder_descriptor);
 }
 
 #define TESSERA_INSTANTIATE(T)                                                                      \

@@ -8,9 +8,11 @@
 
 namespace tessera::hdf5 {
 
-// Writes one HDF5 file beside its target and renames it when all of it is on disk, so that an earlier file
-// stays whole until then. Every failure (no such folder, no permission, disk full) is one runtime Error that
-// names the target; what was written so far is removed. Files are the same bytes for the same contents.
+// Makes one HDF5 file in memory, then writes it beside its target and renames it when all of it is on disk,
+// so that an earlier file stays whole until then. Every failure (no such folder, no permission, disk full) is
+// one runtime Error that names the target; what was written so far is removed. Files are the same bytes for
+// the same contents. In memory because HDF5 cannot close a file it failed to write: it would crash the
+// program at its end.
 class Writer {
   public:
     explicit Writer(const std::filesystem::path& target);
@@ -42,7 +44,7 @@ class Writer {
     void attribute(const std::string& path, const std::string& name, const std::vector<double>& numbers);
     void link(const std::string& path, const std::string& target);  // soft
 
-    // Flushes to the disk and puts the file in its place. Nothing may be written afterwards.
+    // Writes to the disk, waits for it, and puts the file in its place. Nothing may be written afterwards.
     void finish();
 
   private:
@@ -51,7 +53,10 @@ class Writer {
     void write_attribute(const std::string& path, const std::string& name, Id type, Id space,
                          const void* value);
 
+    void write_out(const std::byte* bytes, std::size_t size) const;
+
     std::filesystem::path target_, beside_;
+    int descriptor_ = -1;  // of beside_, until finished
     Handle file_, make_parents_;
 };
 
