@@ -83,7 +83,8 @@ void add_strip_cpu(const AddStripArgs& args, const Buffers& buffers) {
     auto* field = buffers.get<cfloat>(1);
     for (int y = 0; y < args.strip.shape.y; ++y) {
         add(field + static_cast<std::ptrdiff_t>(args.strip.y + y) * args.tile.x + args.strip.x,
-            strip + static_cast<std::ptrdiff_t>(y) * args.strip.shape.x, static_cast<std::size_t>(args.strip.shape.x));
+            strip + static_cast<std::ptrdiff_t>(y) * args.strip.shape.x,
+            static_cast<std::size_t>(args.strip.shape.x));
     }
 }
 
@@ -109,14 +110,16 @@ BufferBytes AddBatchArgs::buffer_bytes() const {
 const Codelet<ClearArgs> clear = Codelet<ClearArgs>::make<clear_cpu, clear_cost>("clear", {Access::write});
 const Codelet<AddBatchArgs> add_batch = Codelet<AddBatchArgs>::make<add_batch_cpu, add_batch_cost>(
     "add_batch", {Access::read, Access::read_write, Access::read_write});
-const Codelet<AddBatchArgs> add_batch_scalars = Codelet<AddBatchArgs>::make<add_batch_scalars_cpu, add_batch_cost>(
-    "add_batch_scalars", {Access::read, Access::read_write});
+const Codelet<AddBatchArgs> add_batch_scalars =
+    Codelet<AddBatchArgs>::make<add_batch_scalars_cpu, add_batch_cost>("add_batch_scalars",
+                                                                       {Access::read, Access::read_write});
 const Codelet<AddSumsArgs> add_sums =
     Codelet<AddSumsArgs>::make<add_sums_cpu, add_sums_cost>("add_sums", {Access::read_write, Access::read});
 const Codelet<CutStripArgs> cut_strip =
     Codelet<CutStripArgs>::make<cut_strip_cpu, cut_strip_cost>("cut_strip", {Access::read, Access::write});
-const Codelet<AddStripArgs> add_strip =
-    Codelet<AddStripArgs>::make<add_strip_cpu, add_strip_cost>("add_strip", {Access::read, Access::read_write});
-const Codelet<CopyArgs> copy = Codelet<CopyArgs>::make<copy_cpu, copy_cost>("copy", {Access::read, Access::write});
+const Codelet<AddStripArgs> add_strip = Codelet<AddStripArgs>::make<add_strip_cpu, add_strip_cost>(
+    "add_strip", {Access::read, Access::read_write});
+const Codelet<CopyArgs> copy =
+    Codelet<CopyArgs>::make<copy_cpu, copy_cost>("copy", {Access::read, Access::write});
 
 }  // namespace tessera

@@ -16,9 +16,9 @@ extern const Codelet<ClearArgs> clear;
 
 enum class BatchParts : std::int32_t { scalars, scalars_and_window };
 
-// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), the probe part and the
-// BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only the BatchSums move and the field is
-// not needed: Buffers of add_batch_scalars: out R, sums RW.
+// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), the probe
+// part and the BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only the BatchSums
+// move and the field is not needed: Buffers of add_batch_scalars: out R, sums RW.
 struct AddBatchArgs {
     std::int32_t window_y = 0, window_x = 0;
     Shape2 window, tile;

@@ -26,7 +26,8 @@ void choose_step_cpu(const ChooseStepArgs&, const Buffers& buffers) {
     }
     ++state.failures;
     state.ladder_centre /= shrink_after_failure;
-    if (state.failures >= failures_that_stop) state.stopped = static_cast<std::int32_t>(StopReason::no_descent);
+    if (state.failures >= failures_that_stop)
+        state.stopped = static_cast<std::int32_t>(StopReason::no_descent);
 }
 
 Cost choose_step_cost(const ChooseStepArgs&) {
@@ -43,7 +44,8 @@ double accepted_step(const std::array<double, num_trials + 1>& cost, double ladd
         if (trial(i) < trial(best)) best = i;
     }
     const double step = trial_step(ladder_centre, best);
-    if (!(trial(best) <= cost[0] + sufficient_descent * step * 2 * slope)) return 0;  // also when not a number
+    if (!(trial(best) <= cost[0] + sufficient_descent * step * 2 * slope))
+        return 0;  // also when not a number
     if (!refine_by_parabola || best == 0 || best + 1 == num_trials) return step;
     const double left = trial(best - 1), middle = trial(best), right = trial(best + 1);
     const double curvature = left - 2 * middle + right;

@@ -13,14 +13,16 @@ namespace {
 // A rise within the rounding of single-precision sums is none.
 constexpr double rise_tolerance = 1e-6;
 
-FieldDots probe_dots(const ConjugateArgs& args, const cfloat* gradient, const cfloat* previous, const cfloat* direction,
-                     const float* coverage, double coverage_max) {
+FieldDots probe_dots(const ConjugateArgs& args, const cfloat* gradient, const cfloat* previous,
+                     const cfloat* direction, const float* coverage, double coverage_max) {
     FieldDots sum;
     const std::size_t plane = args.probe_shape.area();
-    const Preconditioner preconditioner = {coverage, static_cast<float>(args.alpha), static_cast<float>(coverage_max)};
+    const Preconditioner preconditioner = {coverage, static_cast<float>(args.alpha),
+                                           static_cast<float>(coverage_max)};
     for (std::size_t k = 0; k < static_cast<std::size_t>(args.num_modes); ++k) {
         const std::size_t at = k * plane;
-        const FieldDots mode = field_dots(gradient + at, previous + at, direction + at, preconditioner, plane);
+        const FieldDots mode =
+            field_dots(gradient + at, previous + at, direction + at, preconditioner, plane);
         sum.gradient_norm += mode.gradient_norm;
         sum.gradient_previous += mode.gradient_previous;
         sum.gradient_direction += mode.gradient_direction;
@@ -55,8 +57,8 @@ void conjugate_cpu(const ConjugateArgs& args, const Buffers& buffers) {
         return;
     }
     const std::size_t probe_size = static_cast<std::size_t>(args.num_modes) * args.probe_shape.area();
-    DotProducts dots = {sums.gradient_norm, sums.gradient_previous, sums.gradient_direction, state.gradient_norm,
-                        state.slope};
+    DotProducts dots = {sums.gradient_norm, sums.gradient_previous, sums.gradient_direction,
+                        state.gradient_norm, state.slope};
     if (args.probe == ProbeMotion::moving) {
         auto* gradient = buffers.get<cfloat>(4);
         std::memcpy(static_cast<void*>(gradient), probe_part(total), probe_size * sizeof(cfloat));
@@ -90,18 +92,22 @@ double conjugate_beta(DirectionRule rule, const DotProducts& d, double momentum)
         return denominator > 0 && std::isfinite(numerator / denominator) ? numerator / denominator : 0.0;
     };
     switch (rule) {
-        case DirectionRule::polak_ribiere: return std::max(0.0, ratio(d.s1 - d.s2, d.s1_previous));
-        case DirectionRule::dai_yuan: return ratio(d.s1, d.s3 - d.slope_previous);
-        case DirectionRule::fletcher_reeves: return ratio(d.s1, d.s1_previous);
-        case DirectionRule::heavy_ball: return momentum;
+        case DirectionRule::polak_ribiere:
+            return std::max(0.0, ratio(d.s1 - d.s2, d.s1_previous));
+        case DirectionRule::dai_yuan:
+            return ratio(d.s1, d.s3 - d.slope_previous);
+        case DirectionRule::fletcher_reeves:
+            return ratio(d.s1, d.s1_previous);
+        case DirectionRule::heavy_ball:
+            return momentum;
     }
     return 0;
 }
 
 BufferBytes ConjugateArgs::buffer_bytes() const {
     const std::size_t size = static_cast<std::size_t>(num_modes) * probe_shape.area();
-    return {sums_bytes(size), size * sizeof(cfloat), moving_field_bytes(size), weight_bytes(probe_shape),
-            size * sizeof(cfloat), sizeof(IterationState)};
+    return {sums_bytes(size),          size * sizeof(cfloat), moving_field_bytes(size),
+            weight_bytes(probe_shape), size * sizeof(cfloat), sizeof(IterationState)};
 }
 
 const Codelet<ConjugateArgs> conjugate = Codelet<ConjugateArgs>::make<conjugate_cpu, conjugate_cost>(

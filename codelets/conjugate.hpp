@@ -27,15 +27,16 @@ struct ConjugateArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// From everything that has been summed to the iteration's beta: adds the probe's share of the dot products, keeps the
-// probe's gradient for the next iteration, notices what ends a run (not finite, converged), and writes the state.
-// beta = 0 also when the cost rose, after a failed line search, and when d would not descend (-S1 + beta S3 >= 0).
-// Buffers: sums R (total), previous probe gradient R, probe R (direction), coverage R, probe gradient W, state RW.
+// From everything that has been summed to the iteration's beta: adds the probe's share of the dot products,
+// keeps the probe's gradient for the next iteration, notices what ends a run (not finite, converged), and
+// writes the state. beta = 0 also when the cost rose, after a failed line search, and when d would not
+// descend (-S1 + beta S3 >= 0). Buffers: sums R (total), previous probe gradient R, probe R (direction),
+// coverage R, probe gradient W, state RW.
 extern const Codelet<ConjugateArgs> conjugate;
 
 // The scalars alone: what the rule makes of the dot products. Exposed for tests.
 struct DotProducts {
-    double s1 = 0, s2 = 0, s3 = 0;             // of this iteration
+    double s1 = 0, s2 = 0, s3 = 0;               // of this iteration
     double s1_previous = 0, slope_previous = 0;  // slope = Re<g, d>
 };
 double conjugate_beta(DirectionRule rule, const DotProducts& dots, double momentum);

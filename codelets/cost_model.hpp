@@ -7,9 +7,10 @@
 
 namespace tessera {
 
-// Flops and bytes of a batch: `propagations` to or from the detector and `shifts` of the probe (fourier interpolation)
-// per mode and frame, plus the pixel work.
-inline Cost frames_cost(const BatchShape& s, double propagations, double shifts, double flops_per_pixel = 60) {
+// Flops and bytes of a batch: `propagations` to or from the detector and `shifts` of the probe (fourier
+// interpolation) per mode and frame, plus the pixel work.
+inline Cost frames_cost(const BatchShape& s, double propagations, double shifts,
+                        double flops_per_pixel = 60) {
     const auto transform = [](Shape2 shape) {
         const double n = static_cast<double>(shape.area());
         return 5 * n * std::log2(std::max(n, 2.0));

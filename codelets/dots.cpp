@@ -15,11 +15,12 @@ void dots_cpu(const DotsArgs& args, const Buffers& buffers) {
     const auto* weight = buffers.get<const float>(3);
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(5));
     for (int y = 0; y < args.interior.y; ++y) {
-        const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(args.interior_y + y) * args.tile.x + args.interior_x;
+        const std::ptrdiff_t row =
+            static_cast<std::ptrdiff_t>(args.interior_y + y) * args.tile.x + args.interior_x;
         const Preconditioner preconditioner = {weight + row, static_cast<float>(args.alpha),
                                                static_cast<float>(state->illumination_max)};
-        const FieldDots part = field_dots(gradient + row, previous + row, object.direction + row, preconditioner,
-                                          static_cast<std::size_t>(args.interior.x));
+        const FieldDots part = field_dots(gradient + row, previous + row, object.direction + row,
+                                          preconditioner, static_cast<std::size_t>(args.interior.x));
         sums.gradient_norm += part.gradient_norm;
         sums.gradient_previous += part.gradient_previous;
         sums.gradient_direction += part.gradient_direction;
@@ -33,8 +34,8 @@ Cost dots_cost(const DotsArgs& args) {
 }  // namespace
 
 BufferBytes DotsArgs::buffer_bytes() const {
-    return {field_bytes(tile), field_bytes(tile), moving_field_bytes(tile.area()), weight_bytes(tile),
-            sizeof(IterationState), sizeof(BatchSums)};
+    return {field_bytes(tile),  field_bytes(tile),      moving_field_bytes(tile.area()),
+            weight_bytes(tile), sizeof(IterationState), sizeof(BatchSums)};
 }
 
 const Codelet<DotsArgs> dots = Codelet<DotsArgs>::make<dots_cpu, dots_cost>(

@@ -13,8 +13,9 @@ struct DotsArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// S1 = <g, M g>, S2 = Re <M g, g_previous>, S3 = Re <d, g> over a tile's interior, so that halos count once; added to
-// its sums. Buffers: gradient R, previous gradient R, object R (direction), illumination R, state R, sums RW.
+// S1 = <g, M g>, S2 = Re <M g, g_previous>, S3 = Re <d, g> over a tile's interior, so that halos count once;
+// added to its sums. Buffers: gradient R, previous gradient R, object R (direction), illumination R, state R,
+// sums RW.
 extern const Codelet<DotsArgs> dots;
 
 }  // namespace tessera

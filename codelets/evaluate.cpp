@@ -17,14 +17,14 @@ FrameCost cost_of_frame(cfloat* waves, const Count* counts, const DetectorView& 
     const float epsilon = noise_epsilon(s.noise_model);
     switch (s.noise_model) {
         case NoiseModel::amplitude:
-            return compare<Factor::skip, NoiseModel::amplitude>(waves, counts, detector.mask, detector.background, scale,
-                                                                epsilon, s);
+            return compare<Factor::skip, NoiseModel::amplitude>(waves, counts, detector.mask,
+                                                                detector.background, scale, epsilon, s);
         case NoiseModel::poisson:
-            return compare<Factor::skip, NoiseModel::poisson>(waves, counts, detector.mask, detector.background, scale,
-                                                              epsilon, s);
+            return compare<Factor::skip, NoiseModel::poisson>(waves, counts, detector.mask,
+                                                              detector.background, scale, epsilon, s);
         case NoiseModel::gaussian:
-            return compare<Factor::skip, NoiseModel::gaussian>(waves, counts, detector.mask, detector.background, scale,
-                                                               epsilon, s);
+            return compare<Factor::skip, NoiseModel::gaussian>(waves, counts, detector.mask,
+                                                               detector.background, scale, epsilon, s);
     }
     return {};
 }
@@ -88,7 +88,8 @@ BufferBytes EvaluateArgs::buffer_bytes() const {
 }
 
 const Codelet<EvaluateArgs> evaluate = Codelet<EvaluateArgs>::make<evaluate_cpu, evaluate_cost>(
-    "evaluate", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::write, Access::write});
+    "evaluate",
+    {Access::read, Access::read, Access::read, Access::read, Access::read, Access::write, Access::write});
 
 }  // namespace tessera
 #endif  // HWY_ONCE

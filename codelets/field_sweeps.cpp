@@ -14,8 +14,8 @@ HWY_INLINE Vec preconditioner_of(const Preconditioner& p, std::size_t i, Lanes l
     return precondition(load(p.weight + i, lanes), broadcast(1 - p.alpha), broadcast(p.alpha * p.weight_max));
 }
 
-FieldDots dots_sweep(const cfloat* gradient, const cfloat* previous, const cfloat* direction, const Preconditioner& p,
-                     std::size_t count) {
+FieldDots dots_sweep(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
+                     const Preconditioner& p, std::size_t count) {
     constexpr std::size_t chunk_pixels = 1024;
     FieldDots dots;
     for (std::size_t chunk = 0; chunk < count; chunk += chunk_pixels) {
@@ -35,12 +35,13 @@ FieldDots dots_sweep(const cfloat* gradient, const cfloat* previous, const cfloa
     return dots;
 }
 
-void direction_sweep(cfloat* direction, const cfloat* gradient, const Preconditioner& p, float beta, std::size_t count) {
+void direction_sweep(cfloat* direction, const cfloat* gradient, const Preconditioner& p, float beta,
+                     std::size_t count) {
     const Vec betas = broadcast(beta);
     for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
         const ComplexVec before = load(static_cast<const cfloat*>(direction + i), lanes);
-        store(conjugate_direction(before, load(gradient + i, lanes), preconditioner_of(p, i, lanes), betas), direction + i,
-              lanes);
+        store(conjugate_direction(before, load(gradient + i, lanes), preconditioner_of(p, i, lanes), betas),
+              direction + i, lanes);
     });
 }
 
@@ -68,8 +69,8 @@ FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloa
     return HWY_DYNAMIC_DISPATCH(dots_sweep)(gradient, previous, direction, preconditioner, count);
 }
 
-void update_direction(cfloat* direction, const cfloat* gradient, const Preconditioner& preconditioner, float beta,
-                      std::size_t count) {
+void update_direction(cfloat* direction, const cfloat* gradient, const Preconditioner& preconditioner,
+                      float beta, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(direction_sweep)(direction, gradient, preconditioner, beta, count);
 }
 

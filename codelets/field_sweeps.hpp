@@ -6,8 +6,9 @@
 
 namespace tessera {
 
-// Vectorised sweeps over `count` consecutive pixels of an object or a probe mode; formulas in pixel/field_update-inl.hpp.
-// The best instruction set is chosen at run time; a pixel's value does not depend on where its sweep begins or ends.
+// Vectorised sweeps over `count` consecutive pixels of an object or a probe mode; formulas in
+// pixel/field_update-inl.hpp. The best instruction set is chosen at run time; a pixel's value does not depend
+// on where its sweep begins or ends.
 
 // 1 / ((1 - alpha) weight + alpha weight_max); alpha weight_max > 0 keeps it finite.
 struct Preconditioner {
@@ -25,8 +26,8 @@ FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloa
                      const Preconditioner& preconditioner, std::size_t count);
 
 // direction = beta direction - M gradient
-void update_direction(cfloat* direction, const cfloat* gradient, const Preconditioner& preconditioner, float beta,
-                      std::size_t count);
+void update_direction(cfloat* direction, const cfloat* gradient, const Preconditioner& preconditioner,
+                      float beta, std::size_t count);
 
 // value += step direction
 void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count);

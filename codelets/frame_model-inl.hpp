@@ -1,5 +1,5 @@
-// The forward model of one frame and its adjoint: where the probe falls (to a fraction of a pixel) and how the wave
-// travels. Compiled once per instruction set.
+// The forward model of one frame and its adjoint: where the probe falls (to a fraction of a pixel) and how
+// the wave travels. Compiled once per instruction set.
 #if defined(TESSERA_CODELETS_FRAME_MODEL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_CODELETS_FRAME_MODEL_INL_HPP
 #undef TESSERA_CODELETS_FRAME_MODEL_INL_HPP
@@ -23,7 +23,8 @@ class Propagator {
     Propagator(const BatchShape& s, const cfloat* transfer, Workspace& workspace)
         : s_(s), plan_(fft_plan({s.frame.y, s.frame.x})), transfer_(transfer) {
         if (transfer == nullptr || s.interpolation != Interpolation::fourier) return;
-        ramp_y_ = workspace.get<cfloat>(Workspace::Slot::detector_ramp, static_cast<std::size_t>(s.frame.y + s.frame.x));
+        ramp_y_ = workspace.get<cfloat>(Workspace::Slot::detector_ramp,
+                                        static_cast<std::size_t>(s.frame.y + s.frame.x));
         ramp_x_ = ramp_y_ + s.frame.y;
     }
 
@@ -103,7 +104,8 @@ class FrameModel {
         }
         if (bilinear_) {
             interpolated_ = interpolated(object_.value, Slot::object);
-            if (with_direction_) interpolated_direction_ = interpolated(object_.direction, Slot::object_direction);
+            if (with_direction_)
+                interpolated_direction_ = interpolated(object_.direction, Slot::object_direction);
         }
     }
 
@@ -111,10 +113,12 @@ class FrameModel {
     const cfloat* probe() const { return fourier_ ? shifted_probe_ : probe_.value; }
     const cfloat* probe_direction() const { return fourier_ ? shifted_direction_ : probe_.direction; }
     Window<const cfloat> object() const { return window(object_.value, interpolated_); }
-    Window<const cfloat> object_direction() const { return window(object_.direction, interpolated_direction_); }
+    Window<const cfloat> object_direction() const {
+        return window(object_.direction, interpolated_direction_);
+    }
 
-    // Adds the gradients of back-propagated waves chi to the batch's window (origin at s.window_y, s.window_x of the
-    // tile) and to its probe part; finish() must follow the last frame.
+    // Adds the gradients of back-propagated waves chi to the batch's window (origin at s.window_y, s.window_x
+    // of the tile) and to its probe part; finish() must follow the last frame.
     void add_gradients(const cfloat* chi, cfloat* window_part, cfloat* probe_gradient, Moving moving) {
         const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
         const Window<cfloat> target = {window_part + row * s_.window.x + column, s_.window.x};
@@ -128,11 +132,13 @@ class FrameModel {
             HWY_NAMESPACE::add_gradients<Target::none>(chi, probe(), object(), object_target, nullptr, s_);
         } else if (fourier_) {
             cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe_size());
-            HWY_NAMESPACE::add_gradients<Target::overwrite>(chi, probe(), object(), object_target, product, s_);
+            HWY_NAMESPACE::add_gradients<Target::overwrite>(chi, probe(), object(), object_target, product,
+                                                            s_);
             for (int k = 0; k < s_.num_modes; ++k) plan_->forward(product + k * plan_->size());
             add_conjugate_ramp(product, ramp_y_, ramp_x_, probe_gradient, s_);
         } else {
-            HWY_NAMESPACE::add_gradients<Target::add>(chi, probe(), object(), object_target, probe_gradient, s_);
+            HWY_NAMESPACE::add_gradients<Target::add>(chi, probe(), object(), object_target, probe_gradient,
+                                                      s_);
         }
         if (bilinear_) spread(object_target.data, bilinear_weights(at_.frac_y, at_.frac_x), target, s_);
     }
@@ -162,7 +168,8 @@ class FrameModel {
         return dense;
     }
     Window<const cfloat> window(const cfloat* object, const cfloat* dense) const {
-        return bilinear_ ? Window<const cfloat>{dense, s_.probe.x} : Window<const cfloat>{object + offset_, s_.tile.x};
+        return bilinear_ ? Window<const cfloat>{dense, s_.probe.x}
+                         : Window<const cfloat>{object + offset_, s_.tile.x};
     }
 
     const BatchShape& s_;

@@ -12,8 +12,8 @@ namespace tessera {
 namespace HWY_NAMESPACE {
 
 // The far fields of a frame: made by the propagator, or kept from before.
-inline void far_fields(const GradientArgs& args, const FrameModel& model, const Propagator& propagator, float step,
-                       cfloat* kept, cfloat* waves) {
+inline void far_fields(const GradientArgs& args, const FrameModel& model, const Propagator& propagator,
+                       float step, cfloat* kept, cfloat* waves) {
     const BatchShape& s = args.shape;
     const std::size_t bytes = s.waves_size() * sizeof(cfloat);
     if (args.waves == KeptWaves::advance) {
@@ -32,14 +32,14 @@ FrameCost compare_with_counts(cfloat* waves, const Count* counts, const Detector
     const float epsilon = noise_epsilon(s.noise_model);
     switch (s.noise_model) {
         case NoiseModel::amplitude:
-            return compare<Factor::apply, NoiseModel::amplitude>(waves, counts, detector.mask, detector.background, scale,
-                                                                 epsilon, s);
+            return compare<Factor::apply, NoiseModel::amplitude>(waves, counts, detector.mask,
+                                                                 detector.background, scale, epsilon, s);
         case NoiseModel::poisson:
-            return compare<Factor::apply, NoiseModel::poisson>(waves, counts, detector.mask, detector.background, scale,
-                                                               epsilon, s);
+            return compare<Factor::apply, NoiseModel::poisson>(waves, counts, detector.mask,
+                                                               detector.background, scale, epsilon, s);
         case NoiseModel::gaussian:
-            return compare<Factor::apply, NoiseModel::gaussian>(waves, counts, detector.mask, detector.background, scale,
-                                                                epsilon, s);
+            return compare<Factor::apply, NoiseModel::gaussian>(waves, counts, detector.mask,
+                                                                detector.background, scale, epsilon, s);
     }
     return {};
 }
@@ -69,8 +69,8 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             propagator.place(frames[frame]);
             cfloat* kept_here = kept == nullptr ? nullptr : kept + 3 * frame * s.waves_size();
             far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
-            const FrameCost cost =
-                compare_with_counts(waves, patterns + frame * s.frame.area(), detector, propagator.scale(), s);
+            const FrameCost cost = compare_with_counts(waves, patterns + frame * s.frame.area(), detector,
+                                                       propagator.scale(), s);
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             sums.bad_frames += std::isfinite(cost.cost) ? 0 : 1;
@@ -119,12 +119,13 @@ BufferBytes GradientArgs::buffer_bytes() const {
 }
 
 const Codelet<GradientArgs> gradient = Codelet<GradientArgs>::make<gradient_cpu, gradient_cost>(
-    "gradient", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
+    "gradient",
+    {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
 
 const Codelet<GradientArgs> gradient_keeping_waves =
     Codelet<GradientArgs>::make<gradient_keeping_waves_cpu, gradient_cost>(
-        "gradient_keeping_waves", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read,
-                                   Access::write, Access::read_write});
+        "gradient_keeping_waves", {Access::read, Access::read, Access::read, Access::read, Access::read,
+                                   Access::read, Access::write, Access::read_write});
 
 }  // namespace tessera
 #endif  // HWY_ONCE

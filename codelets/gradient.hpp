@@ -21,12 +21,15 @@ struct GradientArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// The gradient of the cost over the frames of one batch (design of the noise models: pixel/noise_model-inl.hpp):
+// The gradient of the cost over the frames of one batch (design of the noise models:
+// pixel/noise_model-inl.hpp):
 //   psi_k = P_k O(r),  Psi_k = F psi_k,  I = sum_k |Psi_k|^2 + b,  chi_k = F^-1 (df/dPsi*_k)
-//   window += sum_k conj(P_k) chi_k,  probe part_k += conj(O(r)) chi_k,  BatchSums: cost, squared_error, bad_frames
+//   window += sum_k conj(P_k) chi_k,  probe part_k += conj(O(r)) chi_k,  BatchSums: cost, squared_error,
+//   bad_frames
 // Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (overwritten) [, wave RW].
 // Returns at once, with out cleared, when the state says stopped.
-// Cost: 2 transforms a mode and frame (near field 4; fourier interpolation 2 more; kept waves 1 less), about 60 flops a pixel.
+// Cost: 2 transforms a mode and frame (near field 4; fourier interpolation 2 more; kept waves 1 less), about
+// 60 flops a pixel.
 extern const Codelet<GradientArgs> gradient;
 extern const Codelet<GradientArgs> gradient_keeping_waves;
 

@@ -14,7 +14,8 @@ const float* probe_power(const cfloat* probe, const BatchShape& s, Workspace& wo
     std::memset(power, 0, s.probe.area() * sizeof(float));
     for (int k = 0; k < s.num_modes; ++k) {
         const cfloat* mode = probe + static_cast<std::size_t>(k) * s.probe.area();
-        for (std::size_t i = 0; i < s.probe.area(); ++i) power[i] += mode[i].re * mode[i].re + mode[i].im * mode[i].im;
+        for (std::size_t i = 0; i < s.probe.area(); ++i)
+            power[i] += mode[i].re * mode[i].re + mode[i].im * mode[i].im;
     }
     return power;
 }
@@ -35,7 +36,8 @@ void illumination_cpu(const IlluminationArgs& args, const Buffers& buffers) {
         for (int y = 0; y < s.probe.y; ++y) {
             const std::size_t row = static_cast<std::size_t>(y) * static_cast<std::size_t>(s.probe.x);
             const cfloat* o = object.value + static_cast<std::ptrdiff_t>(at.y + y) * s.tile.x + at.x;
-            cfloat* w = window + static_cast<std::ptrdiff_t>(at.y - s.window_y + y) * s.window.x + (at.x - s.window_x);
+            cfloat* w = window + static_cast<std::ptrdiff_t>(at.y - s.window_y + y) * s.window.x +
+                        (at.x - s.window_x);
             for (int x = 0; x < s.probe.x; ++x) {
                 w[x].re += power[row + static_cast<std::size_t>(x)];
                 coverage[row + static_cast<std::size_t>(x)].re += o[x].re * o[x].re + o[x].im * o[x].im;
@@ -45,17 +47,20 @@ void illumination_cpu(const IlluminationArgs& args, const Buffers& buffers) {
 }
 
 Cost illumination_cost(const IlluminationArgs& args) {
-    return pixels_cost(static_cast<double>(args.shape.num_frames) * static_cast<double>(args.shape.probe.area()), 8, 32);
+    return pixels_cost(
+        static_cast<double>(args.shape.num_frames) * static_cast<double>(args.shape.probe.area()), 8, 32);
 }
 
 }  // namespace
 
 BufferBytes IlluminationArgs::buffer_bytes() const {
-    return {frames_bytes(shape), moving_field_bytes(shape.probe_size()), moving_field_bytes(shape.tile.area()),
-            sizeof(IterationState), out_bytes(shape.window, shape.probe_size())};
+    return {frames_bytes(shape), moving_field_bytes(shape.probe_size()),
+            moving_field_bytes(shape.tile.area()), sizeof(IterationState),
+            out_bytes(shape.window, shape.probe_size())};
 }
 
-const Codelet<IlluminationArgs> illumination = Codelet<IlluminationArgs>::make<illumination_cpu, illumination_cost>(
-    "illumination", {Access::read, Access::read, Access::read, Access::read, Access::write});
+const Codelet<IlluminationArgs> illumination =
+    Codelet<IlluminationArgs>::make<illumination_cpu, illumination_cost>(
+        "illumination", {Access::read, Access::read, Access::read, Access::read, Access::write});
 
 }  // namespace tessera

@@ -10,10 +10,10 @@ struct IlluminationArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// What the preconditioner is made of: window += sum_k |P_k|^2 (illumination A of the object), first plane of the probe
-// part += |O(r)|^2 (coverage C of the probe), both as real parts, taken at the whole pixel below each position: the
-// preconditioner only has to be close.
-// Buffers: frames R, probe R, object R, state R, out W. Returns with out cleared when stopped. Cost: no transform.
+// What the preconditioner is made of: window += sum_k |P_k|^2 (illumination A of the object), first plane of
+// the probe part += |O(r)|^2 (coverage C of the probe), both as real parts, taken at the whole pixel below
+// each position: the preconditioner only has to be close. Buffers: frames R, probe R, object R, state R, out
+// W. Returns with out cleared when stopped. Cost: no transform.
 extern const Codelet<IlluminationArgs> illumination;
 
 }  // namespace tessera

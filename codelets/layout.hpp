@@ -38,43 +38,50 @@ inline constexpr std::size_t num_trials = 8;  // steps tried by a line search, b
 // Sums over frames. Added in a fixed order: batches within a tile, then a binary tree over tiles.
 struct BatchSums {
     double cost = 0;
-    double squared_error = 0;       // sum m (sqrt(I) - sqrt(d))^2: the numerator of the data error
-    double gradient_norm = 0;       // S1 = <g, z>, tile interiors
-    double gradient_previous = 0;   // S2 = Re <z, g_previous>
-    double gradient_direction = 0;  // S3 = Re <d, g>
-    double weight_max = 0;          // largest illumination (by maximum, not sum)
+    double squared_error = 0;                // sum m (sqrt(I) - sqrt(d))^2: the numerator of the data error
+    double gradient_norm = 0;                // S1 = <g, z>, tile interiors
+    double gradient_previous = 0;            // S2 = Re <z, g_previous>
+    double gradient_direction = 0;           // S3 = Re <d, g>
+    double weight_max = 0;                   // largest illumination (by maximum, not sum)
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
 };
 
-// The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for the host.
+// The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
+// the host.
 struct IterationState {
     std::int32_t iteration = -1;
-    std::int32_t failures = 0;    // line searches without an acceptable step, in a row
-    std::int32_t stopped = 0;     // StopReason; heavy codelets return at once
+    std::int32_t failures = 0;  // line searches without an acceptable step, in a row
+    std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
     std::int32_t cost_rose = 0;
     std::int64_t bad_frames = 0;
-    double cost = 0;              // before this iteration's step
+    double cost = 0;  // before this iteration's step
     double squared_error = 0;
     double previous_cost = 0;
-    double gradient_norm = 0;     // S1 of this iteration
-    double slope = 0;             // Re <g, d>
+    double gradient_norm = 0;  // S1 of this iteration
+    double slope = 0;          // Re <g, d>
     double beta = 0;
-    double step = 0;              // accepted in this iteration
-    double ladder_centre = 1;     // of the next line search
+    double step = 0;           // accepted in this iteration
+    double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;
-    double time_s = 0;            // when the record was made, by the worker's clock
+    double time_s = 0;  // when the record was made, by the worker's clock
 };
 
-enum class StopReason : std::int32_t { none = 0, no_descent = 1, not_finite = 2, converged = 3, requested = 4 };
+enum class StopReason : std::int32_t {
+    none = 0,
+    no_descent = 1,
+    not_finite = 2,
+    converged = 3,
+    requested = 4
+};
 
 // Everything about a batch's shape and model that a body needs; trivially copyable, travels with the task.
 struct BatchShape {
     std::int32_t num_frames = 0;
     std::int32_t num_modes = 1;
     Shape2 frame, probe;
-    Shape2 tile;                        // the extended tile
+    Shape2 tile;                              // the extended tile
     std::int32_t window_y = 0, window_x = 0;  // of the batch in the tile
     Shape2 window;
     PatternType pattern_type = PatternType::u16;
@@ -137,8 +144,8 @@ auto moving_field(Byte* base, std::size_t size) {
 
 struct DetectorView {
     const float* mask;
-    const float* background;   // null: none
-    const cfloat* transfer;    // null: far field
+    const float* background;  // null: none
+    const cfloat* transfer;   // null: far field
 };
 inline DetectorView detector_view(const std::byte* base, const BatchShape& s) {
     const std::size_t map = aligned_bytes(s.frame.area() * sizeof(float));

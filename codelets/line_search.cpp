@@ -26,7 +26,8 @@ inline void make_fields(const LineSearchArgs& args, const FrameModel& model, con
         propagator.forward(fields.a);
     }
     if (args.probe == ProbeMotion::moving) {
-        exit_waves_along(model.probe(), model.probe_direction(), model.object(), model.object_direction(), fields.b, s);
+        exit_waves_along(model.probe(), model.probe_direction(), model.object(), model.object_direction(),
+                         fields.b, s);
         exit_waves(model.probe_direction(), model.object_direction(), fields.c, s);
         propagator.forward(fields.c);
     } else {
@@ -41,14 +42,14 @@ void compare_fields(const FieldsAlong& f, const Count* counts, const DetectorVie
     const float epsilon = noise_epsilon(s.noise_model);
     switch (s.noise_model) {
         case NoiseModel::amplitude:
-            return compare_along<NoiseModel::amplitude>(f.a, f.b, f.c, counts, detector.mask, detector.background, scale,
-                                                        epsilon, steps, s, cost);
+            return compare_along<NoiseModel::amplitude>(f.a, f.b, f.c, counts, detector.mask,
+                                                        detector.background, scale, epsilon, steps, s, cost);
         case NoiseModel::poisson:
-            return compare_along<NoiseModel::poisson>(f.a, f.b, f.c, counts, detector.mask, detector.background, scale,
-                                                      epsilon, steps, s, cost);
+            return compare_along<NoiseModel::poisson>(f.a, f.b, f.c, counts, detector.mask,
+                                                      detector.background, scale, epsilon, steps, s, cost);
         case NoiseModel::gaussian:
-            return compare_along<NoiseModel::gaussian>(f.a, f.b, f.c, counts, detector.mask, detector.background, scale,
-                                                       epsilon, steps, s, cost);
+            return compare_along<NoiseModel::gaussian>(f.a, f.b, f.c, counts, detector.mask,
+                                                       detector.background, scale, epsilon, steps, s, cost);
     }
 }
 
@@ -65,7 +66,8 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
     model.prepare(true);
     float steps[num_trials];
-    for (std::size_t i = 0; i < num_trials; ++i) steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));
+    for (std::size_t i = 0; i < num_trials; ++i)
+        steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));
     const auto* frames = buffers.get<const FramePosition>(1);
     cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
     const std::size_t size = s.waves_size();
@@ -91,8 +93,8 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
                 if (kept != nullptr) std::memset(static_cast<void*>(fields.c), 0, size * sizeof(cfloat));
                 compared.c = nullptr;
             }
-            compare_fields(compared, patterns + frame * s.frame.area(), detector, propagator.scale(), steps, s,
-                           sums.trial_cost);
+            compare_fields(compared, patterns + frame * s.frame.area(), detector, propagator.scale(), steps,
+                           s, sums.trial_cost);
         }
     });
 }
@@ -117,7 +119,8 @@ void line_search_keeping_waves_cpu(const LineSearchArgs& args, const Buffers& bu
 
 Cost line_search_cost(const LineSearchArgs& args) {
     const bool moving = args.probe == ProbeMotion::moving;
-    return frames_cost(args.shape, (args.waves == KeptWaves::none ? 1 : 0) + (moving ? 2 : 1), moving ? 2 : 1, 150);
+    return frames_cost(args.shape, (args.waves == KeptWaves::none ? 1 : 0) + (moving ? 2 : 1), moving ? 2 : 1,
+                       150);
 }
 
 }  // namespace
@@ -138,7 +141,8 @@ BufferBytes LineSearchArgs::buffer_bytes() const {
 }
 
 const Codelet<LineSearchArgs> line_search = Codelet<LineSearchArgs>::make<line_search_cpu, line_search_cost>(
-    "line_search", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
+    "line_search",
+    {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
 
 const Codelet<LineSearchArgs> line_search_keeping_waves =
     Codelet<LineSearchArgs>::make<line_search_keeping_waves_cpu, line_search_cost>(

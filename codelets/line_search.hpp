@@ -6,15 +6,17 @@ namespace tessera {
 
 struct LineSearchArgs {
     BatchShape shape;
-    KeptWaves waves = KeptWaves::none;  // anything but none: A is read from, B and C are stored to the kept waves
+    KeptWaves waves =
+        KeptWaves::none;  // anything but none: A is read from, B and C are stored to the kept waves
     ProbeMotion probe = ProbeMotion::moving;
     BufferBytes buffer_bytes() const;
 };
 
-// The cost of one batch at step 0 and at num_trials steps along the directions, in one pass: along a direction the far
-// field of a thin object is exactly A + s B + s^2 C with A = F(P O), B = F(P dO + dP O), C = F(dP dO), so after three
-// transforms a mode no further one is needed (pixel/line_polynomial-inl.hpp). The steps are trial_step(centre, i).
-// Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (only its BatchSums: trial_cost)
+// The cost of one batch at step 0 and at num_trials steps along the directions, in one pass: along a
+// direction the far field of a thin object is exactly A + s B + s^2 C with A = F(P O), B = F(P dO + dP O), C
+// = F(dP dO), so after three transforms a mode no further one is needed (pixel/line_polynomial-inl.hpp). The
+// steps are trial_step(centre, i). Buffers: patterns R, frames R, detector R, probe R, object R, state R, out
+// W (only its BatchSums: trial_cost)
 // [, wave RW]. Returns at once when the state says stopped.
 // Cost: 3 transforms a mode and frame (probe fixed or A kept: 2, both: 1; near field twice that; fourier
 // interpolation 2 more, probe fixed 1), about 150 flops a pixel.

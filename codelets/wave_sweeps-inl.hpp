@@ -1,6 +1,7 @@
-// Vectorised sweeps over the waves of one frame, compiled once per instruction set. Loops live here, formulas in pixel/.
-// Waves are (mode, y, x) of the frame's shape; probes (mode, y, x) of the probe's shape, which sits in the wave at
-// floor((M - p) / 2); objects are windows of the probe's shape inside a larger array with row stride `stride`.
+// Vectorised sweeps over the waves of one frame, compiled once per instruction set. Loops live here, formulas
+// in pixel/. Waves are (mode, y, x) of the frame's shape; probes (mode, y, x) of the probe's shape, which
+// sits in the wave at floor((M - p) / 2); objects are windows of the probe's shape inside a larger array with
+// row stride `stride`.
 #if defined(TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP
 #undef TESSERA_CODELETS_WAVE_SWEEPS_INL_HPP
@@ -46,16 +47,17 @@ inline void clear_padding(cfloat* waves, const BatchShape& s) {
 }
 
 // psi_k = P_k O
-inline void exit_waves(const cfloat* HWY_RESTRICT probe, Window<const cfloat> object, cfloat* HWY_RESTRICT waves,
-                       const BatchShape& s) {
+inline void exit_waves(const cfloat* HWY_RESTRICT probe, Window<const cfloat> object,
+                       cfloat* HWY_RESTRICT waves, const BatchShape& s) {
     clear_padding(waves, s);
     for (int k = 0; k < s.num_modes; ++k) {
         for (int y = 0; y < s.probe.y; ++y) {
             const cfloat* p = probe + probe_row(s, k, y);
             const cfloat* o = object.row(y);
             cfloat* w = waves + wave_row(s, k, y);
-            for_each_vector(static_cast<std::size_t>(s.probe.x),
-                            [&](std::size_t i, auto lanes) HWY_ATTR { store(load(p + i, lanes) * load(o + i, lanes), w + i, lanes); });
+            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+                store(load(p + i, lanes) * load(o + i, lanes), w + i, lanes);
+            });
         }
     }
 }
@@ -83,8 +85,9 @@ inline void exit_waves_along(const cfloat* HWY_RESTRICT probe, const cfloat* HWY
 // g_O += sum_k conj(P_k) chi_k;  and, unless `none`, target_k = conj(O) chi_k (+ target_k)
 enum class Target { add, overwrite, none };
 template <Target target>
-void add_gradients(const cfloat* HWY_RESTRICT waves, const cfloat* HWY_RESTRICT probe, Window<const cfloat> object,
-                   Window<cfloat> object_gradient, cfloat* HWY_RESTRICT probe_target, const BatchShape& s) {
+void add_gradients(const cfloat* HWY_RESTRICT waves, const cfloat* HWY_RESTRICT probe,
+                   Window<const cfloat> object, Window<cfloat> object_gradient,
+                   cfloat* HWY_RESTRICT probe_target, const BatchShape& s) {
     for (int y = 0; y < s.probe.y; ++y) {
         const cfloat* HWY_RESTRICT o = object.row(y);
         cfloat* HWY_RESTRICT g = object_gradient.row(y);
@@ -113,21 +116,25 @@ void add_gradients(const cfloat* HWY_RESTRICT waves, const cfloat* HWY_RESTRICT 
 inline void phase_ramp(float fraction, int count, float scale, cfloat* ramp) {
     for (int i = 0; i < count; ++i) {
         const int q = i < (count + 1) / 2 ? i : i - count;
-        const float angle = -2.0f * static_cast<float>(M_PI) * fraction * static_cast<float>(q) / static_cast<float>(count);
+        const float angle =
+            -2.0f * static_cast<float>(M_PI) * fraction * static_cast<float>(q) / static_cast<float>(count);
         ramp[i] = {scale * std::cos(angle), scale * std::sin(angle)};
     }
 }
 
-// The near field between two transforms: wave *= transfer (or, for the adjoint, its conjugate), and a shift back by the
-// fraction of a pixel by which fourier interpolation moved the probe: the beam stands still on the detector. Null ramps:
-// no shift. (In the far field a shift of the exit wave is a phase and does not show.)
+// The near field between two transforms: wave *= transfer (or, for the adjoint, its conjugate), and a shift
+// back by the fraction of a pixel by which fourier interpolation moved the probe: the beam stands still on
+// the detector. Null ramps: no shift. (In the far field a shift of the exit wave is a phase and does not
+// show.)
 template <bool conjugate>
-void multiply_transfer(cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT transfer, const cfloat* HWY_RESTRICT ramp_y,
-                       const cfloat* HWY_RESTRICT ramp_x, const BatchShape& s) {
+void multiply_transfer(cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT transfer,
+                       const cfloat* HWY_RESTRICT ramp_y, const cfloat* HWY_RESTRICT ramp_x,
+                       const BatchShape& s) {
     for (int y = 0; y < s.frame.y; ++y) {
         const std::size_t row = static_cast<std::size_t>(y) * static_cast<std::size_t>(s.frame.x);
-        const ComplexVec factor_y = ramp_y == nullptr ? ComplexVec{broadcast(1.0f), zero()}
-                                                      : ComplexVec{broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
+        const ComplexVec factor_y = ramp_y == nullptr
+                                        ? ComplexVec{broadcast(1.0f), zero()}
+                                        : ComplexVec{broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
         for_each_vector(static_cast<std::size_t>(s.frame.x), [&](std::size_t i, auto lanes) HWY_ATTR {
             ComplexVec factor = load(transfer + row + i, lanes);
             if (ramp_y != nullptr) factor = conj_mul(factor_y * load(ramp_x + i, lanes), factor);
@@ -145,7 +152,8 @@ inline void apply_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RE
             const std::size_t row = probe_row(s, k, y);
             const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
             for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-                store((factor * load(ramp_x + i, lanes)) * load(spectrum + row + i, lanes), shifted + row + i, lanes);
+                store((factor * load(ramp_x + i, lanes)) * load(spectrum + row + i, lanes), shifted + row + i,
+                      lanes);
             });
         }
     }
@@ -153,7 +161,8 @@ inline void apply_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RE
 
 // sum += conj(ramp_y ramp_x) spectrum: the adjoint.
 inline void add_conjugate_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RESTRICT ramp_y,
-                               const cfloat* HWY_RESTRICT ramp_x, cfloat* HWY_RESTRICT sum, const BatchShape& s) {
+                               const cfloat* HWY_RESTRICT ramp_x, cfloat* HWY_RESTRICT sum,
+                               const BatchShape& s) {
     for (int k = 0; k < s.num_modes; ++k) {
         for (int y = 0; y < s.probe.y; ++y) {
             const std::size_t row = probe_row(s, k, y);
@@ -161,8 +170,9 @@ inline void add_conjugate_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat
             for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
                 const ComplexVec ramp = factor * load(ramp_x + i, lanes);
                 cfloat* to = sum + row + i;
-                store(conj_mul_add(ramp, load(spectrum + row + i, lanes), load(static_cast<const cfloat*>(to), lanes)), to,
-                      lanes);
+                store(conj_mul_add(ramp, load(spectrum + row + i, lanes),
+                                   load(static_cast<const cfloat*>(to), lanes)),
+                      to, lanes);
             });
         }
     }
@@ -184,7 +194,8 @@ inline void interpolate(Window<const cfloat> object, const BilinearWeights& weig
             ComplexVec sum = {zero(), zero()};
             for (int dy = 0; dy < 2; ++dy) {
                 for (int dx = 0; dx < 2; ++dx) {
-                    sum = scale_add(broadcast(weights.corner[dy][dx]), load(object.row(y + dy) + i + dx, lanes), sum);
+                    sum = scale_add(broadcast(weights.corner[dy][dx]),
+                                    load(object.row(y + dy) + i + dx, lanes), sum);
                 }
             }
             store(sum, to + probe_row(s, 0, y) + i, lanes);
@@ -222,9 +233,11 @@ inline constexpr std::size_t chunk_pixels = 1024;
 template <NoiseModel noise>
 HWY_INLINE Misfit<Vec> misfit(Vec intensity, Vec counts, Vec mask, Vec epsilon) {
     const Vec one = broadcast(1.0f);
-    if constexpr (noise == NoiseModel::amplitude) return amplitude_misfit(intensity, counts, mask, epsilon, one);
+    if constexpr (noise == NoiseModel::amplitude)
+        return amplitude_misfit(intensity, counts, mask, epsilon, one);
     if constexpr (noise == NoiseModel::poisson) return poisson_misfit(intensity, counts, mask, epsilon, one);
-    if constexpr (noise == NoiseModel::gaussian) return gaussian_misfit(intensity, counts, mask, broadcast(0.5f), one);
+    if constexpr (noise == NoiseModel::gaussian)
+        return gaussian_misfit(intensity, counts, mask, broadcast(0.5f), one);
 }
 
 // Counts below zero mark pixels that this frame ignores.
@@ -241,8 +254,8 @@ HWY_INLINE Measured measured(const Count* counts, const float* mask, Lanes lanes
     }
 }
 
-// Cost of the far fields; with `Factor::apply` they are multiplied by the derivative's factor and `scale`, ready to be
-// propagated back. `scale` is the propagator's: |wave|^2 * scale = intensity.
+// Cost of the far fields; with `Factor::apply` they are multiplied by the derivative's factor and `scale`,
+// ready to be propagated back. `scale` is the propagator's: |wave|^2 * scale = intensity.
 enum class Factor { skip, apply };
 template <Factor factor, NoiseModel noise, class Count>
 FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const float* HWY_RESTRICT mask,
@@ -257,10 +270,12 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const float* 
             ComplexVec wave = load(static_cast<const cfloat*>(waves + i), lanes);
             Vec intensity = norm(wave);
             for (int k = 1; k < s.num_modes; ++k) {
-                intensity = norm_add(load(static_cast<const cfloat*>(waves + static_cast<std::size_t>(k) * n + i), lanes),
-                                     intensity);
+                intensity = norm_add(
+                    load(static_cast<const cfloat*>(waves + static_cast<std::size_t>(k) * n + i), lanes),
+                    intensity);
             }
-            intensity = background != nullptr ? fma(intensity, scales, load(background + i, lanes)) : intensity * scales;
+            intensity = background != nullptr ? fma(intensity, scales, load(background + i, lanes))
+                                              : intensity * scales;
             const Measured data = measured(counts + i, mask + i, lanes);
             const Misfit<Vec> m = misfit<noise>(intensity, data.counts, data.mask, epsilons);
             cost = cost + m.cost;
@@ -324,7 +339,8 @@ inline void advance_waves(cfloat* HWY_RESTRICT a, const cfloat* HWY_RESTRICT b, 
                           float step, std::size_t size) {
     const Vec s = broadcast(step), s2 = broadcast(step * step);
     for_each_vector(size, [&](std::size_t i, auto lanes) HWY_ATTR {
-        const ComplexVec first = scale_add(s, load(b + i, lanes), load(static_cast<const cfloat*>(a + i), lanes));
+        const ComplexVec first =
+            scale_add(s, load(b + i, lanes), load(static_cast<const cfloat*>(a + i), lanes));
         store(scale_add(s2, load(c + i, lanes), first), a + i, lanes);
     });
 }
@@ -333,10 +349,14 @@ inline void advance_waves(cfloat* HWY_RESTRICT a, const cfloat* HWY_RESTRICT b, 
 template <class Body>
 void with_counts(const void* patterns, PatternType type, const Body& body) {
     switch (type) {
-        case PatternType::u8: return body(static_cast<const std::uint8_t*>(patterns));
-        case PatternType::u16: return body(static_cast<const std::uint16_t*>(patterns));
-        case PatternType::i32: return body(static_cast<const std::int32_t*>(patterns));
-        case PatternType::f32: return body(static_cast<const float*>(patterns));
+        case PatternType::u8:
+            return body(static_cast<const std::uint8_t*>(patterns));
+        case PatternType::u16:
+            return body(static_cast<const std::uint16_t*>(patterns));
+        case PatternType::i32:
+            return body(static_cast<const std::int32_t*>(patterns));
+        case PatternType::f32:
+            return body(static_cast<const float*>(patterns));
     }
 }
 

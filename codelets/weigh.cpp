@@ -48,8 +48,9 @@ Cost weigh_probe_cost(const WeighProbeArgs& args) {
 
 }  // namespace
 
-const Codelet<WeighObjectArgs> weigh_object = Codelet<WeighObjectArgs>::make<weigh_object_cpu, weigh_object_cost>(
-    "weigh_object", {Access::read, Access::write, Access::read_write});
+const Codelet<WeighObjectArgs> weigh_object =
+    Codelet<WeighObjectArgs>::make<weigh_object_cpu, weigh_object_cost>(
+        "weigh_object", {Access::read, Access::write, Access::read_write});
 const Codelet<WeighProbeArgs> weigh_probe = Codelet<WeighProbeArgs>::make<weigh_probe_cpu, weigh_probe_cost>(
     "weigh_probe", {Access::read, Access::write, Access::read_write});
 

@@ -23,7 +23,8 @@ struct WeighProbeArgs {
     }
 };
 
-// coverage = Re(first plane of the probe part), both maxima into the state. Buffers: sums R (total), coverage W, state RW.
+// coverage = Re(first plane of the probe part), both maxima into the state. Buffers: sums R (total), coverage
+// W, state RW.
 extern const Codelet<WeighProbeArgs> weigh_probe;
 
 }  // namespace tessera

@@ -5,15 +5,18 @@ namespace {
 
 DirectionRule rule_of(ConjugateRule rule) {
     switch (rule) {
-        case ConjugateRule::polak_ribiere: return DirectionRule::polak_ribiere;
-        case ConjugateRule::dai_yuan: return DirectionRule::dai_yuan;
-        case ConjugateRule::fletcher_reeves: return DirectionRule::fletcher_reeves;
+        case ConjugateRule::polak_ribiere:
+            return DirectionRule::polak_ribiere;
+        case ConjugateRule::dai_yuan:
+            return DirectionRule::dai_yuan;
+        case ConjugateRule::fletcher_reeves:
+            return DirectionRule::fletcher_reeves;
     }
     return DirectionRule::polak_ribiere;
 }
 
-// Conjugate-gradient maximum likelihood, object and probe together (PtyGer's problem: Yu et al., Sci. Rep. 12:5334,
-// 2022; preconditioned and with the probe).
+// Conjugate-gradient maximum likelihood, object and probe together (PtyGer's problem: Yu et al., Sci. Rep.
+// 12:5334, 2022; preconditioned and with the probe).
 //   g = grad f(x),  z = M g,  d = -z + beta d,  x += s d,  s by one pass over the frames.
 class ConjugateGradient : public Engine {
   public:

@@ -7,8 +7,8 @@
 
 namespace tessera {
 
-// An engine submits one iteration after the other; it never looks at a number. Adding one: a file like cg.cpp, a name in
-// config/run_config.hpp and a line in engines.cpp.
+// An engine submits one iteration after the other; it never looks at a number. Adding one: a file like
+// cg.cpp, a name in config/run_config.hpp and a line in engines.cpp.
 class Engine {
   public:
     virtual ~Engine() = default;

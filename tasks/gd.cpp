@@ -5,8 +5,8 @@ namespace {
 
 // Preconditioned gradient descent with momentum (Polyak's heavy ball), object and probe together:
 //   v = momentum v - M g,  x += step v.
-// Half the transforms of a conjugate-gradient iteration, no guarantee that the cost falls; the momentum is dropped for
-// an iteration whenever it rose.
+// Half the transforms of a conjugate-gradient iteration, no guarantee that the cost falls; the momentum is
+// dropped for an iteration whenever it rose.
 class GradientDescent : public Engine {
   public:
     explicit GradientDescent(const EngineSettings& settings) : settings_(settings) {}

@@ -44,8 +44,8 @@ void Graph::add_batch(const TileHandles& tile, const BatchHandles& batch, const 
     tessera::add_batch.submit(args, {&out, &tile.gradient_own, &tile.sums}, summing);
 }
 
-// gradient[u] = every overlapping tile's share in ascending order, its own in its place: all tiles that hold a pixel
-// add the same numbers in the same order, so they agree bitwise.
+// gradient[u] = every overlapping tile's share in ascending order, its own in its place: all tiles that hold
+// a pixel add the same numbers in the same order, so they agree bitwise.
 void Graph::add_halos(bool keep_previous) {
     for (const TileHandles& tile : handles_.tiles) {
         for (const StripHandles& strip : tile.strips) {
@@ -83,7 +83,8 @@ void Graph::weigh() {
         for (std::size_t b = 0; b < tile.batches.size(); ++b) {
             const BatchHandles& batch = tile.batches[b];
             const Data& out = tile.out[b % tile.out.size()];
-            illumination.submit({shape_of(batch)}, {&batch.frames, &handles_.probe, &tile.object, &handles_.state, &out},
+            illumination.submit({shape_of(batch)},
+                                {&batch.frames, &handles_.probe, &tile.object, &handles_.state, &out},
                                 priority_of(batch));
             add_batch(tile, batch, out);
         }
@@ -96,8 +97,8 @@ void Graph::weigh() {
         tile.gradient.swap(tile.gradient_previous);
     }
     add_up();
-    weigh_probe.submit({handles_.probe_shape, handles_.probe_size}, {&total(), &handles_.coverage, &handles_.state},
-                       scalar);
+    weigh_probe.submit({handles_.probe_shape, handles_.probe_size},
+                       {&total(), &handles_.coverage, &handles_.state}, scalar);
 }
 
 void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
@@ -110,14 +111,15 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
             const GradientArgs args = {shape_of(batch), waves, probe};
             if (waves == KeptWaves::none) {
                 tessera::gradient.submit(args,
-                                         {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
-                                          &handles_.state, &out},
+                                         {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                          &tile.object, &handles_.state, &out},
                                          priority_of(batch));
             } else {
-                gradient_keeping_waves.submit(args,
-                                              {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                               &tile.object, &handles_.state, &out, &batch.waves},
-                                              priority_of(batch));
+                gradient_keeping_waves.submit(
+                    args,
+                    {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
+                     &handles_.state, &out, &batch.waves},
+                    priority_of(batch));
             }
             add_batch(tile, batch, out);
         }
@@ -129,8 +131,8 @@ void Graph::dots(double alpha) {
     for (const TileHandles& tile : handles_.tiles) {
         const DotsArgs args = {tile.shape, tile.interior.y, tile.interior.x, tile.interior.shape, alpha};
         tessera::dots.submit(args,
-                             {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination, &handles_.state,
-                              &tile.sums},
+                             {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination,
+                              &handles_.state, &tile.sums},
                              summing);
     }
 }
@@ -138,7 +140,8 @@ void Graph::dots(double alpha) {
 void Graph::add_up() {
     for (std::size_t stride = 1; stride < handles_.tiles.size(); stride *= 2) {
         for (std::size_t t = 0; t + stride < handles_.tiles.size(); t += 2 * stride) {
-            add_sums.submit({handles_.probe_size}, {&handles_.tiles[t].sums, &handles_.tiles[t + stride].sums}, scalar);
+            add_sums.submit({handles_.probe_size},
+                            {&handles_.tiles[t].sums, &handles_.tiles[t + stride].sums}, scalar);
         }
     }
 }
@@ -149,8 +152,8 @@ void Graph::conjugate(const ConjugateArgs& args) {
     full.probe_shape = handles_.probe_shape;
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
     tessera::conjugate.submit(full,
-                              {&total(), &handles_.probe_gradient_previous, &handles_.probe, &handles_.coverage,
-                               &handles_.probe_gradient, &handles_.state},
+                              {&total(), &handles_.probe_gradient_previous, &handles_.probe,
+                               &handles_.coverage, &handles_.probe_gradient, &handles_.state},
                               scalar);
 }
 
@@ -161,7 +164,8 @@ void Graph::directions(ProbeMotion probe, double alpha) {
     }
     if (probe == ProbeMotion::fixed) return;
     direction.submit({MovingPart::probe, handles_.num_modes, handles_.probe_shape, alpha},
-                     {&handles_.probe, &handles_.probe_gradient, &handles_.coverage, &handles_.state}, scalar);
+                     {&handles_.probe, &handles_.probe_gradient, &handles_.coverage, &handles_.state},
+                     scalar);
 }
 
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
@@ -173,14 +177,15 @@ void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
             const LineSearchArgs args = {shape_of(batch), waves, probe};
             if (waves == KeptWaves::none) {
                 tessera::line_search.submit(args,
-                                            {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                             &tile.object, &handles_.state, &out},
+                                            {&batch.patterns, &batch.frames, &handles_.detector,
+                                             &handles_.probe, &tile.object, &handles_.state, &out},
                                             priority_of(batch));
             } else {
-                line_search_keeping_waves.submit(args,
-                                                 {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                                  &tile.object, &handles_.state, &out, &batch.waves},
-                                                 priority_of(batch));
+                line_search_keeping_waves.submit(
+                    args,
+                    {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
+                     &handles_.state, &out, &batch.waves},
+                    priority_of(batch));
             }
             AddBatchArgs scalars;
             scalars.parts = BatchParts::scalars;
@@ -210,8 +215,8 @@ void Graph::evaluate() {
             const BatchHandles& batch = tile.batches[b];
             const Data& out = tile.out[b % tile.out.size()];
             tessera::evaluate.submit({shape_of(batch)},
-                                     {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
-                                      &out, &batch.frame_errors},
+                                     {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                      &tile.object, &out, &batch.frame_errors},
                                      priority_of(batch));
             AddBatchArgs scalars;
             scalars.parts = BatchParts::scalars;

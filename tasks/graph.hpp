@@ -8,9 +8,9 @@
 
 namespace tessera {
 
-// The phases that engines are made of. Each call submits tasks and returns; StarPU orders them by the data they use.
-// Every sum has a declared order, which is the order of submission here: batches within a tile, ascending tiles in a
-// halo, a binary tree over tiles whose shape depends on their number only.
+// The phases that engines are made of. Each call submits tasks and returns; StarPU orders them by the data
+// they use. Every sum has a declared order, which is the order of submission here: batches within a tile,
+// ascending tiles in a halo, a binary tree over tiles whose shape depends on their number only.
 class Graph {
   public:
     Graph(const Problem& problem, Handles& handles) : problem_(problem), handles_(handles) {}
@@ -20,8 +20,8 @@ class Graph {
 
     // Preconditioner: illumination of every tile, coverage of the probe, and their maxima in the state.
     void weigh();
-    // Gradient of every tile on its whole extended rectangle, cost and probe gradient per tile. What was the gradient
-    // becomes the previous one.
+    // Gradient of every tile on its whole extended rectangle, cost and probe gradient per tile. What was the
+    // gradient becomes the previous one.
     void gradient(KeptWaves waves, ProbeMotion probe);
     // S1, S2, S3 of every tile.
     void dots(double alpha);

@@ -85,8 +85,9 @@ Data make_detector(const Problem& problem) {
     std::memcpy(base, scan.mask.data(), scan.mask.bytes());
     if (scan.background) std::memcpy(base + map, scan.background->data(), scan.background->bytes());
     if (problem.near_field()) {
-        const auto transfer = fresnel_transfer_function(scan.frame_shape, scan.pixel_size_m, scan.geometry.wavelength_m,
-                                                        scan.geometry.effective_distance_m());
+        const auto transfer =
+            fresnel_transfer_function(scan.frame_shape, scan.pixel_size_m, scan.geometry.wavelength_m,
+                                      scan.geometry.effective_distance_m());
         auto* to = reinterpret_cast<cfloat*>(base + 2 * map);
         const float both_transforms = 1.0f / static_cast<float>(frame.area());
         for (std::ptrdiff_t i = 0; i < transfer.size(); ++i) to[i] = both_transforms * transfer[i];
@@ -127,7 +128,8 @@ Handles make_handles(const Problem& problem, int num_workers) {
     handles.probe_gradient_previous = Data(handles.probe_size * sizeof(cfloat));
     handles.coverage = Data(weight_bytes(handles.probe_shape));
     handles.state = Data(sizeof(IterationState));
-    for (int i = 0; i <= problem.config.runtime.submit_ahead; ++i) handles.records.emplace_back(sizeof(IterationState));
+    for (int i = 0; i <= problem.config.runtime.submit_ahead; ++i)
+        handles.records.emplace_back(sizeof(IterationState));
     return handles;
 }
 
@@ -137,7 +139,8 @@ void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 2>
         auto* value = handles.tiles[t].object.before_tasks<cfloat>();
         for (int y = 0; y < rect.height(); ++y) {
             std::memcpy(static_cast<void*>(value + static_cast<std::ptrdiff_t>(y) * rect.width()),
-                        &object(rect.y0 + y, rect.x0), static_cast<std::size_t>(rect.width()) * sizeof(cfloat));
+                        &object(rect.y0 + y, rect.x0),
+                        static_cast<std::size_t>(rect.width()) * sizeof(cfloat));
         }
     }
 }

@@ -40,7 +40,7 @@ struct Handles {
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data state;
-    std::vector<Data> records;  // a ring, one per iteration in flight
+    std::vector<Data> records;   // a ring, one per iteration in flight
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;

@@ -13,11 +13,12 @@
 namespace tessera {
 namespace {
 
-// The probe's own array: what the run file says, else what the scan's probe has (padded far field: smaller than the
-// frame), else the frame's.
+// The probe's own array: what the run file says, else what the scan's probe has (padded far field: smaller
+// than the frame), else the frame's.
 std::array<int, 2> shape_of_probe(const RunConfig& config, const ScanInfo& scan) {
     std::array<int, 2> shape = scan.frame_shape;
-    const bool from_scan = config.probe.initial == InitialProbe::automatic || config.probe.initial == InitialProbe::file;
+    const bool from_scan =
+        config.probe.initial == InitialProbe::automatic || config.probe.initial == InitialProbe::file;
     if (config.probe.size) {
         shape = *config.probe.size;
     } else if (from_scan && !config.probe.file && scan.probe) {
@@ -25,8 +26,9 @@ std::array<int, 2> shape_of_probe(const RunConfig& config, const ScanInfo& scan)
     }
     for (std::size_t axis = 0; axis < 2; ++axis) {
         if (shape[axis] > scan.frame_shape[axis]) {
-            throw usage_error("probe.size: {} x {} pixels do not fit frames of {} x {} (set probe.size to at most that)",
-                              shape[0], shape[1], scan.frame_shape[0], scan.frame_shape[1]);
+            throw usage_error(
+                "probe.size: {} x {} pixels do not fit frames of {} x {} (set probe.size to at most that)",
+                shape[0], shape[1], scan.frame_shape[0], scan.frame_shape[1]);
         }
     }
     return shape;
@@ -35,7 +37,8 @@ std::array<int, 2> shape_of_probe(const RunConfig& config, const ScanInfo& scan)
 std::size_t host_memory_bytes(const RunConfig& config) {
     if (config.runtime.memory_limit_host_bytes) return *config.runtime.memory_limit_host_bytes;
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page) : SIZE_MAX;
+    return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
+                                 : SIZE_MAX;
 }
 
 bool has_line_search(const RunConfig& config) {
@@ -54,10 +57,18 @@ double sum_into(const void* counts, PatternType type, Array<double, 2>& sum) {
         }
     };
     switch (type) {
-        case PatternType::u8: add(static_cast<const std::uint8_t*>(counts)); break;
-        case PatternType::u16: add(static_cast<const std::uint16_t*>(counts)); break;
-        case PatternType::i32: add(static_cast<const std::int32_t*>(counts)); break;
-        case PatternType::f32: add(static_cast<const float*>(counts)); break;
+        case PatternType::u8:
+            add(static_cast<const std::uint8_t*>(counts));
+            break;
+        case PatternType::u16:
+            add(static_cast<const std::uint16_t*>(counts));
+            break;
+        case PatternType::i32:
+            add(static_cast<const std::int32_t*>(counts));
+            break;
+        case PatternType::f32:
+            add(static_cast<const float*>(counts));
+            break;
     }
     return total;
 }
@@ -78,8 +89,8 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_work
                                       config.positions.interpolation);
     const int batch_size = config.tiling.batch_size.value_or(
         automatic_batch_size(scan.frame_shape, config.probe.num_modes, scan.num_frames));
-    problem.tiling =
-        make_tiling(problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement)), batch_size);
+    problem.tiling = make_tiling(problem.placement,
+                                 config.tiling.tiles.value_or(automatic_grid(problem.placement)), batch_size);
 
     ForecastInput input;
     input.frame_shape = scan.frame_shape;
@@ -93,20 +104,23 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_work
     const std::size_t limit = host_memory_bytes(config);
     // Kept waves pay when they fit comfortably: never more than half of the machine.
     input.keep_waves = has_line_search(config) &&
-                       (config.runtime.waves == Waves::keep ||
-                        (config.runtime.waves == Waves::automatic && waves_fit(input, problem.tiling, limit / 2)));
+                       (config.runtime.waves == Waves::keep || (config.runtime.waves == Waves::automatic &&
+                                                                waves_fit(input, problem.tiling, limit / 2)));
     problem.keep_waves = input.keep_waves;
     problem.memory = forecast_memory(input, problem.tiling);
     if (problem.memory.total_bytes() > limit) {
         throw runtime_failure(
-            "this run needs {:.2f} GiB and {:.2f} GiB are allowed (runtime.memory_limit.host, or the machine's memory): "
+            "this run needs {:.2f} GiB and {:.2f} GiB are allowed (runtime.memory_limit.host, or the "
+            "machine's memory): "
             "fewer probe.num_modes, waves: recompute or fewer scan.frames need less",
-            static_cast<double>(problem.memory.total_bytes()) / (1u << 30), static_cast<double>(limit) / (1u << 30));
+            static_cast<double>(problem.memory.total_bytes()) / (1u << 30),
+            static_cast<double>(limit) / (1u << 30));
     }
     return problem;
 }
 
-FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem, const std::vector<void*>& destinations) {
+FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem,
+                                const std::vector<void*>& destinations) {
     const ScanInfo& scan = problem.scan;
     TESSERA_EXPECT(std::ssize(destinations) == scan.num_frames);
     std::vector<std::ptrdiff_t> all(destinations.size());
@@ -119,8 +133,9 @@ FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem, cons
     for (void* frame : destinations) statistics.counts.push_back(sum_into(frame, scan.pattern_type, sum));
     statistics.total_counts = std::accumulate(statistics.counts.begin(), statistics.counts.end(), 0.0);
     if (!(statistics.total_counts > 0)) {
-        throw data_error("{}: no counts in any of the {} frames on the pixels in use (is the mask inverted? scan.mask)",
-                         scan.file, scan.num_frames);
+        throw data_error(
+            "{}: no counts in any of the {} frames on the pixels in use (is the mask inverted? scan.mask)",
+            scan.file, scan.num_frames);
     }
     statistics.mean_pattern = Array<float, 2>(shape);
     for (std::ptrdiff_t i = 0; i < sum.size(); ++i) {
@@ -151,15 +166,17 @@ Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::p
         for (std::size_t axis = 0; axis < 2; ++axis) {
             const double ratio = earlier.pixel_size_m[axis] / problem.scan.pixel_size_m[axis];
             if (!(std::abs(ratio - 1) < 1e-4)) {
-                throw data_error("{}: its object pixel is {:.6g} m, this scan's {:.6g} m (object.file needs equal pixels)",
-                                 file.string(), earlier.pixel_size_m[axis], problem.scan.pixel_size_m[axis]);
+                throw data_error(
+                    "{}: its object pixel is {:.6g} m, this scan's {:.6g} m (object.file needs equal pixels)",
+                    file.string(), earlier.pixel_size_m[axis], problem.scan.pixel_size_m[axis]);
             }
         }
         const auto from_y = offset(0), from_x = offset(1);
         for (int y = 0; y < shape[0]; ++y) {
             for (int x = 0; x < shape[1]; ++x) {
                 const auto v = y + from_y, u = x + from_x;
-                if (v < 0 || u < 0 || v >= earlier.object.extent(1) || u >= earlier.object.extent(2)) continue;
+                if (v < 0 || u < 0 || v >= earlier.object.extent(1) || u >= earlier.object.extent(2))
+                    continue;
                 object(y, x) = earlier.object(0, v, u);
             }
         }

@@ -13,8 +13,8 @@
 
 namespace tessera {
 
-// Everything about a reconstruction that is known before its frames are read: the scan, where its windows fall, how the
-// object is tiled, what will be kept. `check` stops here, `reconstruct` goes on.
+// Everything about a reconstruction that is known before its frames are read: the scan, where its windows
+// fall, how the object is tiled, what will be kept. `check` stops here, `reconstruct` goes on.
 struct Problem {
     RunConfig config;
     ScanInfo scan;
@@ -28,19 +28,20 @@ struct Problem {
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 
-// Resolves every automatic choice. Throws usage and data Errors, and a runtime Error when the forecast does not fit
-// into runtime.memory_limit.host. `num_workers` only sizes the forecast.
+// Resolves every automatic choice. Throws usage and data Errors, and a runtime Error when the forecast does
+// not fit into runtime.memory_limit.host. `num_workers` only sizes the forecast.
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_workers);
 
 // What is known once the frames are: their mean for the probe guess, and their sums.
 struct FrameStatistics {
-    Array<float, 2> mean_pattern;        // (y, x), transform order, ignored pixels as 0
-    std::vector<double> counts;          // of each frame
+    Array<float, 2> mean_pattern;  // (y, x), transform order, ignored pixels as 0
+    std::vector<double> counts;    // of each frame
     double total_counts = 0;
 };
 
 // Where the frames go: one pointer per frame of the scan, each to frame_shape counts.
-FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem, const std::vector<void*>& destinations);
+FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem,
+                                const std::vector<void*>& destinations);
 
 // The starting point. `run_folder`: where the run file is, for files named in it.
 Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::path& run_folder);

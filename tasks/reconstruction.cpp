@@ -22,7 +22,7 @@ struct Reconstruction::EngineRun {
     std::string name;
     int first_iteration = 0;
     std::vector<IterationState> records;
-    int snapshot_at = -1;       // iteration whose copies are on their way
+    int snapshot_at = -1;  // iteration whose copies are on their way
     int last_snapshot = 0;
     StopReason reason = StopReason::none;
 };
@@ -91,16 +91,17 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     run.records.push_back(record);
     run.reason = static_cast<StopReason>(record.stopped);
     if (run.reason == StopReason::not_finite) {
-        throw Error(ExitCode::diverged,
-                    fmt::format("{}: the cost is not finite in iteration {} ({} frames; a smaller step or another "
-                                "noise_model may help)",
-                                run.name, iteration + 1, record.bad_frames));
+        throw Error(
+            ExitCode::diverged,
+            fmt::format("{}: the cost is not finite in iteration {} ({} frames; a smaller step or another "
+                        "noise_model may help)",
+                        run.name, iteration + 1, record.bad_frames));
     }
     if (hooks_.on_iteration) {
         const double counts = statistics_.total_counts;
-        hooks_.on_iteration({run.name, iteration, run.config.num_iter, run.first_iteration + iteration, overall_num_iter_,
-                             record.cost, record.squared_error / counts, record.step, record.beta,
-                             record.time_s - start_s_});
+        hooks_.on_iteration({run.name, iteration, run.config.num_iter, run.first_iteration + iteration,
+                             overall_num_iter_, record.cost, record.squared_error / counts, record.step,
+                             record.beta, record.time_s - start_s_});
     }
     if (run.snapshot_at == iteration && hooks_.on_snapshot) {
         run.snapshot_at = -1;
@@ -111,8 +112,8 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     return run.reason == StopReason::none;
 }
 
-// The record of an iteration has the cost before its step; the cost after it is in the next record, and at the very end
-// in a pass of its own.
+// The record of an iteration has the cost before its step; the cost after it is in the next record, and at
+// the very end in a pass of its own.
 void Reconstruction::finish_engine(EngineRun& run) {
     graph_.evaluate();
     {
@@ -125,16 +126,18 @@ void Reconstruction::finish_engine(EngineRun& run) {
     for (std::size_t n = 0; n < run.records.size(); ++n) {
         const bool last = n + 1 == run.records.size();
         cost_.push_back(last ? final_cost_ : run.records[n + 1].cost);
-        data_error_.push_back(last ? final_data_error_ : run.records[n + 1].squared_error / statistics_.total_counts);
+        data_error_.push_back(last ? final_data_error_
+                                   : run.records[n + 1].squared_error / statistics_.total_counts);
         step_.push_back(run.records[n].step);
         time_s_.push_back(run.records[n].time_s - start_s_);
     }
     if (run.reason == StopReason::no_descent) {
-        log::info("{}: no step lowers the cost any more after {} iterations: as far as single precision goes", run.name,
-                  run.records.size());
+        log::info("{}: no step lowers the cost any more after {} iterations: as far as single precision goes",
+                  run.name, run.records.size());
     }
     if (run.reason == StopReason::converged) {
-        log::info("{}: converged after {} iterations (tolerance {:g})", run.name, run.records.size(), run.config.tolerance);
+        log::info("{}: converged after {} iterations (tolerance {:g})", run.name, run.records.size(),
+                  run.config.tolerance);
     }
 }
 

@@ -15,25 +15,25 @@ namespace tessera {
 // What the host learns from an iteration's record.
 struct IterationReport {
     std::string engine;
-    int iteration = 0;      // of this engine
+    int iteration = 0;  // of this engine
     int num_iter = 0;
-    int overall = 0;        // of the run
+    int overall = 0;  // of the run
     int overall_num_iter = 0;
-    double cost = 0;        // before this iteration's step
+    double cost = 0;  // before this iteration's step
     double data_error = 0;
     double step = 0;
     double beta = 0;
-    double time_s = 0;      // since the first task
+    double time_s = 0;  // since the first task
 };
 
 struct ReconstructionHooks {
     std::function<void(const IterationReport&)> on_iteration;
-    std::function<void(Result)> on_snapshot;      // every output.save_interval iterations
+    std::function<void(Result)> on_snapshot;  // every output.save_interval iterations
     const std::atomic<bool>* stop_requested = nullptr;
 };
 
-// Runs all engines on one graph. The host submits at most runtime.submit_ahead iterations beyond the last record it has
-// seen, and learns everything from records: cost, the reason to stop, errors inside tasks.
+// Runs all engines on one graph. The host submits at most runtime.submit_ahead iterations beyond the last
+// record it has seen, and learns everything from records: cost, the reason to stop, errors inside tasks.
 class Reconstruction {
   public:
     Reconstruction(const Problem& problem, Handles& handles, const FrameStatistics& statistics,

@@ -13,7 +13,8 @@ Snapshot::Snapshot(const Problem& problem, const Handles& handles)
 
 void Snapshot::submit_copies() {
     for (std::size_t t = 0; t < objects_.size(); ++t) {
-        copy.submit({handles_.tiles[t].shape.area() * sizeof(cfloat)}, {&handles_.tiles[t].object, &objects_[t]});
+        copy.submit({handles_.tiles[t].shape.area() * sizeof(cfloat)},
+                    {&handles_.tiles[t].object, &objects_[t]});
     }
     copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
 }
@@ -27,7 +28,8 @@ void Snapshot::collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const 
         const Rect& interior = problem_.tiling.tiles[t].interior;
         const Strip& inside = handles_.tiles[t].interior;
         for (int y = 0; y < interior.height(); ++y) {
-            const auto* row = tile + static_cast<std::ptrdiff_t>(inside.y + y) * handles_.tiles[t].shape.x + inside.x;
+            const auto* row =
+                tile + static_cast<std::ptrdiff_t>(inside.y + y) * handles_.tiles[t].shape.x + inside.x;
             std::memcpy(static_cast<void*>(&object(0, interior.y0 + y, interior.x0)), row,
                         static_cast<std::size_t>(interior.width()) * sizeof(cfloat));
         }

@@ -14,7 +14,8 @@
 
 namespace tessera {
 
-// Copies of object and probe at a moment of the run, made by tasks, so that the graph goes on while they are written.
+// Copies of object and probe at a moment of the run, made by tasks, so that the graph goes on while they are
+// written.
 class Snapshot {
   public:
     Snapshot(const Problem& problem, const Handles& handles);
@@ -30,8 +31,8 @@ class Snapshot {
     Data probe_;
 };
 
-// The one thread of the process that makes HDF5 calls and writes pictures once tasks run. Jobs run in order; an
-// exception stops what follows and comes out of finish().
+// The one thread of the process that makes HDF5 calls and writes pictures once tasks run. Jobs run in order;
+// an exception stops what follows and comes out of finish().
 class OutputThread {
   public:
     OutputThread();

@@ -55,12 +55,14 @@ struct CodeletStatistics {
 std::vector<CodeletStatistics*>& codelet_statistics();
 void reset_codelet_statistics();
 
-// An exception inside a task cannot cross StarPU's C frames: it is noted here, the first one wins, and the host throws it.
+// An exception inside a task cannot cross StarPU's C frames: it is noted here, the first one wins, and the
+// host throws it.
 void note_task_failure(const char* codelet, const char* what) noexcept;
 void throw_task_failure();  // if there is one
 
-// One operation: its name, how it uses its buffers, its body for each device, its cost. `Args` is a trivially copyable
-// struct with `BufferBytes buffer_bytes() const`. Codelets are global constants; an engine only submits them.
+// One operation: its name, how it uses its buffers, its body for each device, its cost. `Args` is a trivially
+// copyable struct with `BufferBytes buffer_bytes() const`. Codelets are global constants; an engine only
+// submits them.
 template <class Args>
 class Codelet {
   public:
@@ -73,8 +75,8 @@ class Codelet {
     Codelet(const Codelet&) = delete;
     Codelet& operator=(const Codelet&) = delete;
 
-    // Submits one task. Larger priorities run first where the scheduler looks at them. Throws an Error that names the
-    // codelet when the number or the size of the data is wrong, or nothing can run it.
+    // Submits one task. Larger priorities run first where the scheduler looks at them. Throws an Error that
+    // names the codelet when the number or the size of the data is wrong, or nothing can run it.
     void submit(const Args& args, std::initializer_list<const Data*> data, int priority = 0) const {
         check(args, data);
         void* copy = std::malloc(sizeof(Args));
@@ -92,7 +94,8 @@ class Codelet {
         if (const int failed = starpu_task_submit(task); failed != 0) {
             task->destroy = 0;
             starpu_task_destroy(task);
-            throw runtime_failure("codelet {}: no worker can run it (StarPU's error {})", codelet_.name, -failed);
+            throw runtime_failure("codelet {}: no worker can run it (StarPU's error {})", codelet_.name,
+                                  -failed);
         }
     }
 
@@ -118,7 +121,8 @@ class Codelet {
 
     void check(const Args& args, std::initializer_list<const Data*> data) const {
         if (data.size() != num_buffers_) {
-            throw runtime_failure("codelet {}: {} data given, {} expected", codelet_.name, data.size(), num_buffers_);
+            throw runtime_failure("codelet {}: {} data given, {} expected", codelet_.name, data.size(),
+                                  num_buffers_);
         }
         const BufferBytes wanted = args.buffer_bytes();
         std::size_t i = 0;

@@ -17,8 +17,8 @@ Data::Data(std::size_t bytes) {
     TESSERA_EXPECT(elements <= UINT32_MAX);
     bytes_ = elements * element_bytes;
     if (starpu_malloc_flags(&memory_, bytes_, STARPU_MALLOC_PINNED) != 0 || memory_ == nullptr) {
-        throw runtime_failure("out of memory: {} more bytes are not to be had (tessera check prints what a run needs)",
-                              bytes_);
+        throw runtime_failure(
+            "out of memory: {} more bytes are not to be had (tessera check prints what a run needs)", bytes_);
     }
     std::memset(memory_, 0, bytes_);
     starpu_vector_data_register(&handle_, STARPU_MAIN_RAM, reinterpret_cast<std::uintptr_t>(memory_),
@@ -33,15 +33,19 @@ Data::~Data() {
 
 starpu_data_access_mode to_starpu(Access access) {
     switch (access) {
-        case Access::read: return STARPU_R;
-        case Access::write: return STARPU_W;
-        case Access::read_write: return STARPU_RW;
+        case Access::read:
+            return STARPU_R;
+        case Access::write:
+            return STARPU_W;
+        case Access::read_write:
+            return STARPU_RW;
     }
     return STARPU_RW;
 }
 
 HostAccess::HostAccess(const Data& data, Access access) : handle_(data.handle()) {
-    if (starpu_data_acquire(handle_, to_starpu(access)) != 0) throw runtime_failure("StarPU: data cannot be acquired");
+    if (starpu_data_acquire(handle_, to_starpu(access)) != 0)
+        throw runtime_failure("StarPU: data cannot be acquired");
 }
 
 HostAccess::~HostAccess() {

@@ -7,9 +7,9 @@
 
 namespace tessera {
 
-// A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled, registered with StarPU, which
-// moves and copies it from then on. Registered as a vector of 64-byte elements, so 256 GiB fit StarPU's 32-bit counts.
-// Destroying waits for the tasks that use it.
+// A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled, registered with
+// StarPU, which moves and copies it from then on. Registered as a vector of 64-byte elements, so 256 GiB fit
+// StarPU's 32-bit counts. Destroying waits for the tasks that use it.
 class Data {
   public:
     Data() = default;
@@ -49,8 +49,8 @@ class Data {
 enum class Access { read, write, read_write };
 starpu_data_access_mode to_starpu(Access access);
 
-// The host's turn: waits for the tasks submitted so far that write the data (or use it, when writing), holds it, and
-// gives it back on destruction.
+// The host's turn: waits for the tasks submitted so far that write the data (or use it, when writing), holds
+// it, and gives it back on destruction.
 class HostAccess {
   public:
     HostAccess(const Data& data, Access access);

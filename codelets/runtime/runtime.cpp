@@ -14,11 +14,13 @@
 namespace tessera {
 namespace {
 
-// StarPU keeps calibrations under STARPU_HOME and names them by host: machines named alike must not share them.
+// StarPU keeps calibrations under STARPU_HOME and names them by host: machines named alike must not share
+// them.
 void set_environment() {
     setenv("STARPU_SILENT", "1", 0);
     setenv("STARPU_FXT_TRACE", "0", 0);
-    if (const auto folder = cache_folder(); !folder.empty()) setenv("STARPU_HOME", (folder / "starpu").c_str(), 0);
+    if (const auto folder = cache_folder(); !folder.empty())
+        setenv("STARPU_HOME", (folder / "starpu").c_str(), 0);
 }
 
 std::string wanted_scheduler(const RuntimeConfig& config) {
@@ -29,7 +31,8 @@ std::string wanted_scheduler(const RuntimeConfig& config) {
 
 void check_scheduler(const std::string& name) {
     std::string known;
-    for (starpu_sched_policy** policy = starpu_sched_get_predefined_policies(); *policy != nullptr; ++policy) {
+    for (starpu_sched_policy** policy = starpu_sched_get_predefined_policies(); *policy != nullptr;
+         ++policy) {
         if (name == (*policy)->policy_name) return;
         known += fmt::format("{}{}", known.empty() ? "" : ", ", (*policy)->policy_name);
     }
@@ -59,7 +62,8 @@ Runtime::Runtime(const RuntimeConfig& config) : scheduler_(wanted_scheduler(conf
         if (const char* asked = std::getenv("STARPU_NCPU"); asked != nullptr) conf.ncpus = std::atoi(asked);
     }
     if (const int failed = starpu_init(&conf); failed != 0) {
-        throw runtime_failure("StarPU does not start (its error {}): is there a CPU core to run on?", -failed);
+        throw runtime_failure("StarPU does not start (its error {}): is there a CPU core to run on?",
+                              -failed);
     }
     starpu_malloc_set_align(64);
     num_workers_ = static_cast<int>(starpu_cpu_worker_get_count());
@@ -73,7 +77,8 @@ Runtime::Runtime(const RuntimeConfig& config) : scheduler_(wanted_scheduler(conf
     }
     if (conf.ncpus < 0 && num_workers_ < num_usable_cores()) {
         log::warning(
-            "this StarPU uses {} of {} cores (it was built for at most {}): tools/starpu/build cpu makes one without "
+            "this StarPU uses {} of {} cores (it was built for at most {}): tools/starpu/build cpu makes one "
+            "without "
             "that limit",
             num_workers_, num_usable_cores(), STARPU_MAXCPUS);
     }

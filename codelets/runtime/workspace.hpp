@@ -7,12 +7,25 @@
 
 namespace tessera {
 
-// Scratch memory of one worker thread, kept between tasks and grown on demand. Slots are what a body needs at the same
-// time; the content of a slot does not survive the task.
+// Scratch memory of one worker thread, kept between tasks and grown on demand. Slots are what a body needs at
+// the same time; the content of a slot does not survive the task.
 class Workspace {
   public:
-    enum class Slot { waves, waves_along, waves_along_twice, probe, direction, spectrum, direction_spectrum, object,
-                      object_direction, product, ramp, detector_ramp, count };
+    enum class Slot {
+        waves,
+        waves_along,
+        waves_along_twice,
+        probe,
+        direction,
+        spectrum,
+        direction_spectrum,
+        object,
+        object_direction,
+        product,
+        ramp,
+        detector_ramp,
+        count
+    };
 
     // At least `count` elements of T, 64-byte aligned, contents undefined.
     template <class T>

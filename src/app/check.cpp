@@ -14,9 +14,9 @@ constexpr double mebibyte = 1 << 20;
 void print_scan(const ScanInfo& scan, const Problem& problem) {
     fmt::print("\nscan\n  {}: {}\n", scan.file, scan.format);
     for (const std::string& note : scan.notes) fmt::print("  {}\n", note);
-    fmt::print("  {} frames of {} x {} pixels ({}), {}, energy {:.6g} eV\n", scan.num_frames, scan.frame_shape[0],
-               scan.frame_shape[1], name(scan.pattern_type), problem.near_field() ? "near field" : "far field",
-               scan.geometry.energy_eV());
+    fmt::print("  {} frames of {} x {} pixels ({}), {}, energy {:.6g} eV\n", scan.num_frames,
+               scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
+               problem.near_field() ? "near field" : "far field", scan.geometry.energy_eV());
     fmt::print("  object pixel {:.5g} x {:.5g} nm, object {} x {} pixels, probe {} x {}, {} mode{}\n",
                scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9, problem.placement.object_shape[0],
                problem.placement.object_shape[1], problem.probe_shape[0], problem.probe_shape[1],
@@ -26,9 +26,9 @@ void print_scan(const ScanInfo& scan, const Problem& problem) {
 void print_plan(const Problem& problem) {
     std::size_t batches = 0;
     for (const Tile& tile : problem.tiling.tiles) batches += tile.batches.size();
-    fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {} workers, waves: {}\n", problem.tiling.grid[0],
-               problem.tiling.grid[1], batches, problem.tiling.batch_size, problem.num_workers,
-               problem.keep_waves ? "keep" : "recompute");
+    fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {} workers, waves: {}\n",
+               problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size,
+               problem.num_workers, problem.keep_waves ? "keep" : "recompute");
 }
 
 void print_memory(const MemoryForecast& memory) {
@@ -58,8 +58,8 @@ void print_time(const Problem& problem) {
                    problem.config.probe.num_modes * static_cast<double>(problem.scan.num_frames) /
                    (nominal_flops_per_s * problem.num_workers);
     }
-    fmt::print("\ntime\n  about {:.0f} s at a nominal {:.0f} GFLOP/s a core (the order of magnitude)\n", seconds,
-               nominal_flops_per_s * 1e-9);
+    fmt::print("\ntime\n  about {:.0f} s at a nominal {:.0f} GFLOP/s a core (the order of magnitude)\n",
+               seconds, nominal_flops_per_s * 1e-9);
 }
 
 }  // namespace

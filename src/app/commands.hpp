@@ -7,8 +7,8 @@
 
 #include "base/error.hpp"
 
-// One function per subcommand, each in the file of its name. They throw tessera::Error; main() turns it into a message
-// and an exit code.
+// One function per subcommand, each in the file of its name. They throw tessera::Error; main() turns it into
+// a message and an exit code.
 namespace tessera::app {
 
 struct ReconstructOptions {

@@ -10,7 +10,8 @@
 namespace tessera::app {
 namespace {
 
-// Either side of the comparison in one form: an object, the windows that were scanned in it, the pixel size if known.
+// Either side of the comparison in one form: an object, the windows that were scanned in it, the pixel size
+// if known.
 struct Side {
     Array<cfloat, 2> object;
     Array<double, 2> positions_px;
@@ -43,10 +44,12 @@ Side side_of(const std::filesystem::path& file) {
     return side;
 }
 
-// By how many whole pixels b's array begins before a's: from a frame that both know, or from the arrays' origins.
+// By how many whole pixels b's array begins before a's: from a frame that both know, or from the arrays'
+// origins.
 std::array<std::ptrdiff_t, 2> offset_between(const Side& a, const Side& b) {
     std::array<std::ptrdiff_t, 2> offset;
-    const bool same_scan = a.positions_px.extent(0) == b.positions_px.extent(0) && a.positions_px.extent(0) > 0;
+    const bool same_scan =
+        a.positions_px.extent(0) == b.positions_px.extent(0) && a.positions_px.extent(0) > 0;
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const auto i = static_cast<std::ptrdiff_t>(axis);
         offset[axis] = same_scan || a.is_truth || b.is_truth
@@ -63,7 +66,8 @@ Array<cfloat, 2> brought_onto(const Side& a, const Side& b) {
     for (std::ptrdiff_t y = 0; y < placed.extent(0); ++y) {
         for (std::ptrdiff_t x = 0; x < placed.extent(1); ++x) {
             const auto v = y + offset[0], u = x + offset[1];
-            if (v >= 0 && u >= 0 && v < b.object.extent(0) && u < b.object.extent(1)) placed(y, x) = b.object(v, u);
+            if (v >= 0 && u >= 0 && v < b.object.extent(0) && u < b.object.extent(1))
+                placed(y, x) = b.object(v, u);
         }
     }
     return placed;
@@ -94,11 +98,13 @@ void print_resolution(const RingCorrelation& rings, std::array<double, 2> pixel_
     const auto resolution = [&](double frequency) {
         const double half_period_px = 0.5 / frequency;
         const double pixel_nm = std::max(pixel_size_m[0], pixel_size_m[1]) * 1e9;
-        return pixel_nm > 0 ? fmt::format("half period {:.2f} px = {:.3g} nm", half_period_px, half_period_px * pixel_nm)
+        return pixel_nm > 0 ? fmt::format("half period {:.2f} px = {:.3g} nm", half_period_px,
+                                          half_period_px * pixel_nm)
                             : fmt::format("half period {:.2f} px", half_period_px);
     };
-    fmt::print("ring correlation  1/2-bit at {:.3f} / px ({}), 1/7 at {:.3f} / px ({})\n", rings.crossing_half_bit,
-               resolution(rings.crossing_half_bit), rings.crossing_one_seventh, resolution(rings.crossing_one_seventh));
+    fmt::print("ring correlation  1/2-bit at {:.3f} / px ({}), 1/7 at {:.3f} / px ({})\n",
+               rings.crossing_half_bit, resolution(rings.crossing_half_bit), rings.crossing_one_seventh,
+               resolution(rings.crossing_one_seventh));
 }
 
 }  // namespace
@@ -108,22 +114,26 @@ ExitCode compare(const CompareOptions& options) {
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const bool known = a.pixel_size_m[axis] > 0 && b.pixel_size_m[axis] > 0;
         if (known && std::abs(a.pixel_size_m[axis] / b.pixel_size_m[axis] - 1) > 1e-3) {
-            throw data_error("{} and {}: object pixels of {:.6g} and {:.6g} m cannot be compared", options.first.string(),
-                             options.second.string(), a.pixel_size_m[axis], b.pixel_size_m[axis]);
+            throw data_error("{} and {}: object pixels of {:.6g} and {:.6g} m cannot be compared",
+                             options.first.string(), options.second.string(), a.pixel_size_m[axis],
+                             b.pixel_size_m[axis]);
         }
     }
     const Array<cfloat, 2> other = brought_onto(a, b);
     const Array<float, 2> region = scanned_region(a, other);
     if (std::none_of(region.begin(), region.end(), [](float inside) { return inside > 0; })) {
-        throw data_error("{} and {}: their scanned areas do not overlap", options.first.string(), options.second.string());
+        throw data_error("{} and {}: their scanned areas do not overlap", options.first.string(),
+                         options.second.string());
     }
     const ObjectComparison comparison = compare_objects(a.object, other, region, true);
     const RingCorrelation rings = ring_correlation(comparison.aligned, other, region);
     const Alignment& found = comparison.alignment;
     fmt::print("object error      {:.6f}  ({})\n", comparison.error,
-               b.is_truth ? "||O - T|| / ||T|| in the scanned area, aligned" : "||A - B|| / ||B|| in the scanned area, aligned");
-    fmt::print("alignment         shift ({:.3f}, {:.3f}) px, ramp ({:.2e}, {:.2e}) rad/px, factor {:.5f}\n", found.shift_px[0],
-               found.shift_px[1], found.ramp_rad_px[0], found.ramp_rad_px[1], std::sqrt(norm(found.factor)));
+               b.is_truth ? "||O - T|| / ||T|| in the scanned area, aligned"
+                          : "||A - B|| / ||B|| in the scanned area, aligned");
+    fmt::print("alignment         shift ({:.3f}, {:.3f}) px, ramp ({:.2e}, {:.2e}) rad/px, factor {:.5f}\n",
+               found.shift_px[0], found.shift_px[1], found.ramp_rad_px[0], found.ramp_rad_px[1],
+               std::sqrt(norm(found.factor)));
     print_resolution(rings, a.pixel_size_m);
     return ExitCode::done;
 }

@@ -34,7 +34,8 @@ void add_reconstruct(CLI::App& program, CommandLine& line) {
 
 void add_check(CLI::App& program, CommandLine& line) {
     CLI::App* command = program.add_subcommand(
-        "check", "Report every problem of a run file and its scan, the resolved settings, and what the run will need");
+        "check",
+        "Report every problem of a run file and its scan, the resolved settings, and what the run will need");
     command->add_option("RUN.yaml", line.check.run_file, "The run file")->required();
     command->add_option("--set", line.check.overrides, set_help)->allow_extra_args(false);
     command->footer("Example:\n  tessera check inputs/siemens_star.yaml");
@@ -76,7 +77,9 @@ int main_in_frame(int argc, char** argv) {
     CLI::App program("Tessera: ptychographic reconstruction as one task graph");
     program.require_subcommand(1);
     program.set_version_flag("--version", version() + (commit().empty() ? "" : " (" + commit() + ")"));
-    program.footer("Exit codes: 0 done, 2 usage or run file, 3 data, 4 runtime or device, 5 diverged, 75 stopped by a signal");
+    program.footer(
+        "Exit codes: 0 done, 2 usage or run file, 3 data, 4 runtime or device, 5 diverged, 75 stopped by a "
+        "signal");
     CommandLine line;
     program.add_option("--log", line.log_format, "text (for people) or json (one object a line)")
         ->check(CLI::IsMember({"text", "json"}));

@@ -37,12 +37,13 @@ Progress::Progress(std::ptrdiff_t num_frames, std::size_t pattern_bytes)
 
 void Progress::show(const IterationReport& report) {
     if (log::format() == log::Format::json) {
-        log::event("iteration",
-                   fmt::format(R"("engine":{},"iteration":{},"num_iter":{},"cost":{:.9g},"data_error":{:.9g},)"
-                               R"("step":{:.6g},"beta":{:.6g},"time_s":{:.6f})",
-                               log::json_string(report.engine), report.iteration + 1, report.num_iter, report.cost,
-                               report.data_error, report.step, report.beta, report.time_s),
-                   "");
+        log::event(
+            "iteration",
+            fmt::format(R"("engine":{},"iteration":{},"num_iter":{},"cost":{:.9g},"data_error":{:.9g},)"
+                        R"("step":{:.6g},"beta":{:.6g},"time_s":{:.6f})",
+                        log::json_string(report.engine), report.iteration + 1, report.num_iter, report.cost,
+                        report.data_error, report.step, report.beta, report.time_s),
+            "");
     } else if (terminal_) {
         draw(report);
     } else {
@@ -58,7 +59,8 @@ void Progress::draw(const IterationReport& report) {
     const Rate rate = rate_of(report, num_frames_);
     const double gigabytes_per_s =
         rate.frames_per_s * static_cast<double>(pattern_bytes_) / static_cast<double>(num_frames_) * 1e-9;
-    fmt::print(stderr, "\r\033[K{} {} {}/{}  cost {:.4g}  error {:.5f}  {:.0f} frames/s ({:.2f} GB/s)  {} left",
+    fmt::print(stderr,
+               "\r\033[K{} {} {}/{}  cost {:.4g}  error {:.5f}  {:.0f} frames/s ({:.2f} GB/s)  {} left",
                report.engine, bar, report.iteration + 1, report.num_iter, report.cost, report.data_error,
                rate.frames_per_s, gigabytes_per_s, duration(rate.seconds_left));
     std::fflush(stderr);
@@ -72,9 +74,11 @@ void Progress::log_line(const IterationReport& report) {
     if (!due) return;
     last_ = now;
     const Rate rate = rate_of(report, num_frames_);
-    log::info("{} iteration {}/{}  cost {:.6g}  data error {:.5f}  step {:.3g}  beta {:.2f}  {:.0f} frames/s  {} left",
-              report.engine, report.iteration + 1, report.num_iter, report.cost, report.data_error, report.step,
-              report.beta, rate.frames_per_s, duration(rate.seconds_left));
+    log::info(
+        "{} iteration {}/{}  cost {:.6g}  data error {:.5f}  step {:.3g}  beta {:.2f}  {:.0f} frames/s  {} "
+        "left",
+        report.engine, report.iteration + 1, report.num_iter, report.cost, report.data_error, report.step,
+        report.beta, rate.frames_per_s, duration(rate.seconds_left));
 }
 
 void Progress::close() {

@@ -6,9 +6,9 @@
 
 namespace tessera::app {
 
-// Tells people how a run goes. On a terminal one line that is redrawn: iteration, cost, data error, rate, time left. In a
-// log a line now and then (every iteration at first, then every ten seconds and the last). With --log json an event for
-// every iteration.
+// Tells people how a run goes. On a terminal one line that is redrawn: iteration, cost, data error, rate,
+// time left. In a log a line now and then (every iteration at first, then every ten seconds and the last).
+// With --log json an event for every iteration.
 class Progress {
   public:
     Progress(std::ptrdiff_t num_frames, std::size_t pattern_bytes);

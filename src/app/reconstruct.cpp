@@ -54,8 +54,9 @@ void check_output_is_writable(const std::filesystem::path& file) {
     const int descriptor = failed ? -1 : ::open(probe.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
     if (descriptor < 0 || std::filesystem::is_directory(file)) {
         throw runtime_failure("output.file: {} cannot be written ({})", file.string(),
-                              std::filesystem::is_directory(file) ? "it is a folder"
-                                                                  : std::generic_category().message(failed ? failed.value() : errno));
+                              std::filesystem::is_directory(file)
+                                  ? "it is a folder"
+                                  : std::generic_category().message(failed ? failed.value() : errno));
     }
     ::close(descriptor);
     std::filesystem::remove(probe, failed);
@@ -77,10 +78,11 @@ void describe(const Problem& problem, const Runtime& runtime) {
     log::info("{}: {}, {} frames of {} x {} ({}), object pixel {:.4g} x {:.4g} nm", scan.file, scan.format,
               scan.num_frames, scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
               scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9);
-    log::info("object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
-              problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
-              problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
-              static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
+    log::info(
+        "object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
+        problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
+        problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
+        static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
     log::info("{}", runtime.description());
 }
 
@@ -89,7 +91,8 @@ void record_timings(Result& result, double read_s, double run_s) {
     result.timings_s["run"] = run_s;
     for (const CodeletStatistics* codelet : codelet_statistics()) {
         if (codelet->tasks > 0) {
-            result.timings_s[fmt::format("codelet_{}", codelet->name)] = static_cast<double>(codelet->nanoseconds) * 1e-9;
+            result.timings_s[fmt::format("codelet_{}", codelet->name)] =
+                static_cast<double>(codelet->nanoseconds) * 1e-9;
         }
     }
 }
@@ -141,13 +144,15 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     writer.post([&] { write_output(output, result, config.output.pictures); });
     writer.finish();
 
-    const std::string pictures = config.output.pictures ? ", pictures in " + picture_folder(output).string() : "";
+    const std::string pictures =
+        config.output.pictures ? ", pictures in " + picture_folder(output).string() : "";
     log::event("done",
                fmt::format(R"("file":{},"cost":{:.9g},"data_error":{:.9g},"iterations":{},"time_s":{:.3f})",
                            log::json_string(output.string()), result.final_cost, result.final_data_error,
                            result.cost.size(), result.timings_s["run"]),
-               fmt::format("data error {:.5f}, cost {:.6g} after {} iterations in {:.1f} s: {}{}", result.final_data_error,
-                           result.final_cost, result.cost.size(), result.timings_s["run"], output.string(), pictures));
+               fmt::format("data error {:.5f}, cost {:.6g} after {} iterations in {:.1f} s: {}{}",
+                           result.final_data_error, result.final_cost, result.cost.size(),
+                           result.timings_s["run"], output.string(), pictures));
     if (!reconstruction.stopped_early()) return ExitCode::done;
     log::warning("stopped early ({}); the result so far is written",
                  stop_requested ? "signal" : "runtime.time_limit");

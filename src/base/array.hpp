@@ -12,7 +12,8 @@
 
 namespace tessera {
 
-// All arrays are dense, C order, slowest axis first. Extents are std::ptrdiff_t so that index arithmetic is signed.
+// All arrays are dense, C order, slowest axis first. Extents are std::ptrdiff_t so that index arithmetic is
+// signed.
 template <std::size_t N>
 using Extents = std::array<std::ptrdiff_t, N>;
 
@@ -30,11 +31,7 @@ class View {
     View() = default;
     View(T* data, const Extents<N>& extents) : data_(data), extents_(extents) {}
 
-    operator View<const T, N>() const
-        requires(!std::is_const_v<T>)
-    {
-        return {data_, extents_};
-    }
+    operator View<const T, N>() const requires(!std::is_const_v<T>) { return {data_, extents_}; }
 
     T* data() const { return data_; }
     const Extents<N>& extents() const { return extents_; }
@@ -54,9 +51,7 @@ class View {
     }
 
     // The i-th element along the slowest axis.
-    View<T, N - 1> slice(std::ptrdiff_t i) const
-        requires(N > 1)
-    {
+    View<T, N - 1> slice(std::ptrdiff_t i) const requires(N > 1) {
         Extents<N - 1> rest;
         for (std::size_t axis = 1; axis < N; ++axis) rest[axis - 1] = extents_[axis];
         return {data_ + i * num_elements(rest), rest};
@@ -92,7 +87,8 @@ class Array {
         *this = std::move(copy);
         return *this;
     }
-    Array(Array&& other) noexcept : data_(std::move(other.data_)), extents_(std::exchange(other.extents_, {})) {}
+    Array(Array&& other) noexcept
+        : data_(std::move(other.data_)), extents_(std::exchange(other.extents_, {})) {}
     Array& operator=(Array&& other) noexcept {
         data_ = std::move(other.data_);
         extents_ = std::exchange(other.extents_, {});
@@ -127,16 +123,8 @@ class Array {
     const T& operator()(Index... index) const {
         return view()(index...);
     }
-    View<T, N - 1> slice(std::ptrdiff_t i)
-        requires(N > 1)
-    {
-        return view().slice(i);
-    }
-    View<const T, N - 1> slice(std::ptrdiff_t i) const
-        requires(N > 1)
-    {
-        return view().slice(i);
-    }
+    View<T, N - 1> slice(std::ptrdiff_t i) requires(N > 1) { return view().slice(i); }
+    View<const T, N - 1> slice(std::ptrdiff_t i) const requires(N > 1) { return view().slice(i); }
 
   private:
     struct Free {

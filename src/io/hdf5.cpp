@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <limits>
 
 #include "base/error.hpp"
+#include "io/hdf5_types.hpp"
 
 namespace tessera::hdf5 {
 
@@ -31,24 +31,6 @@ std::string text(const Shape& shape) {
     return "(" + list + (shape.size() == 1 ? ",)" : ")");
 }
 
-std::string name(const Type& type) {
-    switch (type.kind) {
-        case Kind::unsigned_integer:
-            return fmt::format("uint{}", 8 * type.bytes);
-        case Kind::signed_integer:
-            return fmt::format("int{}", 8 * type.bytes);
-        case Kind::real:
-            return fmt::format("float{}", 8 * type.bytes);
-        case Kind::complex:
-            return fmt::format("complex{}", 8 * type.bytes);
-        case Kind::text:
-            return "text";
-        case Kind::other:
-            break;
-    }
-    return "an unknown type";
-}
-
 std::string last_complaint() {
     std::string complaint;
     H5Ewalk2(
@@ -69,106 +51,10 @@ std::string because_of_hdf5() {
     return complaint.empty() ? "" : " (HDF5: " + complaint + ")";
 }
 
-template <class T>
-hid_t native_type() {
-    if constexpr (std::same_as<T, std::int8_t>) return H5T_NATIVE_INT8;
-    if constexpr (std::same_as<T, std::uint8_t>) return H5T_NATIVE_UINT8;
-    if constexpr (std::same_as<T, std::int16_t>) return H5T_NATIVE_INT16;
-    if constexpr (std::same_as<T, std::uint16_t>) return H5T_NATIVE_UINT16;
-    if constexpr (std::same_as<T, std::int32_t>) return H5T_NATIVE_INT32;
-    if constexpr (std::same_as<T, std::uint32_t>) return H5T_NATIVE_UINT32;
-    if constexpr (std::same_as<T, std::int64_t>) return H5T_NATIVE_INT64;
-    if constexpr (std::same_as<T, std::uint64_t>) return H5T_NATIVE_UINT64;
-    if constexpr (std::same_as<T, float>) return H5T_NATIVE_FLOAT;
-    if constexpr (std::same_as<T, double>) return H5T_NATIVE_DOUBLE;
-    return -1;
-}
-
-Handle complex_type(const std::string& real_name, const std::string& imaginary_name) {
-    Handle type(H5Tcreate(H5T_COMPOUND, sizeof(cfloat)));
-    H5Tinsert(type.get(), real_name.c_str(), offsetof(cfloat, re), H5T_NATIVE_FLOAT);
-    H5Tinsert(type.get(), imaginary_name.c_str(), offsetof(cfloat, im), H5T_NATIVE_FLOAT);
-    return type;
-}
-
-// HDF5 hands strings out in its own memory.
-std::string take(char* hdf5_text) {
-    std::string copy = hdf5_text == nullptr ? "" : hdf5_text;
-    H5free_memory(hdf5_text);
-    return copy;
-}
-
 std::string until_null(std::string padded) {
     padded.resize(std::min(padded.find('\0'), padded.size()));
     while (!padded.empty() && padded.back() == ' ') padded.pop_back();
     return padded;
-}
-
-Type integer_type(hid_t id) {
-    const bool has_sign = H5Tget_sign(id) == H5T_SGN_2;
-    return {has_sign ? Kind::signed_integer : Kind::unsigned_integer, H5Tget_size(id)};
-}
-
-// The names of a compound's two real members, if it is a complex number: {r, i}, {real, imag}, {re, im}.
-std::optional<std::pair<std::string, std::string>> complex_members(hid_t id) {
-    if (H5Tget_nmembers(id) != 2) return std::nullopt;
-    std::array<std::string, 2> names;
-    for (unsigned i = 0; i < 2; ++i) {
-        if (H5Tget_member_class(id, i) != H5T_FLOAT) return std::nullopt;
-        names[i] = take(H5Tget_member_name(id, i));
-    }
-    const auto starts_with = [](const std::string& member, char letter) {
-        return !member.empty() && std::tolower(static_cast<unsigned char>(member[0])) == letter;
-    };
-    if (starts_with(names[0], 'i') && starts_with(names[1], 'r')) std::swap(names[0], names[1]);
-    if (!starts_with(names[0], 'r') || !starts_with(names[1], 'i')) return std::nullopt;
-    return std::pair(names[0], names[1]);
-}
-
-Type type_of(hid_t id) {
-    switch (H5Tget_class(id)) {
-        case H5T_INTEGER:
-            return integer_type(id);
-        case H5T_ENUM: {
-            const Handle base(H5Tget_super(id));
-            return base.valid() ? integer_type(base.get()) : Type{};
-        }
-        case H5T_FLOAT:
-            return {Kind::real, H5Tget_size(id)};
-        case H5T_STRING:
-            return {Kind::text, H5Tget_size(id)};
-        case H5T_COMPOUND:
-            return {complex_members(id) ? Kind::complex : Kind::other, H5Tget_size(id)};
-        default:
-            return {};
-    }
-}
-
-const char* well_known_filter(H5Z_filter_t filter) {
-    switch (filter) {
-        case H5Z_FILTER_DEFLATE:
-            return "gzip";
-        case H5Z_FILTER_SZIP:
-            return "szip";
-        case 32000:
-            return "lzf";
-        case 32001:
-            return "blosc";
-        case 32004:
-            return "lz4";
-        case 32008:
-            return "bitshuffle";
-        case 32013:
-            return "zfp";
-        case 32015:
-            return "zstd";
-        case 32017:
-            return "sz";
-        case 32026:
-            return "blosc2";
-        default:
-            return "unknown";
-    }
 }
 
 std::string read_text_value(hid_t type, const auto& read) {
@@ -231,12 +117,6 @@ Handle open_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-template <Element T>
-Handle memory_type() {
-    if constexpr (std::same_as<T, cfloat>) return complex_type("r", "i");
-    return Handle(H5Tcopy(native_type<T>()));
-}
-
 // ---- dataset
 
 Dataset::Dataset(const Handle& file, const std::string& file_name, const std::string& path,
@@ -298,7 +178,7 @@ void Dataset::require_filters() const {
         throw data_error(
             "{}: compressed with HDF5 filter {} ({}), whose plugin is not found (set the environment "
             "variable HDF5_PLUGIN_PATH to the folder that has it)",
-            where_, filter, well_known_filter(filter));
+            where_, filter, name_of_filter(filter));
     }
 }
 
@@ -361,7 +241,8 @@ void Dataset::read(const Block& block, T* out) const {
             for (std::size_t i = 0; i < real.size(); ++i) out[i] = {real[i], 0.0F};
         }
     } else {
-        status = H5Dread(id_.get(), native_type<T>(), memory, stored, H5P_DEFAULT, out);
+        const Handle type = memory_type<T>();
+        status = H5Dread(id_.get(), type.get(), memory, stored, H5P_DEFAULT, out);
     }
     if (status < 0) throw data_error("{}: cannot be read{}", where_, because_of_hdf5());
 }
@@ -409,18 +290,6 @@ std::vector<double> Dataset::numbers_attribute(const std::string& attribute) con
 // ---- file
 
 File::File(const std::filesystem::path& path) : id_(open_file(path)), name_(path.string()) {}
-
-File::File(std::span<const std::byte> image, const std::string& name) : name_(name) {
-    silence();
-    const Handle access(H5Pcreate(H5P_FILE_ACCESS));
-    H5Pset_fapl_core(access.get(), std::size_t{1} << 16, 0);
-    std::vector<std::byte> copy(image.begin(), image.end());
-    if (copy.empty() || H5Pset_file_image(access.get(), copy.data(), copy.size()) < 0) {
-        throw data_error("{}: not an HDF5 file", name);
-    }
-    id_ = Handle(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get()));
-    if (!id_.valid()) throw data_error("{}: not a readable HDF5 file{}", name, because_of_hdf5());
-}
 
 File::Entry File::what_is(const std::string& path) const {
     if (path.empty() || path == "/") return Entry::group;
@@ -503,7 +372,6 @@ std::optional<std::string> File::text_attribute(const std::string& path, const s
 }
 
 #define TESSERA_INSTANTIATE(T)                              \
-    template Handle memory_type<T>();                       \
     template void Dataset::read<T>(T*) const;               \
     template void Dataset::read<T>(const Block&, T*) const; \
     template std::vector<T> Dataset::read_vector<T>(std::ptrdiff_t) const;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,10 +111,8 @@ class Dataset {
 
 class File {
   public:
-    // Opens for reading. `name` is how messages call the file.
+    // Opens for reading; messages call the file by its path.
     explicit File(const std::filesystem::path& path);
-    // A file that is already in memory.
-    File(std::span<const std::byte> image, const std::string& name);
 
     const std::string& name() const { return name_; }
 

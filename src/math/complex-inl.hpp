@@ -1,8 +1,9 @@
 // No include guard: this text is compiled once per backend, inside the namespace of the file that includes it
 // (math/complex.hpp for scalars, math/simd-inl.hpp for each instruction set). `fma` comes from the includer.
 
-// A complex number over any real type: float in arrays and kernels, a SIMD vector in CPU loops, double in tests.
-// The layout of Complex<float> is that of float[2], std::complex<float>, fftwf_complex and cufftComplex.
+// A complex number over any real type: float in arrays and kernels, a SIMD vector in CPU loops, double in
+// tests. The layout of Complex<float> is that of float[2], std::complex<float>, fftwf_complex and
+// cufftComplex.
 template <class Real>
 struct Complex {
     Real re;

@@ -8,16 +8,36 @@
 namespace tessera {
 
 // The real functions that formulas use, for scalars. SIMD vectors have theirs in math/simd-inl.hpp.
-TESSERA_HD float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
-TESSERA_HD double fma(double a, double b, double c) { return ::fma(a, b, c); }
-TESSERA_HD float square_root(float x) { return ::sqrtf(x); }
-TESSERA_HD double square_root(double x) { return ::sqrt(x); }
-TESSERA_HD float inverse_square_root(float x) { return 1.0f / ::sqrtf(x); }
-TESSERA_HD double inverse_square_root(double x) { return 1.0 / ::sqrt(x); }
-TESSERA_HD float reciprocal(float x) { return 1.0f / x; }
-TESSERA_HD double reciprocal(double x) { return 1.0 / x; }
-TESSERA_HD float logarithm(float x) { return ::logf(x); }
-TESSERA_HD double logarithm(double x) { return ::log(x); }
+TESSERA_HD float fma(float a, float b, float c) {
+    return ::fmaf(a, b, c);
+}
+TESSERA_HD double fma(double a, double b, double c) {
+    return ::fma(a, b, c);
+}
+TESSERA_HD float square_root(float x) {
+    return ::sqrtf(x);
+}
+TESSERA_HD double square_root(double x) {
+    return ::sqrt(x);
+}
+TESSERA_HD float inverse_square_root(float x) {
+    return 1.0f / ::sqrtf(x);
+}
+TESSERA_HD double inverse_square_root(double x) {
+    return 1.0 / ::sqrt(x);
+}
+TESSERA_HD float reciprocal(float x) {
+    return 1.0f / x;
+}
+TESSERA_HD double reciprocal(double x) {
+    return 1.0 / x;
+}
+TESSERA_HD float logarithm(float x) {
+    return ::logf(x);
+}
+TESSERA_HD double logarithm(double x) {
+    return ::log(x);
+}
 // value where condition > 0, else otherwise
 TESSERA_HD float where_positive(float condition, float value, float otherwise) {
     return condition > 0 ? value : otherwise;
@@ -26,8 +46,12 @@ TESSERA_HD double where_positive(double condition, double value, double otherwis
     return condition > 0 ? value : otherwise;
 }
 // value where condition >= 0, else 0
-TESSERA_HD float where_not_negative(float condition, float value) { return condition >= 0 ? value : 0.0f; }
-TESSERA_HD double where_not_negative(double condition, double value) { return condition >= 0 ? value : 0.0; }
+TESSERA_HD float where_not_negative(float condition, float value) {
+    return condition >= 0 ? value : 0.0f;
+}
+TESSERA_HD double where_not_negative(double condition, double value) {
+    return condition >= 0 ? value : 0.0;
+}
 
 #include "math/complex-inl.hpp"
 

@@ -78,11 +78,14 @@ void save_wisdom() {
 FftPlan::FftPlan(std::array<int, 2> shape) : shape_(shape) {
     TESSERA_EXPECT(shape[0] > 0 && shape[1] > 0);
     const std::lock_guard guard(planner_lock());
-    const std::unique_ptr<fftwf_complex, FftwFree> scratch(fftwf_alloc_complex(static_cast<std::size_t>(size())));
+    const std::unique_ptr<fftwf_complex, FftwFree> scratch(
+        fftwf_alloc_complex(static_cast<std::size_t>(size())));
     if (scratch == nullptr) throw std::bad_alloc();
     const auto plan = [&](int sign) {
-        fftwf_plan made = fftwf_plan_dft_2d(shape[0], shape[1], scratch.get(), scratch.get(), sign, FFTW_MEASURE);
-        if (made == nullptr) throw runtime_failure("FFTW cannot plan a transform of {} x {}", shape[0], shape[1]);
+        fftwf_plan made =
+            fftwf_plan_dft_2d(shape[0], shape[1], scratch.get(), scratch.get(), sign, FFTW_MEASURE);
+        if (made == nullptr)
+            throw runtime_failure("FFTW cannot plan a transform of {} x {}", shape[0], shape[1]);
         return made;
     };
     forward_ = plan(FFTW_FORWARD);

@@ -15,7 +15,8 @@ namespace tessera {
 // so backward(forward(x)) = size() * x, and the unitary transform of the physics is forward / sqrt(size()).
 // Callers fold the factor into a neighbouring multiplication. Zero frequency at index 0.
 //
-// Executing is thread-safe. Plans are shared: fft_plan() makes one per shape and process. Memory: none of its own.
+// Executing is thread-safe. Plans are shared: fft_plan() makes one per shape and process. Memory: none of its
+// own.
 class FftPlan {
   public:
     explicit FftPlan(std::array<int, 2> shape);  // (y, x)
@@ -36,11 +37,12 @@ class FftPlan {
     void* backward_ = nullptr;
 };
 
-// Plans are chosen by timing once per machine and kept as FFTW wisdom, so that later runs choose the same plans and
-// repeat bitwise. Throws a runtime Error when FFTW cannot plan.
+// Plans are chosen by timing once per machine and kept as FFTW wisdom, so that later runs choose the same
+// plans and repeat bitwise. Throws a runtime Error when FFTW cannot plan.
 const FftPlan& fft_plan(std::array<int, 2> shape);
 
-// Where wisdom is kept: $TESSERA_CACHE, else $XDG_CACHE_HOME/tessera, else ~/.cache/tessera. Unwritable: not kept.
+// Where wisdom is kept: $TESSERA_CACHE, else $XDG_CACHE_HOME/tessera, else ~/.cache/tessera. Unwritable: not
+// kept.
 std::filesystem::path cache_folder();
 
 // Identifies library and chosen plans; equal strings mean bitwise equal transforms.

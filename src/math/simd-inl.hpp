@@ -1,5 +1,5 @@
-// SIMD vectors of floats with operators, so that a formula template takes them like a float. Compiled once per
-// instruction set (Highway's dynamic dispatch): the guard toggles with HWY_TARGET_TOGGLE.
+// SIMD vectors of floats with operators, so that a formula template takes them like a float. Compiled once
+// per instruction set (Highway's dynamic dispatch): the guard toggles with HWY_TARGET_TOGGLE.
 #if defined(TESSERA_MATH_SIMD_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_MATH_SIMD_INL_HPP
 #undef TESSERA_MATH_SIMD_INL_HPP
@@ -59,7 +59,8 @@ inline Vec maximum(Vec a, Vec b) {
 inline Vec square_root(Vec x) {
     return {hn::Sqrt(x.raw)};
 }
-// Approximate with one Newton step: within a few units in the last place, several times faster than a division.
+// Approximate with one Newton step: within a few units in the last place, several times faster than a
+// division.
 inline Vec inverse_square_root(Vec x) {
     const auto y = hn::ApproximateReciprocalSqrt(x.raw);
     const auto half_xy = hn::Mul(hn::Mul(x.raw, y), hn::Set(FloatTag(), 0.5f));
@@ -89,8 +90,9 @@ inline float max_of_lanes(Vec x) {
 
 using ComplexVec = Complex<Vec>;
 
-// ---- Loads and stores. `Lanes` says how many elements are real: a whole vector, or the rest of a row. The rest goes
-// through a padded buffer and the same arithmetic, so a pixel's value does not depend on where its row ends.
+// ---- Loads and stores. `Lanes` says how many elements are real: a whole vector, or the rest of a row. The
+// rest goes through a padded buffer and the same arithmetic, so a pixel's value does not depend on where its
+// row ends.
 struct WholeVector {};
 struct Rest {
     std::size_t count;

@@ -1,7 +1,8 @@
-// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include guard.
+// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include
+// guard.
 //
-// What happens to one pixel of the object or of a probe mode in an iteration. `weight` is the illumination (object) or
-// the coverage (probe) of the pixel, `weight_max` its maximum over the whole array.
+// What happens to one pixel of the object or of a probe mode in an iteration. `weight` is the illumination
+// (object) or the coverage (probe) of the pixel, `weight_max` its maximum over the whole array.
 
 // The preconditioner 1 / ((1 - alpha) w + alpha max w): close to the inverse of the cost's curvature.
 template <class Real>
@@ -11,8 +12,8 @@ TESSERA_HD Real precondition(Real weight, Real one_minus_alpha, Real alpha_weigh
 
 // d = beta d_previous - M g
 template <class Real>
-TESSERA_HD Complex<Real> conjugate_direction(Complex<Real> direction, Complex<Real> gradient, Real preconditioner,
-                                             Real beta) {
+TESSERA_HD Complex<Real> conjugate_direction(Complex<Real> direction, Complex<Real> gradient,
+                                             Real preconditioner, Real beta) {
     return {fma(beta, direction.re, -(preconditioner * gradient.re)),
             fma(beta, direction.im, -(preconditioner * gradient.im))};
 }

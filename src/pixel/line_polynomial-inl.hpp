@@ -1,7 +1,8 @@
-// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include guard.
+// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include
+// guard.
 //
-// Along a direction (object O + s dO, probe P + s dP) the far field of a thin object is exactly A + s B + s^2 C, so a
-// pixel's intensity is a polynomial of degree four in the step s, summed over modes.
+// Along a direction (object O + s dO, probe P + s dP) the far field of a thin object is exactly A + s B + s^2
+// C, so a pixel's intensity is a polynomial of degree four in the step s, summed over modes.
 
 template <class Real>
 struct IntensityPolynomial {
@@ -21,7 +22,8 @@ TESSERA_HD IntensityPolynomial<Real> add_mode(IntensityPolynomial<Real> sum, Com
 
 // The same when only one of object and probe moves: C vanishes.
 template <class Real>
-TESSERA_HD IntensityPolynomial<Real> add_mode(IntensityPolynomial<Real> sum, Complex<Real> a, Complex<Real> b) {
+TESSERA_HD IntensityPolynomial<Real> add_mode(IntensityPolynomial<Real> sum, Complex<Real> a,
+                                              Complex<Real> b) {
     const Real ab = dot(a, b);
     return {norm_add(a, sum.c0), sum.c1 + (ab + ab), norm_add(b, sum.c2), sum.c3, sum.c4};
 }

@@ -1,14 +1,16 @@
-// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include guard.
+// Included into a namespace per backend by pixel/formulas.hpp and pixel/simd_formulas-inl.hpp; no include
+// guard.
 //
-// The noise models: what one detector pixel contributes to the cost f and what its far field is multiplied with to
-// give the Wirtinger derivative, df/dPsi* = factor * Psi (df = 2 Re<g, delta>).
+// The noise models: what one detector pixel contributes to the cost f and what its far field is multiplied
+// with to give the Wirtinger derivative, df/dPsi* = factor * Psi (df = 2 Re<g, delta>).
 //   I          sum over modes of |Psi_k|^2 + background, in counts
 //   d          measured counts
 //   m          1: use the pixel, 0: ignore it
 //   epsilon    keeps roots and quotients finite where I vanishes
-// amplitude: f = m (sqrt(I+e) - sqrt(d))^2       factor = m (1 - sqrt(d) / sqrt(I+e))       (Thibault 2012, eq. 6)
-// poisson:   f = m (I - d + d log(d/(I+e)))      factor = m (1 - d / (I+e))                 (Thibault 2012, eq. 3)
-// gaussian:  f = m (I - d)^2 / (2 (d+1))         factor = m (I - d) / (d+1)                 (Thibault 2012, eq. 5)
+// amplitude: f = m (sqrt(I+e) - sqrt(d))^2       factor = m (1 - sqrt(d) / sqrt(I+e))       (Thibault 2012,
+// eq. 6) poisson:   f = m (I - d + d log(d/(I+e)))      factor = m (1 - d / (I+e))                 (Thibault
+// 2012, eq. 3) gaussian:  f = m (I - d)^2 / (2 (d+1))         factor = m (I - d) / (d+1) (Thibault 2012, eq.
+// 5)
 
 template <class Real>
 struct Misfit {

@@ -25,7 +25,8 @@ Matrix gram_matrix(const Array<cfloat, 3>& probe) {
     Matrix gram(n);
     for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t j = 0; j < n; ++j) {
-            const auto a = probe.slice(static_cast<std::ptrdiff_t>(i)), b = probe.slice(static_cast<std::ptrdiff_t>(j));
+            const auto a = probe.slice(static_cast<std::ptrdiff_t>(i)),
+                       b = probe.slice(static_cast<std::ptrdiff_t>(j));
             for (std::ptrdiff_t r = 0; r < a.size(); ++r) {
                 gram(i, j) += std::conj(Scalar(a[r].re, a[r].im)) * Scalar(b[r].re, b[r].im);
             }

@@ -11,15 +11,16 @@ namespace {
 
 struct WholeAndRest {
     double whole = 0;
-    float rest = 0;  // [0, 1)
+    float rest = 0;
 };
 
 WholeAndRest split(double position_px, Interpolation interpolation) {
     if (interpolation == Interpolation::nearest) return {std::floor(position_px + 0.5), 0.0F};
-    const double whole = std::floor(position_px);
+    const float limit = interpolation == Interpolation::fourier ? 0.5F : 1.0F;
+    const double whole = std::floor(position_px + (1.0 - static_cast<double>(limit)));
     const auto rest = static_cast<float>(position_px - whole);
-    // A rest just below one rounds up in single precision: then it is the next pixel, exactly.
-    if (rest >= 1.0F) return {whole + 1, 0.0F};
+    // A rest just below the limit rounds up to it in single precision: then it belongs to the next pixel.
+    if (rest >= limit) return {whole + 1, limit - 1};
     return {whole, rest};
 }
 

@@ -9,8 +9,11 @@
 
 namespace tessera {
 
-// Where each probe window falls in the object array: base (whole pixels) + frac in [0, 1).
-// nearest: base = floor(r + 1/2), frac = 0.
+// Where each probe window falls in the object array: base (whole pixels) + frac.
+//   nearest   base = floor(r + 1/2), frac = 0
+//   bilinear  base = floor(r),       frac in [0, 1)
+//   fourier   base = floor(r + 1/2), frac in [-1/2, 1/2): the least shift of the probe
+// The sum base + frac, in double precision, leads back to the same base.
 struct WindowPosition {
     std::int32_t y = 0, x = 0;
     float frac_y = 0, frac_x = 0;

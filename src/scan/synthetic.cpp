@@ -68,15 +68,27 @@ Array<float, 2> make_mask(const SimulatedDetectorConfig& detector, std::uint64_t
     return mask;
 }
 
+// A probe window's corner as the nearest pixel of the object and a rest in [-1/2, 1/2).
+struct Corner {
+    std::ptrdiff_t y = 0, x = 0;
+    std::array<double, 2> frac = {0, 0};
+};
+
+Corner corner_of(const Array<double, 2>& positions_px, std::ptrdiff_t frame) {
+    const double r_y = positions_px(frame, 0), r_x = positions_px(frame, 1);
+    const double base_y = std::floor(r_y + 0.5), base_x = std::floor(r_x + 0.5);
+    return {static_cast<std::ptrdiff_t>(base_y),
+            static_cast<std::ptrdiff_t>(base_x),
+            {r_y - base_y, r_x - base_x}};
+}
+
 // psi = P(r - frac) O(base + r), on the frame's grid.
-Wave exit_wave(Wave probe, const Array<cfloat, 2>& object, std::array<double, 2> position_px,
+Wave exit_wave(Wave probe, const Array<cfloat, 2>& object, const Corner& corner,
                const Extents<2>& frame_shape) {
-    const double base_y = std::floor(position_px[0]), base_x = std::floor(position_px[1]);
-    shift_wave(probe, {position_px[0] - base_y, position_px[1] - base_x});
+    shift_wave(probe, corner.frac);
     for (std::ptrdiff_t y = 0; y < probe.extent(0); ++y)
         for (std::ptrdiff_t x = 0; x < probe.extent(1); ++x) {
-            const cfloat o =
-                object(static_cast<std::ptrdiff_t>(base_y) + y, static_cast<std::ptrdiff_t>(base_x) + x);
+            const cfloat o = object(corner.y + y, corner.x + x);
             probe(y, x) = probe(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
         }
     return pad_into_frame(probe, frame_shape);
@@ -87,15 +99,18 @@ Array<double, 2> expected_counts(const SyntheticScan& scan, const std::vector<Wa
                                  std::ptrdiff_t frame) {
     const Extents<2> frame_shape = scan.mask.extents();
     const bool near_field = scan.geometry.propagation == Propagation::near_field;
+    const Corner corner = corner_of(scan.positions_px, frame);
     Array<double, 2> counts(frame_shape);
     for (const auto& mode : modes) {
-        Wave wave = exit_wave(mode, scan.object, {scan.positions_px(frame, 0), scan.positions_px(frame, 1)},
-                              frame_shape);
-        if (near_field)
+        Wave wave = exit_wave(mode, scan.object, corner, frame_shape);
+        if (near_field) {
+            // The beam stands still on the detector and the sample moves: back by what moved the probe.
+            shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
             propagate(wave, scan.pixel_size_m, scan.geometry.wavelength_m,
                       scan.geometry.effective_distance_m());
-        else
+        } else {
             fft2(wave);
+        }
         for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
     }
     return near_field ? counts : origin_to_centre(counts);

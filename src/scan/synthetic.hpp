@@ -24,8 +24,9 @@ struct SyntheticScan {
 };
 
 // I = sum_k |F(P_k O(r))|^2 + background in double precision, sub-pixel positions by the Fourier shift of the
-// probe on its own window. The guess has as many modes and photons as the probe; without a defocus error it
-// is the probe. Throws usage errors. Cost: 3 transforms per frame and mode.
+// probe on its own window, from the nearest pixel. In the near field the exit wave is shifted back: the beam
+// stands still on the detector. The guess has as many modes and photons as the probe; without a defocus error
+// it is the probe. Throws usage errors. Cost: 3 transforms per frame and mode.
 SyntheticScan simulate(const SimulationConfig& config);
 
 }  // namespace tessera

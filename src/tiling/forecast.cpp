@@ -6,8 +6,8 @@
 namespace tessera {
 namespace {
 
-// Program, libraries, StarPU's own tables and stacks, as measured on an idle run with two workers, and the pieces in
-// which frames are read.
+// Program, libraries, StarPU's own tables and stacks, as measured on an idle run with two workers, and the
+// pieces in which frames are read.
 constexpr std::size_t program_bytes = 48u << 20;
 constexpr std::size_t bytes_per_worker = 3u << 20;
 
@@ -34,7 +34,8 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     std::size_t frames = 0, strips = 0;
     for (const Tile& tile : tiling.tiles) {
         frames += static_cast<std::size_t>(tile.num_frames());
-        for (const Neighbour& neighbour : tile.neighbours) strips += static_cast<std::size_t>(neighbour.overlap.area());
+        for (const Neighbour& neighbour : tile.neighbours)
+            strips += static_cast<std::size_t>(neighbour.overlap.area());
     }
     const auto pixels = static_cast<std::size_t>(tiling.extended_area());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.num_workers)) * tiling.tiles.size();
@@ -42,7 +43,9 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
 
     MemoryForecast forecast;
-    const auto add = [&](std::string what, std::size_t bytes) { forecast.terms.push_back({std::move(what), bytes}); };
+    const auto add = [&](std::string what, std::size_t bytes) {
+        forecast.terms.push_back({std::move(what), bytes});
+    };
     add("program and libraries", program_bytes + bytes_per_worker * workers);
     add("patterns as stored", frames * frame * bytes_per_count(in.pattern_type));
     add("object tiles: value, direction", 2 * pixels * complex_bytes);

@@ -38,7 +38,8 @@ struct ForecastInput {
 // The peak resident memory of one process, term by term, in the sizes of codelets/layout.hpp.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);
 
-// Slots for what batches add up to, per tile: enough that no worker waits for one. Does not change the answer.
+// Slots for what batches add up to, per tile: enough that no worker waits for one. Does not change the
+// answer.
 int num_out_slots(int num_workers);
 
 // keep when the kept waves and everything else fit into `budget_bytes`.

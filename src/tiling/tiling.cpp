@@ -14,15 +14,18 @@ Rect window_rect(const WindowPosition& window, std::array<int, 2> shape) {
     return {window.y, window.x, window.y + shape[0], window.x + shape[1]};
 }
 
-// Cut points of one axis: 0 = cuts[0] < ... < cuts[n] = extent, with as many centres between any two cuts as possible.
+// Cut points of one axis: 0 = cuts[0] < ... < cuts[n] = extent, with as many centres between any two cuts as
+// possible.
 std::vector<int> balanced_cuts(std::vector<int> centres, int num_cells, int extent) {
     std::sort(centres.begin(), centres.end());
     std::vector<int> cuts(static_cast<std::size_t>(num_cells) + 1);
     cuts.front() = 0;
     cuts.back() = extent;
     for (int cell = 1; cell < num_cells; ++cell) {
-        const auto share = centres.size() * static_cast<std::size_t>(cell) / static_cast<std::size_t>(num_cells);
-        const int wanted = centres.empty() ? extent * cell / num_cells : centres[std::min(share, centres.size() - 1)];
+        const auto share =
+            centres.size() * static_cast<std::size_t>(cell) / static_cast<std::size_t>(num_cells);
+        const int wanted =
+            centres.empty() ? extent * cell / num_cells : centres[std::min(share, centres.size() - 1)];
         // Strictly increasing, and room for the cells that follow.
         cuts[static_cast<std::size_t>(cell)] =
             std::clamp(wanted, cuts[static_cast<std::size_t>(cell) - 1] + 1, extent - (num_cells - cell));
@@ -55,7 +58,8 @@ void make_monotone(Bands& bands) {
     for (std::size_t i = bands.start.size() - 1; i > 0; --i) {
         bands.start[i - 1] = std::min(bands.start[i - 1], bands.start[i]);
     }
-    for (std::size_t i = 1; i < bands.end.size(); ++i) bands.end[i] = std::max(bands.end[i], bands.end[i - 1]);
+    for (std::size_t i = 1; i < bands.end.size(); ++i)
+        bands.end[i] = std::max(bands.end[i], bands.end[i - 1]);
 }
 
 // Position along a Hilbert curve of order 16 (Wikipedia's xy2d).
@@ -83,7 +87,8 @@ struct OrderedFrame {
     std::uint64_t along_curve;
 };
 
-std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placement& placement, int batch_size) {
+std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placement& placement,
+                                int batch_size) {
     std::sort(frames.begin(), frames.end(), [](const OrderedFrame& a, const OrderedFrame& b) {
         if (a.reaches_neighbour != b.reaches_neighbour) return a.reaches_neighbour;
         if (a.along_curve != b.along_curve) return a.along_curve < b.along_curve;
@@ -153,7 +158,8 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
     for (std::size_t axis = 0; axis < 2; ++axis) {
         if (grid[axis] > placement.object_shape[axis]) {
             throw usage_error("tiling.tiles: {} {} do not fit an object of {} x {} pixels", grid[axis],
-                              axis == 0 ? "rows" : "columns", placement.object_shape[0], placement.object_shape[1]);
+                              axis == 0 ? "rows" : "columns", placement.object_shape[0],
+                              placement.object_shape[1]);
         }
     }
     std::vector<int> centres_y, centres_x;
@@ -186,7 +192,8 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
         }
     }
     std::vector<std::vector<OrderedFrame>> frames(tiling.tiles.size());
-    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) tiling.tiles[t].neighbours = find_neighbours(tiling.tiles, t);
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t)
+        tiling.tiles[t].neighbours = find_neighbours(tiling.tiles, t);
     const double scale = 65535.0 / std::max(placement.object_shape[0], placement.object_shape[1]);
     for (std::size_t i = 0; i < placement.windows.size(); ++i) {
         const auto t = static_cast<std::size_t>(tile_of[i]);
@@ -210,7 +217,8 @@ int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptr
     const double transform_s = 5 * pixels * std::log2(std::max(pixels, 2.0)) / nominal_flops_per_s;
     const double frame_s = 2 * num_modes * transform_s / share_of_transforms;
     const auto by_time = static_cast<std::ptrdiff_t>(std::lround(task_s / frame_s));
-    const std::ptrdiff_t enough_tasks = std::max<std::ptrdiff_t>(num_frames / 16, 1);  // small scans still spread out
+    const std::ptrdiff_t enough_tasks =
+        std::max<std::ptrdiff_t>(num_frames / 16, 1);  // small scans still spread out
     return static_cast<int>(std::clamp<std::ptrdiff_t>(std::min(by_time, enough_tasks), 1, 256));
 }
 
@@ -225,8 +233,10 @@ std::array<int, 2> automatic_grid(const Placement& placement) {
             const int tiles = rows * columns;
             if (tiles > most_tiles || tiles <= best[0] * best[1]) continue;
             // An inner cell is extended by about half a window on each side.
-            const double height = static_cast<double>(placement.object_shape[0]) + (rows - 1) * placement.window_shape[0];
-            const double width = static_cast<double>(placement.object_shape[1]) + (columns - 1) * placement.window_shape[1];
+            const double height =
+                static_cast<double>(placement.object_shape[0]) + (rows - 1) * placement.window_shape[0];
+            const double width =
+                static_cast<double>(placement.object_shape[1]) + (columns - 1) * placement.window_shape[1];
             if (height * width <= most_overhead * object_area) best = {rows, columns};
         }
     }

@@ -36,13 +36,13 @@ struct Neighbour {
     Rect overlap;
 };
 
-// A cell of the grid. Interiors partition the object; `extended` is what the tile keeps in memory: every window of its
-// own frames lies inside.
+// A cell of the grid. Interiors partition the object; `extended` is what the tile keeps in memory: every
+// window of its own frames lies inside.
 struct Tile {
     Rect interior;
     Rect extended;
-    std::vector<Batch> batches;          // those that reach a neighbour first
-    std::vector<Neighbour> neighbours;   // ascending tile index
+    std::vector<Batch> batches;         // those that reach a neighbour first
+    std::vector<Neighbour> neighbours;  // ascending tile index
     std::ptrdiff_t num_frames() const;
 };
 
@@ -58,16 +58,18 @@ struct Tiling {
     std::ptrdiff_t extended_area() const;  // summed over tiles
 };
 
-// Cuts the object into grid[0] x grid[1] cells by common row and column cuts that balance the frames, extends each
-// band as far as the windows of its frames reach (starts and ends made non-decreasing), and orders each tile's frames:
-// those whose windows reach another tile first, then along a Hilbert curve. A frame belongs to the tile whose interior
-// holds the centre of its window. Cost: O(N log N). Throws a usage Error when the object has fewer rows or columns than the grid.
+// Cuts the object into grid[0] x grid[1] cells by common row and column cuts that balance the frames, extends
+// each band as far as the windows of its frames reach (starts and ends made non-decreasing), and orders each
+// tile's frames: those whose windows reach another tile first, then along a Hilbert curve. A frame belongs to
+// the tile whose interior holds the centre of its window. Cost: O(N log N). Throws a usage Error when the
+// object has fewer rows or columns than the grid.
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size);
 
-// The automatic choices: functions of the scan's shape and the number of modes alone, never of timings or workers, so
-// that the same run file gives the same answer everywhere.
+// The automatic choices: functions of the scan's shape and the number of modes alone, never of timings or
+// workers, so that the same run file gives the same answer everywhere.
 //  - batch: about 1.5 ms of gradient on a nominal core (25 GFLOP/s of transforms);
-//  - grid: as many tiles as there are 64 frames for, while the extended tiles together stay below 1.35 x the object.
+//  - grid: as many tiles as there are 64 frames for, while the extended tiles together stay below 1.35 x the
+//  object.
 int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames);
 std::array<int, 2> automatic_grid(const Placement& placement);
 

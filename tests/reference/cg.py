@@ -15,7 +15,7 @@ Iteration n (from 0):
    multiple of 5:
    z_O   = g_O / ((1-alpha) A + alpha max A) with A = sum_jk |P_k|^2 on the object's grid, all modes;
    z_P,k = g_P,k / ((1-alpha) C + alpha max C) with C = sum_j |O(r_j)|^2 on the probe's grid;
-   windows of A and C at the nearest whole pixel, floor(frac + 1/2), the probe not shifted.
+   windows of A and C at their whole pixels, the probe not shifted, the object not interpolated.
 3. S1 = <g, z>, S2 = Re <z, g_prev>, S3 = Re <d_prev, g>.
    beta = PR+: max(0, (S1 - S2) / S1_prev);  DY: S1 / (S3 - slope_prev);  FR: S1 / S1_prev.
    beta = 0 at iteration 0, when the probe joins, after a failed step, after a cost rise (f_n > f_{n-1}), when
@@ -109,7 +109,8 @@ def initial_probe(scan, probe_shape, num_modes, mode_power):
     beam = np.maximum(mean_pattern - scan.background, 0) * scan.mask
     probe = probe_from_data(scan, beam) if scan.probe is None else scan.probe
     probe = with_modes(pad_or_crop(probe, probe_shape), num_modes, mode_power)
-    empty = m.Model(scan, np.zeros((1, 2), int), np.zeros((1, 2)), probe_shape, probe_shape).propagate(probe)
+    at_origin = m.Model(scan, np.zeros((1, 2), int), np.zeros((1, 2)), probe_shape, probe_shape)
+    empty = at_origin.propagate(probe[None], np.arange(1))[0]
     return probe * np.sqrt(beam.sum() / ((np.abs(empty) ** 2).sum(axis=0) * scan.mask).sum())
 
 
@@ -215,7 +216,7 @@ def parse_arguments():
     p.add_argument("--engine", choices=("CG", "GD"), default="CG")
     p.add_argument("--num-iter", type=int, default=40)
     p.add_argument("--noise-model", choices=m.NOISE_MODELS, default="amplitude")
-    p.add_argument("--epsilon", type=float, default=1e-9)
+    p.add_argument("--epsilon", type=float, help="default: 1e-9, for poisson 1e-2")
     p.add_argument("--beta", choices=("PR", "DY", "FR"), default="PR")
     p.add_argument("--interpolation", choices=m.INTERPOLATIONS, default="fourier")
     p.add_argument("--probe-update-start", type=int, default=2)

@@ -204,7 +204,7 @@ def parse_arguments():
     p.add_argument("--propagation", choices=("far", "near"))
     p.add_argument("--focus-to-sample-m", type=float)
     p.add_argument("--wavelength-m", type=float)
-    p.add_argument("--epsilon", type=float, default=1e-9)
+    p.add_argument("--epsilon", type=float, help="default: 1e-9, for poisson 1e-2")
     p.add_argument("--region-threshold", type=float, default=0.1, help="of the scanned area")
     p.add_argument("--per-frame", action="store_true", help="also print the data error of every frame")
     return p.parse_args()

@@ -15,6 +15,8 @@ from scipy.special import xlogy
 
 NOISE_MODELS = ("amplitude", "poisson", "gaussian")
 INTERPOLATIONS = ("nearest", "bilinear", "fourier")
+# Counts; gaussian needs none. Larger for poisson, whose factor 1 - d / (I + e) has no bound as I falls to 0.
+DEFAULT_EPSILON = {"amplitude": 1e-9, "poisson": 1e-2, "gaussian": 0.0}
 HAS_SIGNAL = 0x1000  # the only bit of a CXI mask that a good pixel may carry
 ELEMENTARY_CHARGE_C = 1.602176634e-19
 
@@ -118,12 +120,12 @@ def read_scan(file, propagation=None, focus_to_sample_m=None, wavelength_m=None,
 
 
 def split_positions(positions_px, interpolation):
-    """Window corners as whole pixels (frame, 2) and fractions in [0, 1)."""
-    if interpolation == "nearest":
-        base = np.floor(positions_px + 0.5).astype(int)
-        return base, np.zeros(positions_px.shape)
-    base = np.floor(positions_px).astype(int)
-    return base, positions_px - base
+    """Window corners as whole pixels (frame, 2) and fractions.
+
+    bilinear: floor(r) and [0, 1); fourier: floor(r + 1/2) and [-1/2, 1/2); nearest: floor(r + 1/2) and 0.
+    """
+    base = np.floor(positions_px + (0.0 if interpolation == "bilinear" else 0.5)).astype(int)
+    return base, (positions_px - base) * (interpolation != "nearest")
 
 
 def place_windows(positions_px, probe_shape, margin_px, interpolation):
@@ -152,13 +154,14 @@ class Model:
         object_shape,
         interpolation="fourier",
         noise_model="amplitude",
-        epsilon=1e-9,
+        epsilon=None,
         batch_size=16,
         num_threads=2,
     ):
         assert interpolation in INTERPOLATIONS and noise_model in NOISE_MODELS
         self.scan, self.base, self.frac = scan, base, frac
-        self.interpolation, self.noise_model, self.epsilon = interpolation, noise_model, epsilon
+        self.interpolation, self.noise_model = interpolation, noise_model
+        self.epsilon = DEFAULT_EPSILON[noise_model] if epsilon is None else epsilon
         self.object_shape, self.probe_shape = tuple(object_shape), tuple(probe_shape)
         self.frame_shape = scan.patterns.shape[1:]
         self.pad = tuple((m - p) // 2 for m, p in zip(self.frame_shape, self.probe_shape))
@@ -177,24 +180,33 @@ class Model:
         return self.scan.mask * (self.scan.patterns[batch] >= 0)
 
     # From the sample to the detector and its adjoint.
-    def propagate(self, wave):
-        """(..., probe y, probe x) -> (..., frame y, frame x)"""
+    def _transfer(self, batch):
+        """The near field's (frame or 1, 1, y, x). With fourier interpolation the beam, which the probe's shift
+        has moved, moves back: it stands still on the detector."""
+        h = self.scan.transfer_function[None, None]
+        return h * self._ramp(batch, self.frame_shape).conj() if self.interpolation == "fourier" else h
+
+    def propagate(self, wave, batch):
+        """(frame, mode, probe y, probe x) -> (frame, mode, y, x)"""
         (y, x), (p_y, p_x) = self.pad, self.probe_shape
         padded = np.zeros(wave.shape[:-2] + self.frame_shape, complex)
         padded[..., y : y + p_y, x : x + p_x] = wave
-        h = self.scan.transfer_function
-        return dft(padded) if h is None else idft(h * dft(padded))
+        if self.scan.transfer_function is None:
+            return dft(padded)
+        return idft(self._transfer(batch) * dft(padded))
 
-    def propagate_back(self, field):
+    def propagate_back(self, field, batch):
         (y, x), (p_y, p_x) = self.pad, self.probe_shape
-        h = self.scan.transfer_function
-        wave = idft(field) if h is None else idft(h.conj() * dft(field))
+        if self.scan.transfer_function is None:
+            wave = idft(field)
+        else:
+            wave = idft(self._transfer(batch).conj() * dft(field))
         return wave[..., y : y + p_y, x : x + p_x]
 
     # The probe as each frame sees it and its adjoint.
-    def _ramp(self, batch):
-        """(frame, 1, y, x): exp(-2 pi i (q_y f_y + q_x f_x))"""
-        qy, qx = (np.fft.fftfreq(n) for n in self.probe_shape)
+    def _ramp(self, batch, shape):
+        """(frame, 1, y, x): exp(-2 pi i (q_y f_y + q_x f_x)) on the frequencies of `shape`"""
+        qy, qx = (np.fft.fftfreq(n) for n in shape)
         fy, fx = self.frac[batch].T
         return (
             np.exp(-2j * np.pi * qy * fy[:, None])[:, None, :, None]
@@ -203,13 +215,15 @@ class Model:
 
     def probes(self, probe, batch):
         """(mode, y, x) -> (frame or 1, mode, y, x)"""
-        return idft(dft(probe) * self._ramp(batch)) if self.interpolation == "fourier" else probe[None]
+        if self.interpolation != "fourier":
+            return probe[None]
+        return idft(dft(probe) * self._ramp(batch, self.probe_shape))
 
     def add_probes(self, waves, batch):
         """(frame, mode, y, x) -> (mode, y, x), the adjoint of probes()"""
         if self.interpolation != "fourier":
             return waves.sum(axis=0)
-        return idft((dft(waves) * self._ramp(batch).conj()).sum(axis=0))
+        return idft((dft(waves) * self._ramp(batch, self.probe_shape).conj()).sum(axis=0))
 
     # The object under each frame's probe and its adjoint.
     def _corners(self, i_frame):
@@ -261,7 +275,7 @@ class Model:
 
     def _forward(self, obj, probe, batch):
         probes, windows = self.probes(probe, batch), self.windows(obj, batch)
-        fields = self.propagate(probes * windows)
+        fields = self.propagate(probes * windows, batch)
         return probes, windows, fields, (np.abs(fields) ** 2).sum(axis=1) + self.scan.background
 
     def _errors(self, intensity, counts, weight):
@@ -293,7 +307,8 @@ class Model:
             probes, windows, fields, intensity = self._forward(obj, probe, batch)
             counts, weight = self.counts(batch), self.weight(batch)
             cost, error = self.cost_of(intensity, counts, weight), self._errors(intensity, counts, weight)[0]
-            chi = self.propagate_back(self.slope_of(intensity, counts, weight)[:, None] * fields)
+            slope = self.slope_of(intensity, counts, weight)[:, None]
+            chi = self.propagate_back(slope * fields, batch)
             return (
                 cost.sum(),
                 error.sum(),
@@ -317,8 +332,8 @@ class Model:
         def one(batch):
             probes, windows, a, _ = self._forward(obj, probe, batch)
             d_probes, d_windows = self.probes(d_probe, batch), self.windows(d_obj, batch)
-            b = self.propagate(probes * d_windows + d_probes * windows)
-            c = self.propagate(d_probes * d_windows)
+            b = self.propagate(probes * d_windows + d_probes * windows, batch)
+            c = self.propagate(d_probes * d_windows, batch)
             over_modes = lambda x: x.sum(axis=1)
             coefficients = [
                 over_modes(np.abs(a) ** 2),
@@ -337,24 +352,19 @@ class Model:
 
         return sum(self.pool.map(one, self.batches))
 
-    # Weights of the preconditioner: nearest whole pixel, the probe not shifted.
-    def _nearest_windows(self):
-        corner = self.base + np.floor(self.frac + 0.5).astype(int)
-        for y, x in corner:
+    # Weights of the preconditioner: windows at their whole pixels, nothing shifted or interpolated.
+    def _whole_windows(self):
+        for y, x in self.base:
             yield (slice(y, y + self.probe_shape[0]), slice(x, x + self.probe_shape[1]))
 
     def illumination(self, probe):
-        """A = sum_jk |P_k|^2 on the object's grid; a pixel that rounds out of the object is left out."""
+        """A = sum_jk |P_k|^2 on the object's grid."""
         power, out = (np.abs(probe) ** 2).sum(axis=0), np.zeros(self.object_shape)
-        for window in self._nearest_windows():
-            region = out[window]
-            region += power[: region.shape[0], : region.shape[1]]
+        for window in self._whole_windows():
+            out[window] += power
         return out
 
     def coverage(self, obj):
-        """C = sum_j |O(r_j)|^2 on the probe's grid; outside the object O counts as 0."""
-        power, out = np.abs(obj) ** 2, np.zeros(self.probe_shape)
-        for window in self._nearest_windows():
-            region = power[window]
-            out[: region.shape[0], : region.shape[1]] += region
-        return out
+        """C = sum_j |O(r_j)|^2 on the probe's grid."""
+        power = np.abs(obj) ** 2
+        return sum(power[window] for window in self._whole_windows())

@@ -128,25 +128,21 @@ double weight_of(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t 
     return problem.mask.empty() ? 1 : problem.mask(y, x);
 }
 
-std::ptrdiff_t nearest(std::ptrdiff_t base, double frac) {
-    return base + static_cast<std::ptrdiff_t>(std::floor(frac + 0.5));
-}
-
-// Calls visit(y, x, object_y, object_x) for every probe pixel of every frame, windows at the nearest whole
-// pixel.
+// Calls visit(y, x, object_y, object_x) for every probe pixel of every frame, windows at their whole pixels.
 template <class Visit>
-void for_nearest_windows(const Problem& problem, Visit visit) {
-    const bool has_fraction = problem.interpolation != Interpolation::nearest;
+void for_whole_windows(const Problem& problem, Visit visit) {
     for (const Window& window : problem.windows) {
-        const auto y0 = nearest(window.y, has_fraction ? window.frac_y : 0);
-        const auto x0 = nearest(window.x, has_fraction ? window.frac_x : 0);
         for (std::ptrdiff_t y = 0; y < problem.probe_shape()[0]; ++y) {
             for (std::ptrdiff_t x = 0; x < problem.probe_shape()[1]; ++x) {
-                const bool inside = y0 + y < problem.object.extent(0) && x0 + x < problem.object.extent(1);
-                if (inside) visit(y, x, y0 + y, x0 + x);
+                visit(y, x, window.y + y, window.x + x);
             }
         }
     }
+}
+
+// Whether `fourier` interpolation makes the exit wave move back before the detector.
+bool moves_back(const Problem& problem) {
+    return problem.interpolation == Interpolation::fourier && !problem.transfer_function.empty();
 }
 
 template <class Container>
@@ -203,7 +199,11 @@ void Problem::check() const {
     for (const Window& window : windows) {
         TESSERA_EXPECT(window.y >= 0 && window.y + probe_shape()[0] + extra <= object.extent(0));
         TESSERA_EXPECT(window.x >= 0 && window.x + probe_shape()[1] + extra <= object.extent(1));
-        TESSERA_EXPECT(window.frac_y >= 0 && window.frac_y < 1 && window.frac_x >= 0 && window.frac_x < 1);
+        if (interpolation == Interpolation::nearest) continue;
+        const double least = interpolation == Interpolation::fourier ? -0.5 : 0;
+        for (const double frac : {window.frac_y, window.frac_x}) {
+            TESSERA_EXPECT(frac >= least && frac < least + 1);
+        }
     }
 }
 
@@ -255,10 +255,13 @@ Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame) {
 
 Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame) {
     const auto shape = problem.frame_shape();
+    const Window& window = problem.windows.at(static_cast<std::size_t>(i_frame));
     const Stack waves = exit_waves(problem, i_frame);
     Stack fields({problem.num_modes(), shape[0], shape[1]});
     for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
-        set_mode(fields, k, propagate(padded(mode_of(waves, k), shape), problem.transfer_function));
+        Image wave = padded(mode_of(waves, k), shape);
+        if (moves_back(problem)) wave = shift(wave, -window.frac_y, -window.frac_x);
+        set_mode(fields, k, propagate(wave, problem.transfer_function));
     }
     return fields;
 }
@@ -348,8 +351,9 @@ Unknowns gradient(const Problem& problem) {
                                                                          counts, problem.epsilon);
                 }
             }
-            const Image chi =
-                cropped(propagate_back(residual, problem.transfer_function), problem.probe_shape());
+            Image wave = propagate_back(residual, problem.transfer_function);
+            if (moves_back(problem)) wave = shift(wave, window.frac_y, window.frac_x);
+            const Image chi = cropped(wave, problem.probe_shape());
             add_to_object(problem, j, product_with_conjugate(probe_of_frame(problem, j, k), chi),
                           result.object);
             Image probe_part = product_with_conjugate(object, chi);
@@ -364,7 +368,7 @@ Unknowns gradient(const Problem& problem) {
 
 RealImage illumination(const Problem& problem) {
     RealImage out(problem.object.extents());
-    for_nearest_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
+    for_whole_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
         for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
             out(object_y, object_x) += std::norm(problem.probe(k, y, x));
         }
@@ -374,7 +378,7 @@ RealImage illumination(const Problem& problem) {
 
 RealImage coverage(const Problem& problem) {
     RealImage out(problem.probe_shape());
-    for_nearest_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
+    for_whole_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
         out(y, x) += std::norm(problem.object(object_y, object_x));
     });
     return out;

@@ -23,6 +23,11 @@ using Stack = Array<Value, 3>;       // (mode, y, x)
 enum class NoiseModel { amplitude, poisson, gaussian };
 enum class Interpolation { nearest, bilinear, fourier };
 
+// Counts; gaussian needs none. Larger for poisson, whose factor 1 - d / (I + e) has no bound as I falls to 0.
+constexpr double default_epsilon(NoiseModel noise_model) {
+    return noise_model == NoiseModel::poisson ? 1e-2 : 1e-9;
+}
+
 // --- Transforms and propagators
 // --------------------------------------------------------------------------------
 
@@ -47,7 +52,8 @@ Image propagate_back(const Image& wave, const Image& transfer_function);
 // --- The problem
 // ---------------------------------------------------------------------------------------------
 
-// Top-left corner of a probe window in the object: whole pixels and a fraction in [0, 1).
+// Top-left corner of a probe window in the object: whole pixels and a fraction, in [0, 1) for bilinear and in
+// [-1/2, 1/2) for fourier.
 struct Window {
     std::ptrdiff_t y = 0, x = 0;
     double frac_y = 0, frac_x = 0;
@@ -58,7 +64,8 @@ struct Problem {
     Image object;  // (y, x)
     std::vector<Window> windows;  // per frame
     // nearest: frac is not looked at; bilinear: the object is read at base + frac; fourier: the probe moves
-    // by frac.
+    // by frac, and in the near field the exit wave moves back by as much: the beam stands still on the
+    // detector.
     Interpolation interpolation = Interpolation::fourier;
 
     Array<double, 3>
@@ -67,7 +74,8 @@ struct Problem {
     RealImage background;  // (y, x) counts; empty: none
     Image transfer_function;  // (y, x) of the near field; empty: far field
     NoiseModel noise_model = NoiseModel::amplitude;
-    double epsilon = 1e-9;  // added to I under a root, in a logarithm and in a denominator
+    // Added to I under a root, in a logarithm and in a denominator.
+    double epsilon = default_epsilon(NoiseModel::amplitude);
 
     std::ptrdiff_t num_frames() const { return patterns.extent(0); }
     std::ptrdiff_t num_modes() const { return probe.extent(0); }
@@ -93,7 +101,9 @@ Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame);
 
 // Wave behind the object, (mode, y, x) of the probe's shape.
 Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame);
-// Wave on the detector, (mode, y, x) of the frame's shape ("far" also when the field is near).
+// Wave on the detector, (mode, y, x) of the frame's shape ("far" also when the field is near): the exit wave
+// padded, in the near field moved back by what moved the probe (over the frame, periodically), and
+// propagated.
 Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame);
 // sum_k |far field_k|^2 + background, (y, x) of the frame's shape.
 RealImage intensity(const Problem& problem, std::ptrdiff_t i_frame);
@@ -123,11 +133,9 @@ struct Unknowns {
 // The Wirtinger gradient g = df/d(conj x): the cost changes by 2 Re <g, delta>.
 Unknowns gradient(const Problem& problem);
 
-// A = sum_jk |P_k|^2 on the object grid, windows at the nearest whole pixel, the probe not shifted. A pixel
-// outside the object is left out.
+// A = sum_jk |P_k|^2 on the object grid, windows at their whole pixels: nothing is shifted or interpolated.
 RealImage illumination(const Problem& problem);
-// C = sum_j |O(r_j)|^2 on the probe grid, windows at the nearest whole pixel. Outside the object O counts as
-// 0.
+// C = sum_j |O(r_j)|^2 on the probe grid, windows at their whole pixels.
 RealImage coverage(const Problem& problem);
 // 1 / ((1 - alpha) weight + alpha max weight), the preconditioner made of either.
 RealImage preconditioner(const RealImage& weight, double alpha);

@@ -148,10 +148,27 @@ TEST(Interpolation, WithoutFractionsIsNearest) {
     }
 }
 
+// The beam stands still on the detector: without an object every frame is the probe itself, propagated.
+TEST(NearField, OfAUniformObjectDoesNotDependOnTheSubPixelPosition) {
+    Problem problem = random_problem(
+        {.frame = {9, 12}, .probe = {9, 12}, .field = Field::near, .detector = Detector::plain});
+    problem.object = Image(problem.object.extents(), Value{1, 0});
+    for (const auto kind : {Interpolation::nearest, Interpolation::bilinear, Interpolation::fourier}) {
+        problem.interpolation = kind;
+        problem.windows = {{1, 2, 0, 0}, {1, 2, 0.25, 0.4}, {0, 3, 0.45, 0.125}, {2, 1, 0.3, 0.1}};
+        const RealImage first = intensity(problem, 0);
+        for (std::ptrdiff_t j = 1; j < problem.num_frames(); ++j) {
+            const RealImage other = intensity(problem, j);
+            for (std::ptrdiff_t i = 0; i < first.size(); ++i) EXPECT_NEAR(other[i], first[i], 1e-9) << j;
+        }
+    }
+}
+
 TEST(Padding, PutsTheProbeAtHalfTheDifference) {
     // Near field over no distance is the padded exit wave itself.
     Problem problem =
         random_problem({.frame = {8, 7}, .probe = {5, 4}, .num_frames = 1, .field = Field::near});
+    problem.windows[0].frac_y = problem.windows[0].frac_x = 0;
     problem.transfer_function = Image({8, 7}, Value{1, 0});
     const Stack waves = exit_waves(problem, 0), fields = far_fields(problem, 0);
     for (std::ptrdiff_t y = 0; y < 8; ++y) {
@@ -282,9 +299,11 @@ INSTANTIATE_TEST_SUITE_P(
 
 // The same problem, every number by a formula, is in model_test.py: two texts that share nothing but physics
 // agree.
-Problem agreed_problem(Interpolation interpolation, Field field) {
+Problem agreed_problem(Interpolation interpolation, Field field, NoiseModel noise_model) {
     Problem problem;
     problem.interpolation = interpolation;
+    problem.noise_model = noise_model;
+    problem.epsilon = default_epsilon(noise_model);
     problem.probe = Stack({2, 5, 6});
     for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i) {
         const auto t = static_cast<double>(i);
@@ -308,7 +327,11 @@ Problem agreed_problem(Interpolation interpolation, Field field) {
     if (field == Field::near) {
         problem.transfer_function = fresnel_transfer_function({8, 7}, {1e-6, 1.5e-6}, 1e-10, 4e-3);
     }
+    // The same positions: (0.25, 1.5), (3.75, 2.125), (5.5, 6.875).
     problem.windows = {{0, 1, 0.25, 0.5}, {3, 2, 0.75, 0.125}, {5, 6, 0.5, 0.875}};
+    if (interpolation == Interpolation::fourier) {
+        problem.windows = {{0, 2, 0.25, -0.5}, {4, 2, -0.25, 0.125}, {6, 7, -0.5, -0.125}};
+    }
     return problem;
 }
 
@@ -316,15 +339,18 @@ TEST(AgreedValues, OfCostAreThoseOfTheNumpyModel) {
     const struct {
         Interpolation interpolation;
         Field field;
+        NoiseModel noise_model;
         double cost;
-    } cases[] = {{Interpolation::nearest, Field::far, 699.5131126945178},
-                 {Interpolation::bilinear, Field::far, 727.9018411771043},
-                 {Interpolation::fourier, Field::far, 561.9780049422776},
-                 {Interpolation::nearest, Field::near, 656.9759727395534},
-                 {Interpolation::bilinear, Field::near, 619.0617643132841},
-                 {Interpolation::fourier, Field::near, 667.9681581529128}};
-    for (const auto& [interpolation, field, expected] : cases) {
-        EXPECT_NEAR(cost(agreed_problem(interpolation, field)).total, expected, 1e-9);
+    } cases[] = {{Interpolation::nearest, Field::far, NoiseModel::amplitude, 699.5131126945178},
+                 {Interpolation::bilinear, Field::far, NoiseModel::amplitude, 727.9018411771043},
+                 {Interpolation::fourier, Field::far, NoiseModel::amplitude, 626.2064819092025},
+                 {Interpolation::nearest, Field::near, NoiseModel::amplitude, 656.9759727395534},
+                 {Interpolation::bilinear, Field::near, NoiseModel::amplitude, 619.0617643132841},
+                 {Interpolation::fourier, Field::near, NoiseModel::amplitude, 464.0614792505528},
+                 {Interpolation::fourier, Field::near, NoiseModel::poisson, 1434.5761021985493},
+                 {Interpolation::bilinear, Field::far, NoiseModel::gaussian, 3476.9595647502056}};
+    for (const auto& [interpolation, field, noise_model, expected] : cases) {
+        EXPECT_NEAR(cost(agreed_problem(interpolation, field, noise_model)).total, expected, 1e-9);
     }
 }
 
@@ -402,16 +428,19 @@ TEST(Preconditioner, IlluminationAndCoverageHoldThePowerOfTheExitWaves) {
     EXPECT_NEAR(by_coverage, power, 1e-10 * power);
 }
 
-TEST(Preconditioner, RoundsWindowsToTheNearestPixelAndStaysInside) {
+TEST(Preconditioner, HasWindowsAtTheirWholePixels) {
     Problem problem = random_problem({.frame = {1, 1}, .probe = {1, 1}, .num_modes = 1, .num_frames = 2});
-    problem.object = Image({2, 2}, Value{3, 4});
-    problem.windows = {{.y = 0, .x = 0, .frac_y = 0.5, .frac_x = 0.49},
-                       {.y = 1, .x = 1, .frac_y = 0.6, .frac_x = 0}};
-    const RealImage on_object = illumination(problem);
-    EXPECT_EQ(on_object(0, 0), 0);
-    EXPECT_DOUBLE_EQ(on_object(1, 0), std::norm(problem.probe[0]));
-    EXPECT_EQ(on_object(1, 1), 0);  // rounded out of the object
-    EXPECT_DOUBLE_EQ(coverage(problem)(0, 0), 25);
+    problem.object = Image({3, 3}, Value{3, 4});
+    for (const auto kind : {Interpolation::bilinear, Interpolation::fourier}) {
+        problem.interpolation = kind;
+        problem.windows = {{.y = 0, .x = 0, .frac_y = 0.49, .frac_x = 0.25},
+                           {.y = 1, .x = 0, .frac_y = kind == Interpolation::bilinear ? 0.9 : -0.4}};
+        const RealImage on_object = illumination(problem);
+        for (std::ptrdiff_t i = 0; i < on_object.size(); ++i) {
+            EXPECT_DOUBLE_EQ(on_object[i], i == 0 || i == 3 ? std::norm(problem.probe[0]) : 0.0) << i;
+        }
+        EXPECT_DOUBLE_EQ(coverage(problem)(0, 0), 50);
+    }
 }
 
 TEST(Preconditioner, LiesBetweenTheWeightAndItsMaximum) {

@@ -36,6 +36,7 @@ Problem random_problem(const ProblemShape& shape) {
     Problem problem;
     problem.interpolation = shape.interpolation;
     problem.noise_model = shape.noise_model;
+    problem.epsilon = default_epsilon(shape.noise_model);
 
     const std::ptrdiff_t travel = 5;  // the windows overlap strongly
     for (std::ptrdiff_t j = 0; j < shape.num_frames; ++j) {
@@ -43,8 +44,9 @@ Problem random_problem(const ProblemShape& shape) {
         window.y = static_cast<std::ptrdiff_t>(uniform(0, travel));
         window.x = static_cast<std::ptrdiff_t>(uniform(0, travel));
         if (shape.interpolation != Interpolation::nearest) {
-            window.frac_y = uniform(0, 1);
-            window.frac_x = uniform(0, 1);
+            const double least = shape.interpolation == Interpolation::fourier ? -0.5 : 0;
+            window.frac_y = uniform(least, least + 1);
+            window.frac_x = uniform(least, least + 1);
         }
         problem.windows.push_back(window);
     }

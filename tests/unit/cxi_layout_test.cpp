@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
-#include "io_test_files.hpp"
+#include "unit/io_test_files.hpp"
 
 namespace tessera::test {
 namespace {

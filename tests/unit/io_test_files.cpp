@@ -1,4 +1,4 @@
-#include "io_test_files.hpp"
+#include "unit/io_test_files.hpp"
 
 #include <unistd.h>
 

@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "io/curve_plot.hpp"
 #include "io/png_image.hpp"
-#include "io_test_files.hpp"
+#include "unit/io_test_files.hpp"
 
 namespace tessera::test {
 namespace {

@@ -23,18 +23,18 @@ Array<double, 2> positions(const std::vector<std::array<double, 2>>& points) {
 TEST(PlaceWindows, FitsTheObjectAroundAllWindows) {
     const auto placement =
         place_windows(positions({{-3.25, 10.5}, {4.75, 2.0}}), {16, 20}, 8, Interpolation::fourier);
-    // Whole parts: y -4 and 4, x 10 and 2.
-    EXPECT_EQ(placement.shift_px, (std::array<double, 2>{12, 6}));
+    // Nearest pixels: y -3 and 5, x 11 and 2.
+    EXPECT_EQ(placement.shift_px, (std::array<double, 2>{11, 6}));
     EXPECT_EQ(placement.window_shape, (std::array<int, 2>{16, 20}));
-    EXPECT_EQ(placement.object_shape, (std::array<int, 2>{8 + 16 + 16, 8 + 20 + 16}));
+    EXPECT_EQ(placement.object_shape, (std::array<int, 2>{8 + 16 + 16, 9 + 20 + 16}));
     ASSERT_EQ(placement.windows.size(), 2U);
     EXPECT_EQ(placement.windows[0].y, 8);
-    EXPECT_EQ(placement.windows[0].x, 16);
-    EXPECT_EQ(placement.windows[0].frac_y, 0.75F);
-    EXPECT_EQ(placement.windows[0].frac_x, 0.5F);
+    EXPECT_EQ(placement.windows[0].x, 17);
+    EXPECT_EQ(placement.windows[0].frac_y, -0.25F);
+    EXPECT_EQ(placement.windows[0].frac_x, -0.5F);
     EXPECT_EQ(placement.windows[1].y, 16);
     EXPECT_EQ(placement.windows[1].x, 8);
-    EXPECT_EQ(placement.windows[1].frac_y, 0.75F);
+    EXPECT_EQ(placement.windows[1].frac_y, -0.25F);
     EXPECT_EQ(placement.windows[1].frac_x, 0.0F);
 }
 
@@ -53,11 +53,12 @@ TEST(PlaceWindows, NearestRoundsHalfUpAndKeepsNoRest) {
 }
 
 TEST(PlaceWindows, BilinearReadsOnePixelMore) {
-    const auto placement = place_windows(positions({{0.5, 0.25}}), {4, 5}, 3, Interpolation::bilinear);
+    const auto placement = place_windows(positions({{0.75, 0.25}}), {4, 5}, 3, Interpolation::bilinear);
     EXPECT_EQ(placement.window_shape, (std::array<int, 2>{5, 6}));
     EXPECT_EQ(placement.object_shape, (std::array<int, 2>{11, 12}));
     EXPECT_EQ(placement.windows[0].y, 3);
-    EXPECT_EQ(placement.windows[0].frac_y, 0.5F);
+    EXPECT_EQ(placement.windows[0].frac_y, 0.75F);
+    EXPECT_EQ(placement.windows[0].frac_x, 0.25F);
 }
 
 TEST(PlaceWindows, RestIsBelowOneInSinglePrecision) {
@@ -65,11 +66,54 @@ TEST(PlaceWindows, RestIsBelowOneInSinglePrecision) {
     // size.)
     const double almost = 3 - 1e-12;
     const auto placement =
-        place_windows(positions({{almost, -1e-18}, {0, 0}}), {2, 2}, 1, Interpolation::fourier);
+        place_windows(positions({{almost, -1e-18}, {0, 0}}), {2, 2}, 1, Interpolation::bilinear);
     EXPECT_EQ(placement.windows[0].y, 4);
     EXPECT_EQ(placement.windows[0].frac_y, 0.0F);
     EXPECT_EQ(placement.windows[0].x, placement.windows[1].x);
     EXPECT_EQ(placement.windows[0].frac_x, 0.0F);
+}
+
+TEST(PlaceWindows, FourierTakesTheNearestPixelHalfUp) {
+    const double below = 1 - 0x1p-53;  // floor(below / 2 + 1/2) is 1 in double precision
+    const auto placement =
+        place_windows(positions({{0, 0}, {2.5, -0.5}, {2.5 - 1e-12, below / 2}, {1.25, 2.75}}), {4, 4}, 0,
+                      Interpolation::fourier);
+    EXPECT_EQ(placement.shift_px, (std::array<double, 2>{0, 0}));
+    EXPECT_EQ(placement.object_shape, (std::array<int, 2>{7, 7}));
+    const std::array<WindowPosition, 4> expected = {
+        {{0, 0, 0, 0}, {3, 0, -0.5F, -0.5F}, {3, 1, -0.5F, -0.5F}, {1, 3, 0.25F, -0.25F}}};
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(placement.windows[i].y, expected[i].y) << i;
+        EXPECT_EQ(placement.windows[i].x, expected[i].x) << i;
+        EXPECT_EQ(placement.windows[i].frac_y, expected[i].frac_y) << i;
+        EXPECT_EQ(placement.windows[i].frac_x, expected[i].frac_x) << i;
+    }
+}
+
+// A result file holds base + frac; whoever reads it must find the same windows.
+TEST(PlaceWindows, SumOfBaseAndFracLeadsBackToBoth) {
+    std::vector<std::array<double, 2>> points = {{0, 0}};
+    for (int i = 0; i < 45; ++i) {
+        const double tiny = std::ldexp(1.0, -i);
+        points.push_back({12.5 + tiny, 12.5 - tiny});
+        points.push_back({9 + tiny, 9 - tiny});
+    }
+    for (const auto interpolation :
+         {Interpolation::nearest, Interpolation::bilinear, Interpolation::fourier}) {
+        const auto placement = place_windows(positions(points), {4, 4}, 8, interpolation);
+        std::vector<std::array<double, 2>> sums;
+        for (const auto& window : placement.windows)
+            sums.push_back({window.y + static_cast<double>(window.frac_y),
+                            window.x + static_cast<double>(window.frac_x)});
+        const auto again = place_windows(positions(sums), {4, 4}, 8, interpolation);
+        ASSERT_EQ(again.shift_px, (std::array<double, 2>{0, 0}));
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+            EXPECT_EQ(again.windows[i].y, placement.windows[i].y) << points[i][0];
+            EXPECT_EQ(again.windows[i].x, placement.windows[i].x) << points[i][1];
+            EXPECT_EQ(again.windows[i].frac_y, placement.windows[i].frac_y) << points[i][0];
+            EXPECT_EQ(again.windows[i].frac_x, placement.windows[i].frac_x) << points[i][1];
+        }
+    }
 }
 
 TEST(PlaceWindows, EveryWindowIsInsideTheObject) {
@@ -89,6 +133,8 @@ TEST(PlaceWindows, EveryWindowIsInsideTheObject) {
             const double position = points[i][0] + placement.shift_px[0];
             EXPECT_NEAR(window.y + static_cast<double>(window.frac_y), position,
                         interpolation == Interpolation::nearest ? 0.5 : 1e-6);
+            EXPECT_GE(window.frac_y, interpolation == Interpolation::fourier ? -0.5F : 0.0F);
+            EXPECT_LT(window.frac_y, interpolation == Interpolation::fourier ? 0.5F : 1.0F);
         }
         EXPECT_EQ(least_y, 2);
         EXPECT_EQ(largest_y, placement.object_shape[0] - 2);

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "io/hdf5.hpp"
-#include "io_test_files.hpp"
+#include "unit/io_test_files.hpp"
 
 namespace tessera::test {
 namespace {

@@ -6,18 +6,14 @@
 #include <filesystem>
 
 #include "io/inspect.hpp"
-#include "io_test_files.hpp"
+#include "unit/io_test_files.hpp"
 
 namespace tessera::test {
 namespace {
 
 std::filesystem::path data_folder() {
-    if (const char* folder = std::getenv("TESSERA_TEST_DATA")) return folder;
-#ifdef TESSERA_TEST_DATA
-    return TESSERA_TEST_DATA;
-#else
-    return {};
-#endif
+    const char* folder = std::getenv("TESSERA_TEST_DATA");
+    return folder == nullptr ? "" : folder;
 }
 
 #define TESSERA_REQUIRE_FILE(path)                                                                \

@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "base/error.hpp"
-#include "io_test_files.hpp"
+#include "unit/io_test_files.hpp"
 #include "scan/wave_optics.hpp"
 
 namespace tessera::test {

@@ -94,8 +94,8 @@ TEST(Simulate, FarFieldPatternsAreTheFormulaSummedByHand) {
     const auto scan = simulate(config);
     const std::ptrdiff_t frame = 1;
     const double r_y = scan.positions_px(frame, 0), r_x = scan.positions_px(frame, 1);
-    const double base_y = std::floor(r_y), base_x = std::floor(r_x);
-    ASSERT_GT(r_x - base_x, 0.01);
+    const double base_y = std::floor(r_y + 0.5), base_x = std::floor(r_x + 0.5);
+    ASSERT_GT(std::abs(r_x - base_x), 0.01);
 
     std::vector<Wave> exit_waves;
     for (const auto& mode : unstacked(scan.probe)) {
@@ -182,6 +182,33 @@ TEST(Simulate, NearFieldPatternsArePropagatedExitWaves) {
     for (int y = 0; y < 40; ++y)
         for (int x = 0; x < 36; ++x)
             EXPECT_NEAR(scan.patterns(3, y, x), norm(wave(y, x)), 0.01) << y << ", " << x;
+}
+
+// The beam stands still on the detector: without an object every frame is the propagated probe itself.
+TEST(Simulate, NearFieldOfAUniformObjectDoesNotDependOnTheSubPixelPosition) {
+    SimulationConfig config = without_noise(small_scan());
+    config.detector.shape = {32, 30};
+    config.detector.propagation = Propagation::near_field;
+    config.detector.focus_to_sample_m = 3.65e-3;
+    config.object.pattern = ObjectPattern::flat;
+    config.object.amplitude_range = {1, 1};
+    config.probe.shape = ProbeShape::aperture;
+    config.probe.num_modes = 2;
+    const auto scan = simulate(config);
+    Array<double, 2> expected({32, 30});
+    for (Wave& mode : unstacked(scan.probe)) {
+        propagate(mode, scan.pixel_size_m, scan.geometry.wavelength_m, scan.geometry.effective_distance_m());
+        for (std::ptrdiff_t i = 0; i < mode.size(); ++i) expected[i] = norm_add(mode[i], expected[i]);
+    }
+    double largest = 0, farthest = 0;
+    for (const double value : expected) largest = std::max(largest, value);
+    for (std::ptrdiff_t frame = 0; frame < scan.positions_px.extent(0); ++frame) {
+        const double r = scan.positions_px(frame, 1);
+        farthest = std::max(farthest, std::abs(r - std::floor(r + 0.5)));
+        for (std::ptrdiff_t i = 0; i < expected.size(); ++i)
+            ASSERT_NEAR(scan.patterns.slice(frame)[i], expected[i], 1e-6 * largest) << frame << ", " << i;
+    }
+    EXPECT_GT(farthest, 0.3);
 }
 
 TEST(Simulate, RasterPositionsAreExact) {

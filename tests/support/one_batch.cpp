@@ -1,0 +1,340 @@
+#include "support/one_batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "codelets/direction.hpp"
+#include "codelets/evaluate.hpp"
+#include "codelets/illumination.hpp"
+#include "codelets/line_search.hpp"
+#include "codelets/noise.hpp"
+#include "tiling/tiling.hpp"
+
+namespace tessera::test {
+namespace {
+
+using reference::Image;
+using reference::Stack;
+using reference::Value;
+
+// Of NaN around the object, (y, x): neither equal nor a whole number of vectors.
+constexpr std::ptrdiff_t border_y = 3, border_x = 5;
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+double held(double value) {
+    return static_cast<double>(static_cast<float>(value));
+}
+
+template <std::size_t N>
+void hold(Array<Value, N>& values) {
+    for (Value& value : values) value = {held(value.real()), held(value.imag())};
+}
+
+cfloat single(Value value) {
+    return {static_cast<float>(value.real()), static_cast<float>(value.imag())};
+}
+
+Value value_of(cfloat value) {
+    return {static_cast<double>(value.re), static_cast<double>(value.im)};
+}
+
+tessera::NoiseModel program_noise_model(reference::NoiseModel model) {
+    switch (model) {
+        case reference::NoiseModel::amplitude: return tessera::NoiseModel::amplitude;
+        case reference::NoiseModel::poisson: return tessera::NoiseModel::poisson;
+        case reference::NoiseModel::gaussian: return tessera::NoiseModel::gaussian;
+    }
+    return tessera::NoiseModel::amplitude;
+}
+
+tessera::Interpolation program_interpolation(reference::Interpolation interpolation) {
+    switch (interpolation) {
+        case reference::Interpolation::nearest: return tessera::Interpolation::nearest;
+        case reference::Interpolation::bilinear: return tessera::Interpolation::bilinear;
+        case reference::Interpolation::fourier: return tessera::Interpolation::fourier;
+    }
+    return tessera::Interpolation::nearest;
+}
+
+Shape2 shape2(const Extents<2>& extents) {
+    return {static_cast<std::int32_t>(extents[0]), static_cast<std::int32_t>(extents[1])};
+}
+
+double held_count(double count, PatternType type) {
+    switch (type) {
+        case PatternType::u8: return count < 0 ? 2 : std::min(count, 255.0);
+        case PatternType::u16: return count < 0 ? 2 : std::min(count, 65535.0);
+        case PatternType::i32: return count;
+        case PatternType::f32: return count < 0 ? count : held(count + 0.3);
+    }
+    return count;
+}
+
+template <class Count>
+void write_counts(const Array<double, 3>& patterns, Data& to) {
+    auto* counts = to.before_tasks<Count>();
+    for (std::ptrdiff_t i = 0; i < patterns.size(); ++i) counts[i] = static_cast<Count>(patterns[i]);
+}
+
+Data make_patterns(const reference::Problem& problem, const BatchShape& shape) {
+    Data data(patterns_bytes(shape));
+    switch (shape.pattern_type) {
+        case PatternType::u8: write_counts<std::uint8_t>(problem.patterns, data); break;
+        case PatternType::u16: write_counts<std::uint16_t>(problem.patterns, data); break;
+        case PatternType::i32: write_counts<std::int32_t>(problem.patterns, data); break;
+        case PatternType::f32: write_counts<float>(problem.patterns, data); break;
+    }
+    return data;
+}
+
+Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
+    Data data(detector_bytes(shape.frame, shape.near_field));
+    auto* base = data.before_tasks<std::byte>();
+    const std::size_t map = aligned_bytes(shape.frame.area() * sizeof(float));
+    auto* mask = reinterpret_cast<float*>(base);
+    auto* background = reinterpret_cast<float*>(base + map);
+    for (std::size_t i = 0; i < shape.frame.area(); ++i) {
+        const auto pixel = static_cast<std::ptrdiff_t>(i);
+        mask[i] = problem.mask.empty() ? 1.0f : static_cast<float>(problem.mask[pixel]);
+        // Without a background nobody may look at it.
+        background[i] = shape.has_background ? static_cast<float>(problem.background[pixel]) : nan;
+    }
+    if (!shape.near_field) return data;
+    auto* transfer = reinterpret_cast<cfloat*>(base + 2 * map);
+    const double both_transforms = 1.0 / static_cast<double>(shape.frame.area());
+    for (std::ptrdiff_t i = 0; i < problem.transfer_function.size(); ++i) {
+        transfer[i] = single(both_transforms * problem.transfer_function[i]);
+    }
+    return data;
+}
+
+Rect bounding_window(const reference::Problem& problem) {
+    Rect box;
+    const int extra = problem.interpolation == reference::Interpolation::bilinear ? 1 : 0;
+    for (const reference::Window& window : problem.windows) {
+        const int y = static_cast<int>(window.y), x = static_cast<int>(window.x);
+        box = bounding_box(box, {y, x, y + static_cast<int>(problem.probe_shape()[0]) + extra,
+                                 x + static_cast<int>(problem.probe_shape()[1]) + extra});
+    }
+    return box;
+}
+
+BatchShape shape_of(const reference::Problem& problem, PatternType type) {
+    BatchShape shape;
+    shape.num_frames = static_cast<std::int32_t>(problem.num_frames());
+    shape.num_modes = static_cast<std::int32_t>(problem.num_modes());
+    shape.frame = shape2(problem.frame_shape());
+    shape.probe = shape2(problem.probe_shape());
+    shape.tile = shape2({problem.object.extent(0) + 2 * border_y, problem.object.extent(1) + 2 * border_x});
+    const Rect window = bounding_window(problem);
+    shape.window_y = static_cast<std::int32_t>(border_y) + window.y0;
+    shape.window_x = static_cast<std::int32_t>(border_x) + window.x0;
+    shape.window = {window.height(), window.width()};
+    shape.pattern_type = type;
+    shape.noise_model = program_noise_model(problem.noise_model);
+    shape.interpolation = program_interpolation(problem.interpolation);
+    shape.near_field = !problem.transfer_function.empty();
+    shape.has_background = !problem.background.empty();
+    return shape;
+}
+
+template <std::size_t N>
+double relative_error_of(const Array<Value, N>& found, const Array<Value, N>& expected) {
+    TESSERA_EXPECT(found.extents() == expected.extents());
+    double difference = 0, size = 0;
+    for (std::ptrdiff_t i = 0; i < found.size(); ++i) {
+        difference += std::norm(found[i] - expected[i]);
+        size += std::norm(expected[i]);
+    }
+    return std::sqrt(difference / size);
+}
+
+}  // namespace
+
+reference::Problem as_held(reference::Problem problem, PatternType type) {
+    hold(problem.probe);
+    hold(problem.object);
+    for (double& count : problem.patterns) count = held_count(count, type);
+    for (double& value : problem.background) value = held(value);
+    for (reference::Window& window : problem.windows) {
+        window.frac_y = held(window.frac_y);
+        window.frac_x = held(window.frac_x);
+    }
+    problem.epsilon = static_cast<double>(noise_epsilon(program_noise_model(problem.noise_model)));
+    return problem;
+}
+
+reference::Unknowns as_held(reference::Unknowns unknowns) {
+    hold(unknowns.object);
+    hold(unknowns.probe);
+    return unknowns;
+}
+
+OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept)
+    : shape(shape_of(problem, type)),
+      patterns(make_patterns(problem, shape)),
+      frames(frames_bytes(shape)),
+      detector(make_detector(problem, shape)),
+      probe(moving_field_bytes(shape.probe_size())),
+      object(moving_field_bytes(shape.tile.area())),
+      state(sizeof(IterationState)),
+      out(out_bytes(shape.window, shape.probe_size())),
+      errors(static_cast<std::size_t>(shape.num_frames) * sizeof(double)),
+      object_shape_(problem.object.extents()) {
+    problem.check();
+    if (kept != KeptWaves::none) waves = Data(wave_bytes(shape));
+    auto* positions = frames.before_tasks<FramePosition>();
+    for (std::size_t j = 0; j < problem.windows.size(); ++j) {
+        const reference::Window& window = problem.windows[j];
+        positions[j] = {static_cast<std::int32_t>(border_y + window.y), static_cast<std::int32_t>(border_x + window.x),
+                        static_cast<float>(window.frac_y), static_cast<float>(window.frac_x)};
+    }
+    const auto probe_field = moving_field(probe.before_tasks<std::byte>(), shape.probe_size());
+    for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i) {
+        probe_field.value[i] = single(problem.probe[i]);
+        probe_field.direction[i] = {nan, nan};
+    }
+    const auto object_field = moving_field(object.before_tasks<std::byte>(), shape.tile.area());
+    std::fill_n(object_field.value, shape.tile.area(), cfloat{nan, nan});
+    std::fill_n(object_field.direction, shape.tile.area(), cfloat{nan, nan});
+    for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
+        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x) {
+            object_field.value[in_tile(y, x)] = single(problem.object(y, x));
+        }
+    }
+}
+
+std::ptrdiff_t OneBatch::in_tile(std::ptrdiff_t y, std::ptrdiff_t x) const {
+    return (border_y + y) * shape.tile.x + border_x + x;
+}
+
+void OneBatch::set_direction(const reference::Unknowns& direction) {
+    const HostAccess object_access(object, Access::read_write), probe_access(probe, Access::read_write);
+    const auto object_field = moving_field(object_access.as<std::byte>(), shape.tile.area());
+    for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
+        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x) {
+            object_field.direction[in_tile(y, x)] = single(direction.object(y, x));
+        }
+    }
+    const auto probe_field = moving_field(probe_access.as<std::byte>(), shape.probe_size());
+    for (std::ptrdiff_t i = 0; i < direction.probe.size(); ++i) probe_field.direction[i] = single(direction.probe[i]);
+}
+
+void OneBatch::set_state(const IterationState& value) {
+    *HostAccess(state, Access::write).as<IterationState>() = value;
+}
+
+IterationState OneBatch::get_state() const {
+    return *HostAccess(state, Access::read).as<const IterationState>();
+}
+
+reference::Problem OneBatch::at_present(reference::Problem problem) const {
+    const HostAccess object_access(object, Access::read), probe_access(probe, Access::read);
+    const auto* object_value = moving_field(object_access.as<const std::byte>(), shape.tile.area()).value;
+    for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
+        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x) problem.object(y, x) = value_of(object_value[in_tile(y, x)]);
+    }
+    const auto* probe_value = moving_field(probe_access.as<const std::byte>(), shape.probe_size()).value;
+    for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i) problem.probe[i] = value_of(probe_value[i]);
+    return problem;
+}
+
+void OneBatch::spoil_out() {
+    const HostAccess access(out, Access::write);
+    std::memset(access.as<std::byte>(), 0xff, out.bytes());  // NaN in every precision
+}
+
+void OneBatch::run_gradient(KeptWaves kept, ProbeMotion motion) {
+    spoil_out();
+    const GradientArgs args = {shape, kept, motion};
+    if (kept == KeptWaves::none) {
+        tessera::gradient.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out});
+    } else {
+        gradient_keeping_waves.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out, &waves});
+    }
+}
+
+void OneBatch::run_line_search(KeptWaves kept, ProbeMotion motion) {
+    spoil_out();
+    const LineSearchArgs args = {shape, kept, motion};
+    if (kept == KeptWaves::none) {
+        line_search.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out});
+    } else {
+        line_search_keeping_waves.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out, &waves});
+    }
+}
+
+void OneBatch::run_evaluate() {
+    spoil_out();
+    evaluate.submit({shape}, {&patterns, &frames, &detector, &probe, &object, &out, &errors});
+}
+
+void OneBatch::run_illumination() {
+    spoil_out();
+    illumination.submit({shape}, {&frames, &probe, &object, &state, &out});
+}
+
+void OneBatch::run_step(ProbeMotion motion) {
+    step.submit({shape.tile.area()}, {&object, &state});
+    if (motion == ProbeMotion::moving) step.submit({shape.probe_size()}, {&probe, &state});
+}
+
+BatchSums OneBatch::sums() const {
+    const HostAccess access(out, Access::read);
+    throw_task_failure();
+    return *batch_sums(access.as<const std::byte>());
+}
+
+reference::Unknowns OneBatch::gradient() const {
+    const HostAccess access(out, Access::read);
+    throw_task_failure();
+    const auto* base = access.as<const std::byte>();
+    reference::Unknowns result{
+        Image(object_shape_), Stack({shape.num_modes, static_cast<std::ptrdiff_t>(shape.probe.y),
+                                     static_cast<std::ptrdiff_t>(shape.probe.x)})};
+    const cfloat* window = window_part(base, shape.probe_size());
+    for (std::ptrdiff_t y = 0; y < shape.window.y; ++y) {
+        for (std::ptrdiff_t x = 0; x < shape.window.x; ++x) {
+            result.object(shape.window_y - border_y + y, shape.window_x - border_x + x) =
+                value_of(window[y * shape.window.x + x]);
+        }
+    }
+    for (std::ptrdiff_t i = 0; i < result.probe.size(); ++i) result.probe[i] = value_of(probe_part(base)[i]);
+    return result;
+}
+
+std::vector<double> OneBatch::frame_errors() const {
+    const HostAccess access(errors, Access::read);
+    const auto* values = access.as<const double>();
+    return {values, values + shape.num_frames};
+}
+
+double relative_error(const Image& found, const Image& expected) {
+    return relative_error_of(found, expected);
+}
+
+double relative_error(const Stack& found, const Stack& expected) {
+    return relative_error_of(found, expected);
+}
+
+const char* name(reference::NoiseModel model) {
+    switch (model) {
+        case reference::NoiseModel::amplitude: return "amplitude";
+        case reference::NoiseModel::poisson: return "poisson";
+        case reference::NoiseModel::gaussian: return "gaussian";
+    }
+    return "?";
+}
+
+const char* name(reference::Interpolation interpolation) {
+    switch (interpolation) {
+        case reference::Interpolation::nearest: return "nearest";
+        case reference::Interpolation::bilinear: return "bilinear";
+        case reference::Interpolation::fourier: return "fourier";
+    }
+    return "?";
+}
+
+}  // namespace tessera::test

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <vector>
+
+#include "codelets/gradient.hpp"
+#include "codelets/layout.hpp"
+#include "codelets/runtime/data.hpp"
+#include "reference/oracle.hpp"
+#include "reference/random_problem.hpp"
+
+namespace tessera::test {
+
+// What the program can hold of a made-up problem, so that a comparison with the oracle shows the program's own rounding
+// only: single precision everywhere, counts of `type` (f32: not whole), the program's epsilon. Unsigned counts cannot
+// mark a pixel as ignored: it counts then.
+reference::Problem as_held(reference::Problem problem, PatternType type);
+reference::Unknowns as_held(reference::Unknowns unknowns);
+
+// A reference problem as one batch of one tile, in StarPU's hands. Around the object the tile has a border of NaN that no
+// task may use, and `out` is full of NaN before every task that has to overwrite it.
+class OneBatch {
+  public:
+    // `problem` must be as_held(). With `kept`, there is room for kept waves.
+    OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept = KeptWaves::none);
+
+    // Directions of object and probe.
+    void set_direction(const reference::Unknowns& direction);
+    void set_state(const IterationState& state);
+    IterationState get_state() const;
+    // The values of object and probe as they are now, in place of the problem's.
+    reference::Problem at_present(reference::Problem problem) const;
+
+    void run_gradient(KeptWaves waves, ProbeMotion motion);
+    void run_line_search(KeptWaves waves, ProbeMotion motion);
+    void run_evaluate();
+    void run_illumination();
+    // Object and probe move by the state's step along their directions.
+    void run_step(ProbeMotion motion);
+
+    // What the last task left in `out`: its scalars; its window on the object's grid (0 outside) and its probe part.
+    BatchSums sums() const;
+    reference::Unknowns gradient() const;
+    // Of the last evaluation, per frame.
+    std::vector<double> frame_errors() const;
+
+    BatchShape shape;
+    Data patterns, frames, detector, probe, object, state, out, waves, errors;
+
+  private:
+    void spoil_out();
+    std::ptrdiff_t in_tile(std::ptrdiff_t y, std::ptrdiff_t x) const;
+
+    Extents<2> object_shape_;
+};
+
+// ||found - expected|| / ||expected||, sums over all pixels.
+double relative_error(const reference::Image& found, const reference::Image& expected);
+double relative_error(const reference::Stack& found, const reference::Stack& expected);
+
+// What the tests of codelets go through.
+inline constexpr reference::NoiseModel all_noise_models[] = {
+    reference::NoiseModel::amplitude, reference::NoiseModel::poisson, reference::NoiseModel::gaussian};
+inline constexpr reference::Interpolation all_interpolations[] = {
+    reference::Interpolation::nearest, reference::Interpolation::bilinear, reference::Interpolation::fourier};
+const char* name(reference::NoiseModel model);
+const char* name(reference::Interpolation interpolation);
+
+}  // namespace tessera::test
