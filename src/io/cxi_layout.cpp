@@ -31,7 +31,8 @@ std::vector<std::string> groups_starting(const File& file, const std::string& pa
         if (child.starts_with(prefix) && file.has_group(path)) found.push_back(path);
     }
     // CXI's own names end in _1; a name without number is NeXus' and may be the raster beside the flat copy.
-    std::ranges::stable_partition(found, [](const std::string& path) { return path.ends_with("_1"); });
+    std::stable_partition(found.begin(), found.end(),
+                          [](const std::string& path) { return path.ends_with("_1"); });
     return found;
 }
 

@@ -210,7 +210,7 @@ std::ptrdiff_t OneBatch::in_tile(std::ptrdiff_t y, std::ptrdiff_t x) const {
     return (border_y + y) * shape.tile.x + border_x + x;
 }
 
-void OneBatch::set_direction(const reference::Unknowns& direction) {
+void OneBatch::set_direction(const reference::Unknowns& direction, ProbeMotion motion) {
     const HostAccess object_access(object, Access::read_write), probe_access(probe, Access::read_write);
     const auto object_field = moving_field(object_access.as<std::byte>(), shape.tile.area());
     for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
@@ -218,6 +218,7 @@ void OneBatch::set_direction(const reference::Unknowns& direction) {
             object_field.direction[in_tile(y, x)] = single(direction.object(y, x));
         }
     }
+    if (motion == ProbeMotion::fixed) return;
     const auto probe_field = moving_field(probe_access.as<std::byte>(), shape.probe_size());
     for (std::ptrdiff_t i = 0; i < direction.probe.size(); ++i) probe_field.direction[i] = single(direction.probe[i]);
 }

@@ -23,8 +23,8 @@ class OneBatch {
     // `problem` must be as_held(). With `kept`, there is room for kept waves.
     OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept = KeptWaves::none);
 
-    // Directions of object and probe.
-    void set_direction(const reference::Unknowns& direction);
+    // Directions of object and probe; a fixed probe's stays NaN, for nobody may look at it.
+    void set_direction(const reference::Unknowns& direction, ProbeMotion motion);
     void set_state(const IterationState& state);
     IterationState get_state() const;
     // The values of object and probe as they are now, in place of the problem's.
