@@ -12,7 +12,7 @@ namespace tessera {
 
 namespace {
 
-constexpr std::ptrdiff_t bytes_per_read = std::ptrdiff_t{32} << 20;
+constexpr std::ptrdiff_t bytes_per_read = std::ptrdiff_t{8} << 20;
 
 // Calls body(Stored{}) with the C type that holds `type` without loss.
 template <class Body>

@@ -60,7 +60,7 @@ class FrameReader {
     FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map, PatternType type,
                 bool frames_are_amplitudes);
 
-    // `frames` ascending. Data error for a used pixel that is no count. Reads in pieces of about 32 MiB.
+    // `frames` ascending. Data error for a used pixel that is no count. Reads in pieces of about 8 MiB.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
 
   private:

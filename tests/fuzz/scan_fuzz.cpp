@@ -1,10 +1,10 @@
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -26,19 +26,22 @@ namespace {
 
 using namespace tessera;
 
-// A file in memory that HDF5 opens by its name.
-class MemoryFile {
+// HDF5 wants a real file; /dev/shm is memory.
+class ScratchFile {
   public:
-    MemoryFile(const std::uint8_t* data, std::size_t size) : descriptor_(memfd_create("scan", MFD_CLOEXEC)) {
-        if (descriptor_ < 0 || ::write(descriptor_, data, size) != static_cast<ssize_t>(size)) std::abort();
+    ScratchFile() : path_("/dev/shm/tessera-fuzz-" + std::to_string(::getpid())) {}
+    ~ScratchFile() { std::remove(path_.c_str()); }
+    ScratchFile(const ScratchFile&) = delete;
+    ScratchFile& operator=(const ScratchFile&) = delete;
+    const std::string& path() const { return path_; }
+    void fill(const std::uint8_t* data, std::size_t size) const {
+        std::ofstream file(path_, std::ios::binary);
+        file.write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
+        if (!file) std::abort();
     }
-    ~MemoryFile() { ::close(descriptor_); }
-    MemoryFile(const MemoryFile&) = delete;
-    MemoryFile& operator=(const MemoryFile&) = delete;
-    std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
 
   private:
-    int descriptor_;
+    std::string path_;
 };
 
 template <class Action>
@@ -69,7 +72,8 @@ void read_scan(const ScanConfig& config) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const MemoryFile file(data, size);
+    static const ScratchFile file;
+    file.fill(data, size);
     ScanConfig config;
     config.file = file.path();
     only_data_errors([&] { read_scan(config); });

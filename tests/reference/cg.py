@@ -206,7 +206,7 @@ def gradient_descent(model, obj, probe, args, report):
     return obj, probe
 
 
-def parse_arguments():
+def parse_arguments(arguments=None):
     p = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -232,11 +232,11 @@ def parse_arguments():
     p.add_argument("--output", help="write object, probe, positions and history to this .npz")
     p.add_argument("--batch-size", type=int, default=16)
     p.add_argument("--threads", type=int, default=2)
-    return p.parse_args()
+    return p.parse_args(arguments)
 
 
-def main():
-    args = parse_arguments()
+def run(args, report_line=print):
+    """What main() does; one JSON line per iteration goes to `report_line`. `args`: of parse_arguments()."""
     scan = m.read_scan(args.scan, args.propagation, args.focus_to_sample_m, frames=slice(*args.frames))
     if args.known_probe:
         probe = scan.truth["probe"].astype(complex)
@@ -264,12 +264,12 @@ def main():
     def report(**record):
         record["time_s"] = round(time.perf_counter() - started, 3)
         history.append(record)
-        print(json.dumps(record), flush=True)
+        report_line(json.dumps(record))
 
     engine = {"CG": conjugate_gradient, "GD": gradient_descent}[args.engine]
     obj, probe = engine(model, np.ones(object_shape, complex), probe, args, report)
     final_cost, final_data_error, _, data_error_per_frame = model.cost(obj, probe)
-    print(json.dumps({"final_cost": final_cost, "final_data_error": final_data_error}))
+    report_line(json.dumps({"final_cost": final_cost, "final_data_error": final_data_error}))
     if args.output:
         np.savez(
             args.output,
@@ -283,6 +283,10 @@ def main():
             final_data_error=final_data_error,
             data_error_per_frame=data_error_per_frame,
         )
+
+
+def main():
+    run(parse_arguments(), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

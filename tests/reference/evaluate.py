@@ -195,7 +195,7 @@ def compare_with_truth(result, truth, model, threshold):
     return comparison
 
 
-def parse_arguments():
+def parse_arguments(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("scan")
     p.add_argument("result")
@@ -207,11 +207,11 @@ def parse_arguments():
     p.add_argument("--epsilon", type=float, help="default: 1e-9, for poisson 1e-2")
     p.add_argument("--region-threshold", type=float, default=0.1, help="of the scanned area")
     p.add_argument("--per-frame", action="store_true", help="also print the data error of every frame")
-    return p.parse_args()
+    return p.parse_args(arguments)
 
 
-def main():
-    args = parse_arguments()
+def evaluate(args):
+    """What main() prints. `args`: of parse_arguments()."""
     result = read_result(args.result)
 
     def setting(name, default=None):
@@ -259,7 +259,11 @@ def main():
         out["data_error_per_frame"] = list(per_frame)
     if scan.truth:
         out["truth"] = compare_with_truth(result, scan.truth, model, args.region_threshold)
-    print(json.dumps(out, indent=2))
+    return out
+
+
+def main():
+    print(json.dumps(evaluate(parse_arguments()), indent=2))
 
 
 if __name__ == "__main__":
