@@ -47,19 +47,19 @@ class Stopwatch {
 
 // Before hours of computing: can the result be written at all?
 void check_output_is_writable(const std::filesystem::path& file) {
+    const auto refuse = [&](const std::string& why) -> Error {
+        return runtime_failure("output.file: {} cannot be written ({})", file.string(), why);
+    };
+    if (std::filesystem::is_directory(file)) throw refuse("it is a folder");
     const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
-    const std::string probe = (folder / fmt::format(".tessera-{}", getpid())).string();
-    const int descriptor = failed ? -1 : ::open(probe.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
-    if (descriptor < 0 || std::filesystem::is_directory(file)) {
-        throw runtime_failure("output.file: {} cannot be written ({})", file.string(),
-                              std::filesystem::is_directory(file)
-                                  ? "it is a folder"
-                                  : std::generic_category().message(failed ? failed.value() : errno));
-    }
+    if (failed) throw refuse(failed.message());
+    const std::string trial = (folder / fmt::format(".tessera-{}", getpid())).string();
+    const int descriptor = ::open(trial.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (descriptor < 0) throw refuse(std::generic_category().message(errno));
     ::close(descriptor);
-    std::filesystem::remove(probe, failed);
+    std::filesystem::remove(trial, failed);
 }
 
 std::filesystem::path picture_folder(const std::filesystem::path& result) {

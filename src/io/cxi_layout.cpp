@@ -347,6 +347,7 @@ Translations read_translations(const CxiEntry& groups, ScanLayout& layout) {
 void place_probe(const CxiEntry& groups, const std::array<Vector, 2>& axes, ScanLayout& layout) {
     const Translations translations = read_translations(groups, layout);
     layout.notes.push_back(fmt::format("positions: sample translations of {}", translations.path));
+    layout.positions_where = groups.file.name() + ":" + translations.path;
     const std::ptrdiff_t width = translations.table.extent(1);
     layout.positions = Array<double, 2>({translations.table.extent(0), 2});
     for (std::ptrdiff_t i = 0; i < translations.table.extent(0); ++i) {

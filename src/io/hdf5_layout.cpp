@@ -89,6 +89,7 @@ void apply_keys(const hdf5::File& file, const Hdf5KeysConfig& keys, ScanLayout& 
     }
     const std::ptrdiff_t num_frames = layout.num_frames();
     layout.position_unit = keys.position_unit;
+    layout.positions_where = file.dataset(keys.positions ? *keys.positions : *keys.positions_y).where();
     layout.positions =
         keys.positions
             ? positions_from_table(file.dataset(*keys.positions), keys, layout.frames, num_frames)

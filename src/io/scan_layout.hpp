@@ -25,6 +25,7 @@ struct ScanLayout {
     std::string format;          // for people
     hdf5::Dataset frames;        // (frame, y, x) or a raster (row, column, y, x)
     Array<double, 2> positions;  // (frame, 2): (y, x) of the probe along the object's rows and columns
+    std::string positions_where;  // "scan.cxi:/entry_1/data_1/translation", for messages
     PositionUnit position_unit = PositionUnit::m;
 
     // What the file says about geometry. Values that cannot be are left out, with a note.

@@ -89,7 +89,7 @@ Array<double, 2> positions_in_pixels(const ScanLayout& layout, const ScanMotionC
                 throw data_error(
                     "{}: the position of frame {} is not finite (leave the frame out with scan.frames, or "
                     "repair the file)",
-                    layout.frames.where(), frame);
+                    layout.positions_where, frame);
             }
             positions(i, axis) = position;
             least = std::min(least, position);
@@ -100,7 +100,7 @@ Array<double, 2> positions_in_pixels(const ScanLayout& layout, const ScanMotionC
                 "{}: the positions span {:.3g} object pixels of {:.3g} m along {} (at most {:g}; are the "
                 "unit "
                 "of the positions (scan.keys.position_unit, scan.positions.scale) and the geometry right?)",
-                layout.frames.where(), most - least, pixel_size_m[i_axis], axis == 0 ? "y" : "x",
+                layout.positions_where, most - least, pixel_size_m[i_axis], axis == 0 ? "y" : "x",
                 max_span_px);
         }
     }

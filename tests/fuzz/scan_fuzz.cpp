@@ -1,3 +1,4 @@
+#include <hdf5.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 #include "io/scan_reader.hpp"
 
 // Any bytes are a scan, a result, or one clear data error: no other exception, no crash, no absurd
-// allocation.
+// allocation, nothing left open.
 //
 // With Clang, from the repository root (HDF5 itself is not instrumented; what it does with damaged files is
 // not ours, so a crash whose stack ends inside it is to be judged by who called it with what):
@@ -84,5 +85,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     config.keys.positions = "/entry_1/data_1/translation";
     config.geometry = {Propagation::near_field, 1.0, 1e-4, std::nullopt, 8000.0, std::nullopt};
     only_data_errors([&] { read_scan(config); });
+    if (H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) != 0) {
+        std::fprintf(stderr, "something of the file was left open\n");
+        std::abort();
+    }
     return 0;
 }

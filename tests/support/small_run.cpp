@@ -1,0 +1,140 @@
+#include "support/small_run.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "codelets/runtime/runtime.hpp"
+#include "io/scan_writer.hpp"
+
+namespace tessera::test {
+namespace {
+
+template <class T, std::size_t N>
+bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
+    return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+}
+
+Array<cfloat, 2> value_of(const TileHandles& tile) {
+    const HostAccess access(tile.object, Access::read);
+    Array<cfloat, 2> object({tile.shape.y, tile.shape.x});
+    std::memcpy(static_cast<void*>(object.data()), access.as<const cfloat>(), object.bytes());
+    return object;
+}
+
+Array<cfloat, 3> probe_of(const Handles& handles) {
+    const HostAccess access(handles.probe, Access::read);
+    Array<cfloat, 3> probe({handles.num_modes, handles.probe_shape.y, handles.probe_shape.x});
+    std::memcpy(static_cast<void*>(probe.data()), access.as<const cfloat>(), probe.bytes());
+    return probe;
+}
+
+}  // namespace
+
+SimulationConfig far_field_scan() {
+    SimulationConfig config;
+    config.object.pattern = ObjectPattern::random_features;
+    config.object.feature_size_px = 5;
+    config.probe.shape = ProbeShape::gaussian;
+    config.probe.diameter_px = 9;
+    config.probe.defocus_m = 8e-3;
+    config.probe.guess_defocus_error = 0.4;
+    config.probe.photons_per_frame = 1e5;
+    config.scan.pattern = ScanPattern::spiral;
+    config.scan.grid = {6, 6};
+    config.scan.step_px = 4;
+    config.detector.shape = {24, 32};
+    return config;
+}
+
+SimulationConfig near_field_scan() {
+    SimulationConfig config = far_field_scan();
+    config.detector.shape = {32, 40};
+    config.detector.propagation = Propagation::near_field;
+    config.detector.focus_to_sample_m = 0.02;
+    config.probe.diameter_px = 20;
+    config.probe.defocus_m = 0;
+    config.probe.guess_defocus_error = 0;
+    return config;
+}
+
+SmallScan::SmallScan(const SimulationConfig& config) : truth_(simulate(config)) {
+    auto name = (std::filesystem::temp_directory_path() / "tessera-run-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw runtime_failure("no temporary folder");
+    folder_ = name;
+    write_scan(folder_ / "scan.cxi", truth_, "");
+}
+
+SmallScan::~SmallScan() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+}
+
+RunConfig SmallScan::run_config() const {
+    RunConfig config;
+    config.scan.file = folder_ / "scan.cxi";
+    config.engines[0].num_iter = 8;
+    config.probe.num_modes = static_cast<int>(truth_.probe_guess.extent(0));
+    config.tiling.tiles = {2, 2};
+    config.tiling.batch_size = 4;
+    config.runtime.cpus = 1;
+    config.runtime.scheduler = "eager";
+    config.runtime.waves = Waves::recompute;
+    return config;
+}
+
+Outcome run(const RunConfig& config, const RunSettings& settings) {
+    setenv("STARPU_WORKERS_NOBIND", "1", 0);  // test programs that run side by side share the cores
+    ScanReader reader(config.scan, {});
+    const Runtime runtime(config.runtime);
+    Outcome outcome;
+    outcome.problem = make_problem(config, reader.info(), runtime.num_workers());
+    const Problem& problem = outcome.problem;
+    Handles handles = make_handles(problem, runtime.num_workers());
+    for (TileHandles& tile : handles.tiles) {
+        while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
+    }
+    const FrameStatistics statistics = read_all_frames(reader, problem, handles.frame_memory(problem));
+    set_object(handles, problem, initial_object(problem, {}));
+    set_probe(handles, initial_probe(problem, statistics, {}));
+
+    ReconstructionHooks hooks;
+    hooks.stop_requested = settings.stop_requested;
+    hooks.on_iteration = [&](const IterationReport& report) { outcome.reports.push_back(report); };
+    Reconstruction reconstruction(problem, handles, statistics, hooks);
+    reconstruction.run();
+    outcome.result = reconstruction.result();
+    outcome.stopped_early = reconstruction.stopped_early();
+    for (const TileHandles& tile : handles.tiles) outcome.tile_objects.push_back(value_of(tile));
+    outcome.probe = probe_of(handles);
+    outcome.final_state = *HostAccess(handles.state, Access::read).as<const IterationState>();
+    return outcome;
+}
+
+void expect_bitwise_equal(const Outcome& a, const Outcome& b) {
+    EXPECT_TRUE(same_bits(a.result.object, b.result.object))
+        << "objects differ by " << relative_difference(a.result.object, b.result.object);
+    EXPECT_TRUE(same_bits(a.probe, b.probe)) << "probes differ by " << relative_difference(a.probe, b.probe);
+    EXPECT_TRUE(same_bits(a.result.probe, b.result.probe));
+    EXPECT_EQ(a.result.cost, b.result.cost);
+    EXPECT_EQ(a.result.data_error, b.result.data_error);
+    EXPECT_EQ(a.result.step, b.result.step);
+    EXPECT_EQ(a.result.final_cost, b.result.final_cost);
+    EXPECT_EQ(a.result.data_error_per_frame, b.result.data_error_per_frame);
+}
+
+double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b) {
+    TESSERA_EXPECT(a.extents() == b.extents());
+    double difference = 0, size = 0;
+    for (std::ptrdiff_t i = 0; i < a.size(); ++i) {
+        const auto re = static_cast<double>(a[i].re - b[i].re), im = static_cast<double>(a[i].im - b[i].im);
+        difference += re * re + im * im;
+        size += static_cast<double>(norm(b[i]));
+    }
+    return std::sqrt(difference / size);
+}
+
+}  // namespace tessera::test

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "config/simulation_config.hpp"
+#include "scan/synthetic.hpp"
+#include "tasks/reconstruction.hpp"
+
+// Whole reconstructions of small simulated scans inside the test's own process.
+namespace tessera::test {
+
+// 36 frames of 24 x 32 pixels on a spiral, a defocused probe whose guess has the wrong distance.
+SimulationConfig far_field_scan();
+// The same with 32 x 40 pixels behind a focus.
+SimulationConfig near_field_scan();
+
+// A simulated scan as a CXI file in a folder of its own, removed at the end.
+class SmallScan {
+  public:
+    explicit SmallScan(const SimulationConfig& config);
+    ~SmallScan();
+    SmallScan(const SmallScan&) = delete;
+    SmallScan& operator=(const SmallScan&) = delete;
+
+    const SyntheticScan& truth() const { return truth_; }
+    // Eight CG iterations on 2 x 2 tiles in batches of four, waves recomputed, one worker.
+    RunConfig run_config() const;
+
+  private:
+    std::filesystem::path folder_;
+    SyntheticScan truth_;
+};
+
+struct Outcome {
+    Problem problem;
+    Result result;                                // probe: orthogonal modes
+    std::vector<IterationReport> reports;
+    IterationState final_state;                   // of the last engine
+    std::vector<Array<cfloat, 2>> tile_objects;   // each tile's extended memory at the end
+    Array<cfloat, 3> probe;                       // modes as they are at the end
+    bool stopped_early = false;
+};
+
+struct RunSettings {
+    std::optional<std::size_t> num_out_slots;  // per tile, at most; null: as the program chooses
+    const std::atomic<bool>* stop_requested = nullptr;
+};
+
+// Starts StarPU, reconstructs, stops StarPU.
+Outcome run(const RunConfig& config, const RunSettings& settings = {});
+
+// Object, probe, costs and steps are the same to the last bit.
+void expect_bitwise_equal(const Outcome& a, const Outcome& b);
+
+// ||a - b|| / ||b||
+double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b);
+
+}  // namespace tessera::test
