@@ -5,29 +5,10 @@
 #include "codelets/cost_model.hpp"
 #include "codelets/evaluate.hpp"
 #include "codelets/frame_model-inl.hpp"
-#include "codelets/noise.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {
 namespace HWY_NAMESPACE {
-
-template <class Count>
-FrameCost cost_of_frame(cfloat* waves, const Count* counts, const DetectorView& detector, float scale,
-                        const BatchShape& s) {
-    const float epsilon = noise_epsilon(s.noise_model);
-    switch (s.noise_model) {
-        case NoiseModel::amplitude:
-            return compare<Factor::skip, NoiseModel::amplitude>(waves, counts, detector.mask,
-                                                                detector.background, scale, epsilon, s);
-        case NoiseModel::poisson:
-            return compare<Factor::skip, NoiseModel::poisson>(waves, counts, detector.mask,
-                                                              detector.background, scale, epsilon, s);
-        case NoiseModel::gaussian:
-            return compare<Factor::skip, NoiseModel::gaussian>(waves, counts, detector.mask,
-                                                               detector.background, scale, epsilon, s);
-    }
-    return {};
-}
 
 void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
@@ -48,8 +29,11 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
             propagator.place(frames[frame]);
             exit_waves(model.probe(), model.object(), waves, s);
             propagator.forward(waves);
-            const FrameCost cost =
-                cost_of_frame(waves, patterns + frame * s.frame.area(), detector, propagator.scale(), s);
+            FrameCost cost;
+            with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
+                cost = compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,
+                                                      propagator.scale(), s);
+            });
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             errors[frame] = cost.squared_error;

@@ -5,7 +5,6 @@
 #include "codelets/cost_model.hpp"
 #include "codelets/frame_model-inl.hpp"
 #include "codelets/gradient.hpp"
-#include "codelets/noise.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {
@@ -24,24 +23,6 @@ inline void far_fields(const GradientArgs& args, const FrameModel& model, const 
     exit_waves(model.probe(), model.object(), waves, s);
     propagator.forward(waves);
     if (args.waves == KeptWaves::refresh) std::memcpy(static_cast<void*>(kept), waves, bytes);
-}
-
-template <class Count>
-FrameCost compare_with_counts(cfloat* waves, const Count* counts, const DetectorView& detector, float scale,
-                              const BatchShape& s) {
-    const float epsilon = noise_epsilon(s.noise_model);
-    switch (s.noise_model) {
-        case NoiseModel::amplitude:
-            return compare<Factor::apply, NoiseModel::amplitude>(waves, counts, detector.mask,
-                                                                 detector.background, scale, epsilon, s);
-        case NoiseModel::poisson:
-            return compare<Factor::apply, NoiseModel::poisson>(waves, counts, detector.mask,
-                                                               detector.background, scale, epsilon, s);
-        case NoiseModel::gaussian:
-            return compare<Factor::apply, NoiseModel::gaussian>(waves, counts, detector.mask,
-                                                                detector.background, scale, epsilon, s);
-    }
-    return {};
 }
 
 void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
@@ -69,8 +50,11 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             propagator.place(frames[frame]);
             cfloat* kept_here = kept == nullptr ? nullptr : kept + 3 * frame * s.waves_size();
             far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
-            const FrameCost cost = compare_with_counts(waves, patterns + frame * s.frame.area(), detector,
+            FrameCost cost;
+            with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
+                cost = compare<Factor::apply, noise()>(waves, patterns + frame * s.frame.area(), detector,
                                                        propagator.scale(), s);
+            });
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             sums.bad_frames += std::isfinite(cost.cost) ? 0 : 1;

@@ -5,18 +5,10 @@
 #include "codelets/cost_model.hpp"
 #include "codelets/frame_model-inl.hpp"
 #include "codelets/line_search.hpp"
-#include "codelets/noise.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {
 namespace HWY_NAMESPACE {
-
-// A, B, C of one frame; C is null when the probe does not move.
-struct FieldsAlong {
-    cfloat* a;
-    cfloat* b;
-    cfloat* c;
-};
 
 inline void make_fields(const LineSearchArgs& args, const FrameModel& model, const Propagator& propagator,
                         const FieldsAlong& fields) {
@@ -34,23 +26,6 @@ inline void make_fields(const LineSearchArgs& args, const FrameModel& model, con
         exit_waves(model.probe(), model.object_direction(), fields.b, s);
     }
     propagator.forward(fields.b);
-}
-
-template <class Count>
-void compare_fields(const FieldsAlong& f, const Count* counts, const DetectorView& detector, float scale,
-                    const float* steps, const BatchShape& s, double* cost) {
-    const float epsilon = noise_epsilon(s.noise_model);
-    switch (s.noise_model) {
-        case NoiseModel::amplitude:
-            return compare_along<NoiseModel::amplitude>(f.a, f.b, f.c, counts, detector.mask,
-                                                        detector.background, scale, epsilon, steps, s, cost);
-        case NoiseModel::poisson:
-            return compare_along<NoiseModel::poisson>(f.a, f.b, f.c, counts, detector.mask,
-                                                      detector.background, scale, epsilon, steps, s, cost);
-        case NoiseModel::gaussian:
-            return compare_along<NoiseModel::gaussian>(f.a, f.b, f.c, counts, detector.mask,
-                                                       detector.background, scale, epsilon, steps, s, cost);
-    }
 }
 
 void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
@@ -93,8 +68,10 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
                 if (kept != nullptr) std::memset(static_cast<void*>(fields.c), 0, size * sizeof(cfloat));
                 compared.c = nullptr;
             }
-            compare_fields(compared, patterns + frame * s.frame.area(), detector, propagator.scale(), steps,
-                           s, sums.trial_cost);
+            with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
+                compare_along<noise()>(compared, patterns + frame * s.frame.area(), detector,
+                                       propagator.scale(), steps, s, sums.trial_cost);
+            });
         }
     });
 }

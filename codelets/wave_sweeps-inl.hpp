@@ -12,8 +12,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "codelets/layout.hpp"
+#include "codelets/noise.hpp"
 #include "pixel/simd_formulas-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -258,10 +260,12 @@ HWY_INLINE Measured measured(const Count* counts, const float* mask, Lanes lanes
 // ready to be propagated back. `scale` is the propagator's: |wave|^2 * scale = intensity.
 enum class Factor { skip, apply };
 template <Factor factor, NoiseModel noise, class Count>
-FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const float* HWY_RESTRICT mask,
-                  const float* HWY_RESTRICT background, float scale, float epsilon, const BatchShape& s) {
+FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const DetectorView& detector, float scale,
+                  const BatchShape& s) {
     const std::size_t n = s.frame.area();
-    const Vec scales = broadcast(scale), epsilons = broadcast(epsilon);
+    const float* HWY_RESTRICT mask = detector.mask;
+    const float* HWY_RESTRICT background = detector.background;
+    const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
     FrameCost total;
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec cost = zero(), squared_error = zero();
@@ -298,14 +302,24 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const float* 
     return total;
 }
 
-// Costs at step 0 and at each trial step, from the far fields A, B, C (C null: it vanishes).
+// A, B, C of one frame along the direction; C is null when it vanishes.
+struct FieldsAlong {
+    cfloat* a;
+    cfloat* b;
+    cfloat* c;
+};
+
+// Adds the frame's costs at step 0 and at each trial step to `cost`.
 template <NoiseModel noise, class Count>
-void compare_along(const cfloat* HWY_RESTRICT a, const cfloat* HWY_RESTRICT b, const cfloat* HWY_RESTRICT c,
-                   const Count* HWY_RESTRICT counts, const float* HWY_RESTRICT mask,
-                   const float* HWY_RESTRICT background, float scale, float epsilon, const float* steps,
-                   const BatchShape& s, double* cost) {
+void compare_along(const FieldsAlong& fields, const Count* HWY_RESTRICT counts, const DetectorView& detector,
+                   float scale, const float* steps, const BatchShape& s, double* cost) {
     const std::size_t n = s.frame.area();
-    const Vec scales = broadcast(scale), epsilons = broadcast(epsilon);
+    const cfloat* HWY_RESTRICT a = fields.a;
+    const cfloat* HWY_RESTRICT b = fields.b;
+    const cfloat* HWY_RESTRICT c = fields.c;
+    const float* HWY_RESTRICT mask = detector.mask;
+    const float* HWY_RESTRICT background = detector.background;
+    const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec sums[num_trials + 1];
         for (Vec& sum : sums) sum = zero();
@@ -345,7 +359,20 @@ inline void advance_waves(cfloat* HWY_RESTRICT a, const cfloat* HWY_RESTRICT b, 
     });
 }
 
-// Calls body(Count type tag) for the type the counts are kept as.
+// Calls body with the noise model as a compile-time constant: noise() is its value.
+template <class Body>
+void with_noise_model(NoiseModel model, const Body& body) {
+    switch (model) {
+        case NoiseModel::amplitude:
+            return body(std::integral_constant<NoiseModel, NoiseModel::amplitude>{});
+        case NoiseModel::poisson:
+            return body(std::integral_constant<NoiseModel, NoiseModel::poisson>{});
+        case NoiseModel::gaussian:
+            return body(std::integral_constant<NoiseModel, NoiseModel::gaussian>{});
+    }
+}
+
+// Calls body with the counts as a pointer to the type that they are kept as.
 template <class Body>
 void with_counts(const void* patterns, PatternType type, const Body& body) {
     switch (type) {

@@ -12,6 +12,9 @@ namespace tessera::app {
 class Progress {
   public:
     Progress(std::ptrdiff_t num_frames, std::size_t pattern_bytes);
+    ~Progress() { close(); }
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
     void show(const IterationReport& report);
     void close();  // ends the redrawn line
 

@@ -22,9 +22,9 @@ struct FileValue {
 // Where one file keeps what a reconstruction needs: what every format's layout finds and scan_reader.cpp
 // works on. Detector maps are as stored: not cropped, not turned, not shifted.
 struct ScanLayout {
-    std::string format;          // for people
-    hdf5::Dataset frames;        // (frame, y, x) or a raster (row, column, y, x)
-    Array<double, 2> positions;  // (frame, 2): (y, x) of the probe along the object's rows and columns
+    std::string format;           // for people
+    hdf5::Dataset frames;         // (frame, y, x) or a raster (row, column, y, x)
+    Array<double, 2> positions;   // (frame, 2): (y, x) of the probe along the object's rows and columns
     std::string positions_where;  // "scan.cxi:/entry_1/data_1/translation", for messages
     PositionUnit position_unit = PositionUnit::m;
 

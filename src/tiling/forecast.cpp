@@ -6,8 +6,8 @@
 namespace tessera {
 namespace {
 
-// Program, libraries and StarPU's own tables: the peak of a run on nine frames of 32 x 32, which hardly depends on the
-// number of workers. The pieces in which frames come from the file.
+// Program, libraries and StarPU's own tables: the peak of a run on nine frames of 32 x 32, which hardly
+// depends on the number of workers. The pieces in which frames come from the file.
 constexpr std::size_t program_bytes = 93u << 20;
 constexpr std::size_t reading_bytes = 8u << 20;
 
@@ -47,7 +47,8 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.terms.push_back({std::move(what), bytes});
     };
     add("program, libraries, StarPU's tables", program_bytes);
-    add("frames on their way from the file", std::min(reading_bytes, frames * frame * bytes_per_count(in.pattern_type)));
+    add("frames on their way from the file",
+        std::min(reading_bytes, frames * frame * bytes_per_count(in.pattern_type)));
     add("patterns as stored", frames * frame * bytes_per_count(in.pattern_type));
     add("object tiles: value, direction", 2 * pixels * complex_bytes);
     add("object tiles: three gradients, illumination", pixels * (3 * complex_bytes + 4));

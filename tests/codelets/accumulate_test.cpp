@@ -33,7 +33,8 @@ void expect_sum(const BatchSums& found, const BatchSums& a, const BatchSums& b) 
     EXPECT_EQ(found.gradient_previous, a.gradient_previous + b.gradient_previous);
     EXPECT_EQ(found.gradient_direction, a.gradient_direction + b.gradient_direction);
     EXPECT_EQ(found.weight_max, std::max(a.weight_max, b.weight_max));
-    for (std::size_t i = 0; i <= num_trials; ++i) EXPECT_EQ(found.trial_cost[i], a.trial_cost[i] + b.trial_cost[i]);
+    for (std::size_t i = 0; i <= num_trials; ++i)
+        EXPECT_EQ(found.trial_cost[i], a.trial_cost[i] + b.trial_cost[i]);
     EXPECT_EQ(found.bad_frames, a.bad_frames + b.bad_frames);
 }
 

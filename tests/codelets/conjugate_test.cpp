@@ -31,8 +31,11 @@ TEST(ConjugateBeta, OfPolakAndRibiereIsNeverNegative) {
 
 TEST(ConjugateBeta, IsZeroWithoutAUsableDenominator) {
     for (const double denominator : {0.0, -1.0, nan}) {
-        EXPECT_EQ(conjugate_beta(DirectionRule::polak_ribiere, {.s1 = 6, .s2 = 2, .s1_previous = denominator}, 0), 0);
-        EXPECT_EQ(conjugate_beta(DirectionRule::fletcher_reeves, {.s1 = 6, .s1_previous = denominator}, 0), 0);
+        EXPECT_EQ(
+            conjugate_beta(DirectionRule::polak_ribiere, {.s1 = 6, .s2 = 2, .s1_previous = denominator}, 0),
+            0);
+        EXPECT_EQ(conjugate_beta(DirectionRule::fletcher_reeves, {.s1 = 6, .s1_previous = denominator}, 0),
+                  0);
         EXPECT_EQ(conjugate_beta(DirectionRule::dai_yuan, {.s1 = 6, .s3 = denominator}, 0), 0);
     }
     // A quotient beyond all numbers is none.
@@ -49,7 +52,8 @@ TEST(AcceptedStep, IsTheVertexThroughTheBestThree) {
     // f = 10 + (log2 s + 1)^2: least at s = 1/2, symmetric about it.
     const Costs symmetric = {20, 19, 14, 11, 10, 11, 14, 19, 26};
     EXPECT_DOUBLE_EQ(accepted_step(symmetric, 1, gentle_slope, true), 0.5);
-    // Left 11, middle 10, right 10.5: the vertex is at log2 s = -1 + 0.5 (11 - 10.5) / (11 - 20 + 10.5) = -1 + 1/6.
+    // Left 11, middle 10, right 10.5: the vertex is at log2 s = -1 + 0.5 (11 - 10.5) / (11 - 20 + 10.5) = -1
+    // + 1/6.
     const Costs skew = {20, 19, 14, 11, 10, 10.5, 14, 19, 26};
     EXPECT_NEAR(accepted_step(skew, 1, gentle_slope, true), std::exp2(-1 + 1.0 / 6), 1e-15);
     EXPECT_EQ(accepted_step(skew, 1, gentle_slope, false), 0.5);
@@ -155,8 +159,8 @@ TEST(ChooseStep, StopsAfterTwoFailures) {
 
 // ---- conjugate: sums to state
 
-// A probe of one mode and two pixels, so that its share of the dot products is a line of arithmetic: weights 1 and 3,
-// maximum 3, alpha 0.1: M = 1 / (0.9 + 0.3) = 5/6 and 1 / (2.7 + 0.3) = 1/3.
+// A probe of one mode and two pixels, so that its share of the dot products is a line of arithmetic: weights
+// 1 and 3, maximum 3, alpha 0.1: M = 1 / (0.9 + 0.3) = 5/6 and 1 / (2.7 + 0.3) = 1/3.
 class Conjugate : public testing::Test {
   protected:
     Conjugate() {

@@ -98,7 +98,8 @@ TEST(Illumination, IsTheProbesPowerOnTheObjectAndTheObjectsUnderTheProbe) {
         }
         EXPECT_LT(relative_error(found.object, illumination), 3e-7);
         reference::Image found_coverage(problem.probe_shape());
-        for (std::ptrdiff_t i = 0; i < found_coverage.size(); ++i) found_coverage[i] = found.probe.slice(0)[i];
+        for (std::ptrdiff_t i = 0; i < found_coverage.size(); ++i)
+            found_coverage[i] = found.probe.slice(0)[i];
         EXPECT_LT(relative_error(found_coverage, coverage), 3e-7);
     });
 }

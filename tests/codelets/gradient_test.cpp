@@ -16,10 +16,12 @@ using reference::ProblemShape;
 using Detector = ProblemShape::Detector;
 using Field = ProblemShape::Field;
 
-// Single precision: every transform and product adds a few units of 2^-24 = 6e-8, and pixels with little light amplify
-// them (sqrt(d) Psi / |Psi|, d Psi / I). Measured: at most 1.2e-6 of the norm over all cases below.
+// Single precision: every transform and product adds a few units of 2^-24 = 6e-8, and pixels with little
+// light amplify them (sqrt(d) Psi / |Psi|, d Psi / I). Measured: at most 1.2e-6 of the norm over all cases
+// below.
 constexpr double gradient_bound = 5e-6;
-// A pixel's cost is a difference of numbers of the size of its counts and intensity, each with a few units of error.
+// A pixel's cost is a difference of numbers of the size of its counts and intensity, each with a few units of
+// error.
 constexpr double cost_bound = 5e-7;
 
 double sum_of_counts(const Problem& problem) {
@@ -37,7 +39,9 @@ struct Case {
 std::vector<Case> cases() {
     return {
         {"two modes, small probe, f32", {.frame = {12, 15}, .probe = {7, 10}}, PatternType::f32},
-        {"one mode, u16", {.frame = {12, 15}, .probe = {12, 15}, .num_modes = 1, .seed = 2}, PatternType::u16},
+        {"one mode, u16",
+         {.frame = {12, 15}, .probe = {12, 15}, .num_modes = 1, .seed = 2},
+         PatternType::u16},
         {"no mask, no background, u8",
          {.frame = {16, 16}, .probe = {16, 16}, .num_modes = 2, .detector = Detector::plain, .seed = 3},
          PatternType::u8},
@@ -51,7 +55,12 @@ std::vector<Case> cases() {
          {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 1, .num_frames = 2, .seed = 6},
          PatternType::u16},
         {"one frame of one pixel",
-         {.frame = {1, 1}, .probe = {1, 1}, .num_modes = 1, .num_frames = 1, .detector = Detector::plain, .seed = 7},
+         {.frame = {1, 1},
+          .probe = {1, 1},
+          .num_modes = 1,
+          .num_frames = 1,
+          .detector = Detector::plain,
+          .seed = 7},
          PatternType::f32},
     };
 }
@@ -115,8 +124,8 @@ TEST_P(Gradient, WithAFixedProbeIsTheObjectsAlone) {
     });
 }
 
-// The codelet against itself: its gradient is the derivative of its cost, so that forward and backward are adjoint.
-// Single precision leaves 1e-6 of the cost to the difference quotient of step 0.02.
+// The codelet against itself: its gradient is the derivative of its cost, so that forward and backward are
+// adjoint. Single precision leaves 1e-6 of the cost to the difference quotient of step 0.02.
 TEST_P(Gradient, IsTheDerivativeOfTheCodeletsOwnCost) {
     for (const reference::NoiseModel noise : all_noise_models) {
         ProblemShape shape{.frame = {12, 15}, .probe = {7, 10}, .noise_model = noise};
@@ -150,13 +159,15 @@ TEST_P(Gradient, OfABatchIsTheSumOverItsFrames) {
     const Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
     OneBatch whole(problem, PatternType::f32);
     whole.run_gradient(KeptWaves::none, ProbeMotion::moving);
-    reference::Unknowns sum{reference::Image(problem.object.extents()), reference::Stack(problem.probe.extents())};
+    reference::Unknowns sum{reference::Image(problem.object.extents()),
+                            reference::Stack(problem.probe.extents())};
     double cost = 0;
     for (std::ptrdiff_t j = 0; j < problem.num_frames(); ++j) {
         Problem one = problem;
         one.windows = {problem.windows[static_cast<std::size_t>(j)]};
         one.patterns = Array<double, 3>({1, problem.patterns.extent(1), problem.patterns.extent(2)});
-        for (std::ptrdiff_t i = 0; i < one.patterns.size(); ++i) one.patterns[i] = problem.patterns.slice(j)[i];
+        for (std::ptrdiff_t i = 0; i < one.patterns.size(); ++i)
+            one.patterns[i] = problem.patterns.slice(j)[i];
         OneBatch batch(one, PatternType::f32);
         batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
         const reference::Unknowns part = batch.gradient();
@@ -190,8 +201,9 @@ TEST_P(Gradient, CountsFramesThatAreNotFinite) {
     Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
     problem.object(0, 0) = std::nan("");  // in the window of some frames only
     problem.windows[1].y = problem.windows[1].x = 0;
-    const auto bad = std::count_if(problem.windows.begin(), problem.windows.end(),
-                                   [](const reference::Window& window) { return window.y == 0 && window.x == 0; });
+    const auto bad =
+        std::count_if(problem.windows.begin(), problem.windows.end(),
+                      [](const reference::Window& window) { return window.y == 0 && window.x == 0; });
     OneBatch batch(problem, PatternType::f32);
     batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
     EXPECT_EQ(batch.sums().bad_frames, bad);

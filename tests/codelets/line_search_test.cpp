@@ -1,4 +1,5 @@
-// The nine costs of a line search against the oracle's cost at each step, and far fields that are kept over a step.
+// The nine costs of a line search against the oracle's cost at each step, and far fields that are kept over a
+// step.
 #include "codelets/line_search.hpp"
 
 #include <gtest/gtest.h>
@@ -28,7 +29,9 @@ struct Case {
 std::vector<Case> cases() {
     return {
         {"two modes, small probe, f32", {.frame = {12, 15}, .probe = {7, 10}}, PatternType::f32},
-        {"one mode, u16", {.frame = {12, 15}, .probe = {12, 15}, .num_modes = 1, .seed = 2}, PatternType::u16},
+        {"one mode, u16",
+         {.frame = {12, 15}, .probe = {12, 15}, .num_modes = 1, .seed = 2},
+         PatternType::u16},
         {"no mask, no background, u8",
          {.frame = {16, 16},
           .probe = {16, 16},
@@ -62,8 +65,8 @@ Unknowns direction_of(const Problem& problem, ProbeMotion motion) {
 
 class LineSearch : public testing::TestWithParam<std::tuple<reference::Interpolation, Field>> {
   protected:
-    // Calls check(problem, batch, direction) for every case, noise model and motion; the direction is set, the probe's
-    // to NaN when it does not move: nobody may look at it.
+    // Calls check(problem, batch, direction) for every case, noise model and motion; the direction is set,
+    // the probe's to NaN when it does not move: nobody may look at it.
     template <class Check>
     static void for_each_case(ProbeMotion motion, KeptWaves kept, const Check& check) {
         for (Case c : cases()) {
@@ -85,24 +88,26 @@ class LineSearch : public testing::TestWithParam<std::tuple<reference::Interpola
     }
 };
 
-// Along the ladder from 1/16 to 8 times the centre the intensity grows up to a few hundredfold: the largest of its
-// terms, s^4 |C|^2, sets the rounding of a pixel. Measured: at most 2e-7 of the cost plus the counts.
+// Along the ladder from 1/16 to 8 times the centre the intensity grows up to a few hundredfold: the largest
+// of its terms, s^4 |C|^2, sets the rounding of a pixel. Measured: at most 2e-7 of the cost plus the counts.
 void expect_costs(const BatchSums& sums, const Problem& problem, const Unknowns& direction) {
     const std::vector<double> steps = ladder();
     const std::vector<double> expected = reference::costs_along(problem, direction, steps);
     double counts = 0;
     for (const double count : problem.patterns) counts += std::max(count, 0.0);
     for (std::size_t i = 0; i <= num_trials; ++i) {
-        EXPECT_NEAR(sums.trial_cost[i], expected[i], 2e-6 * (std::abs(expected[i]) + counts)) << "step " << steps[i];
+        EXPECT_NEAR(sums.trial_cost[i], expected[i], 2e-6 * (std::abs(expected[i]) + counts))
+            << "step " << steps[i];
     }
 }
 
 TEST_P(LineSearch, HasTheOraclesCosts) {
     for (const ProbeMotion motion : {ProbeMotion::moving, ProbeMotion::fixed}) {
-        for_each_case(motion, KeptWaves::none, [&](const Problem& problem, OneBatch& batch, const Unknowns& direction) {
-            batch.run_line_search(KeptWaves::none, motion);
-            expect_costs(batch.sums(), problem, direction);
-        });
+        for_each_case(motion, KeptWaves::none,
+                      [&](const Problem& problem, OneBatch& batch, const Unknowns& direction) {
+                          batch.run_line_search(KeptWaves::none, motion);
+                          expect_costs(batch.sums(), problem, direction);
+                      });
     }
 }
 
@@ -129,47 +134,49 @@ TEST_P(LineSearch, FindsTheSameWithKeptWaves) {
     }
 }
 
-// After a step the far field is A + s B + s^2 C: the gradient there agrees with one made anew, and with the oracle's. A's
-// three terms are rounded once more: twice the bound of a gradient made anew.
+// After a step the far field is A + s B + s^2 C: the gradient there agrees with one made anew, and with the
+// oracle's. A's three terms are rounded once more: twice the bound of a gradient made anew.
 TEST_P(LineSearch, KeepsWavesOverAStep) {
     for (const ProbeMotion motion : {ProbeMotion::moving, ProbeMotion::fixed}) {
-        for_each_case(motion, KeptWaves::refresh, [&](const Problem& problem, OneBatch& batch, const Unknowns&) {
-            batch.run_gradient(KeptWaves::refresh, motion);
-            batch.run_line_search(KeptWaves::refresh, motion);
-            IterationState state = batch.get_state();
-            state.step = 0.21;
-            batch.set_state(state);
-            batch.run_step(motion);
-            batch.run_gradient(KeptWaves::advance, motion);
-            const Unknowns advanced = batch.gradient();
-            const double advanced_cost = batch.sums().cost;
-            batch.run_gradient(KeptWaves::none, motion);
-            const Unknowns made_anew = batch.gradient();
-            const Problem there = batch.at_present(problem);
-            ASSERT_GT(relative_error(there.object, problem.object), 0.01);
-            const Unknowns expected = reference::gradient(there);
-            const double cost = reference::cost(there).total;
-            EXPECT_NEAR(advanced_cost, cost, 2e-6 * cost);
-            EXPECT_LT(relative_error(advanced.object, made_anew.object), 1e-5);
-            EXPECT_LT(relative_error(advanced.object, expected.object), 1e-5);
-            if (motion == ProbeMotion::fixed) return;
-            EXPECT_GT(relative_error(there.probe, problem.probe), 0.01);
-            EXPECT_LT(relative_error(advanced.probe, made_anew.probe), 1e-5);
-            EXPECT_LT(relative_error(advanced.probe, expected.probe), 1e-5);
-        });
+        for_each_case(motion, KeptWaves::refresh,
+                      [&](const Problem& problem, OneBatch& batch, const Unknowns&) {
+                          batch.run_gradient(KeptWaves::refresh, motion);
+                          batch.run_line_search(KeptWaves::refresh, motion);
+                          IterationState state = batch.get_state();
+                          state.step = 0.21;
+                          batch.set_state(state);
+                          batch.run_step(motion);
+                          batch.run_gradient(KeptWaves::advance, motion);
+                          const Unknowns advanced = batch.gradient();
+                          const double advanced_cost = batch.sums().cost;
+                          batch.run_gradient(KeptWaves::none, motion);
+                          const Unknowns made_anew = batch.gradient();
+                          const Problem there = batch.at_present(problem);
+                          ASSERT_GT(relative_error(there.object, problem.object), 0.01);
+                          const Unknowns expected = reference::gradient(there);
+                          const double cost = reference::cost(there).total;
+                          EXPECT_NEAR(advanced_cost, cost, 2e-6 * cost);
+                          EXPECT_LT(relative_error(advanced.object, made_anew.object), 1e-5);
+                          EXPECT_LT(relative_error(advanced.object, expected.object), 1e-5);
+                          if (motion == ProbeMotion::fixed) return;
+                          EXPECT_GT(relative_error(there.probe, problem.probe), 0.01);
+                          EXPECT_LT(relative_error(advanced.probe, made_anew.probe), 1e-5);
+                          EXPECT_LT(relative_error(advanced.probe, expected.probe), 1e-5);
+                      });
     }
 }
 
 // A step of zero (no acceptable one) leaves the kept waves as they are, to the last bit.
 TEST_P(LineSearch, KeepsWavesOverNoStep) {
-    for_each_case(ProbeMotion::moving, KeptWaves::refresh, [](const Problem&, OneBatch& batch, const Unknowns&) {
-        batch.run_gradient(KeptWaves::refresh, ProbeMotion::moving);
-        const Unknowns before = batch.gradient();
-        batch.run_line_search(KeptWaves::refresh, ProbeMotion::moving);
-        batch.run_gradient(KeptWaves::advance, ProbeMotion::moving);
-        EXPECT_EQ(relative_error(batch.gradient().object, before.object), 0);
-        EXPECT_EQ(relative_error(batch.gradient().probe, before.probe), 0);
-    });
+    for_each_case(ProbeMotion::moving, KeptWaves::refresh,
+                  [](const Problem&, OneBatch& batch, const Unknowns&) {
+                      batch.run_gradient(KeptWaves::refresh, ProbeMotion::moving);
+                      const Unknowns before = batch.gradient();
+                      batch.run_line_search(KeptWaves::refresh, ProbeMotion::moving);
+                      batch.run_gradient(KeptWaves::advance, ProbeMotion::moving);
+                      EXPECT_EQ(relative_error(batch.gradient().object, before.object), 0);
+                      EXPECT_EQ(relative_error(batch.gradient().probe, before.probe), 0);
+                  });
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LineSearch,

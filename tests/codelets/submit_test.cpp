@@ -1,4 +1,5 @@
-// What every codelet promises: wrong data is refused before anything runs, and a run that has stopped costs nothing more.
+// What every codelet promises: wrong data is refused before anything runs, and a run that has stopped costs
+// nothing more.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,8 +44,16 @@ void expect_refused(const Submit& submit, const std::string& codelet, const std:
 TEST(Submit, RefusesTheWrongNumberOfData) {
     OneBatch b(small_problem(), type);
     const GradientArgs args = {b.shape, KeptWaves::none, ProbeMotion::moving};
-    expect_refused([&] { gradient.submit(args, {&b.patterns, &b.frames}); }, "gradient", "2 data given, 7 expected");
-    expect_refused([&] { record.submit({}, {&b.state, &b.state, &b.state}); }, "record", "3 data given, 2 expected");
+    expect_refused(
+        [&] {
+            gradient.submit(args, {&b.patterns, &b.frames});
+        },
+        "gradient", "2 data given, 7 expected");
+    expect_refused(
+        [&] {
+            record.submit({}, {&b.state, &b.state, &b.state});
+        },
+        "record", "3 data given, 2 expected");
     expect_refused([&] { clear.submit({8}, {}); }, "clear", "0 data given, 1 expected");
 }
 
@@ -68,19 +77,28 @@ void expect_each_size_checked(const Codelet<Args>& codelet, const std::string& n
         std::array<const Data*, max_buffers> data = {};
         std::copy(good.begin(), good.end(), data.begin());
         data[i] = &small;
-        const std::string why = "data " + std::to_string(i) + " has 64 bytes, " + std::to_string(needed[i]) + " needed";
+        const std::string why =
+            "data " + std::to_string(i) + " has 64 bytes, " + std::to_string(needed[i]) + " needed";
         const auto submit = [&](auto... at) { codelet.submit(args, {data[at]...}); };
         expect_refused(
             [&] {
                 switch (good.size()) {
-                    case 2: return submit(0u, 1u);
-                    case 3: return submit(0u, 1u, 2u);
-                    case 4: return submit(0u, 1u, 2u, 3u);
-                    case 5: return submit(0u, 1u, 2u, 3u, 4u);
-                    case 6: return submit(0u, 1u, 2u, 3u, 4u, 5u);
-                    case 7: return submit(0u, 1u, 2u, 3u, 4u, 5u, 6u);
-                    case 8: return submit(0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u);
-                    default: FAIL() << "no such number of data";
+                    case 2:
+                        return submit(0u, 1u);
+                    case 3:
+                        return submit(0u, 1u, 2u);
+                    case 4:
+                        return submit(0u, 1u, 2u, 3u);
+                    case 5:
+                        return submit(0u, 1u, 2u, 3u, 4u);
+                    case 6:
+                        return submit(0u, 1u, 2u, 3u, 4u, 5u);
+                    case 7:
+                        return submit(0u, 1u, 2u, 3u, 4u, 5u, 6u);
+                    case 8:
+                        return submit(0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u);
+                    default:
+                        FAIL() << "no such number of data";
                 }
             },
             name, why);
@@ -94,12 +112,14 @@ TEST(Submit, RefusesDataThatIsTooSmall) {
     const Shape2 tile = b.shape.tile, probe = b.shape.probe;
     const std::size_t probe_size = b.shape.probe_size();
     const Data field(field_bytes(tile)), other_field(field_bytes(tile)), weight(weight_bytes(tile));
-    const Data sums(sums_bytes(probe_size)), other_sums(sums_bytes(probe_size)), coverage(weight_bytes(probe));
+    const Data sums(sums_bytes(probe_size)), other_sums(sums_bytes(probe_size)),
+        coverage(weight_bytes(probe));
     const Data probe_gradient(probe_size * sizeof(cfloat)), probe_previous(probe_size * sizeof(cfloat));
     const Data new_state(sizeof(IterationState));
 
-    expect_each_size_checked<GradientArgs>(gradient, "gradient", {b.shape, KeptWaves::none, ProbeMotion::moving},
-                                           {&b.patterns, &b.frames, &b.detector, &b.probe, &b.object, &b.state, &b.out});
+    expect_each_size_checked<GradientArgs>(
+        gradient, "gradient", {b.shape, KeptWaves::none, ProbeMotion::moving},
+        {&b.patterns, &b.frames, &b.detector, &b.probe, &b.object, &b.state, &b.out});
     expect_each_size_checked<GradientArgs>(
         gradient_keeping_waves, "gradient_keeping_waves", {b.shape, KeptWaves::refresh, ProbeMotion::moving},
         {&b.patterns, &b.frames, &b.detector, &b.probe, &b.object, &b.state, &b.out, &b.waves});
@@ -107,7 +127,8 @@ TEST(Submit, RefusesDataThatIsTooSmall) {
         line_search, "line_search", {b.shape, KeptWaves::none, ProbeMotion::fixed},
         {&b.patterns, &b.frames, &b.detector, &b.probe, &b.object, &b.state, &b.out});
     expect_each_size_checked<LineSearchArgs>(
-        line_search_keeping_waves, "line_search_keeping_waves", {b.shape, KeptWaves::refresh, ProbeMotion::fixed},
+        line_search_keeping_waves, "line_search_keeping_waves",
+        {b.shape, KeptWaves::refresh, ProbeMotion::fixed},
         {&b.patterns, &b.frames, &b.detector, &b.probe, &b.object, &b.state, &b.out, &b.waves});
     expect_each_size_checked<EvaluateArgs>(
         evaluate, "evaluate", {b.shape},
@@ -140,8 +161,9 @@ TEST(Submit, RefusesDataThatIsTooSmall) {
     ConjugateArgs conjugate_args;
     conjugate_args.num_modes = b.shape.num_modes;
     conjugate_args.probe_shape = probe;
-    expect_each_size_checked<ConjugateArgs>(conjugate, "conjugate", conjugate_args,
-                                            {&sums, &probe_previous, &b.probe, &coverage, &probe_gradient, &b.state});
+    expect_each_size_checked<ConjugateArgs>(
+        conjugate, "conjugate", conjugate_args,
+        {&sums, &probe_previous, &b.probe, &coverage, &probe_gradient, &b.state});
     expect_each_size_checked<ChooseStepArgs>(choose_step, "choose_step", {}, {&sums, &b.state});
     expect_each_size_checked<RecordArgs>(record, "record", {}, {&b.state, &new_state});
 }

@@ -1,4 +1,5 @@
-// What happens to object and probe between two passes over the frames: weights, dot products, directions, steps.
+// What happens to object and probe between two passes over the frames: weights, dot products, directions,
+// steps.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -79,7 +80,8 @@ TEST(WeighProbe, KeepsTheMaximaPositive) {
 TEST(Dots, AreTakenOverTheInterior) {
     constexpr Shape2 tile = {12, 37}, interior = {7, 21};
     constexpr int y0 = 2, x0 = 9;
-    const auto g = random_pixels(tile.area(), 1), g0 = random_pixels(tile.area(), 2), d = random_pixels(tile.area(), 3);
+    const auto g = random_pixels(tile.area(), 1), g0 = random_pixels(tile.area(), 2),
+               d = random_pixels(tile.area(), 3);
     const auto weights = random_weights(tile.area(), 4);
     IterationState state;
     state.illumination_max = 45;
@@ -88,9 +90,11 @@ TEST(Dots, AreTakenOverTheInterior) {
     before.gradient_previous = 2;
     before.gradient_direction = 3;
     before.cost = 4;
-    const Data gradient = data_of(g), previous = data_of(g0), weight = data_of(weights), sums = data_of_one(before);
+    const Data gradient = data_of(g), previous = data_of(g0), weight = data_of(weights),
+               sums = data_of_one(before);
     const Data object = moving_field_of(random_pixels(tile.area(), 5), d), state_data = data_of_one(state);
-    dots.submit({tile, y0, x0, interior, alpha}, {&gradient, &previous, &object, &weight, &state_data, &sums});
+    dots.submit({tile, y0, x0, interior, alpha},
+                {&gradient, &previous, &object, &weight, &state_data, &sums});
     double s1 = 1, s2 = 2, s3 = 3, size = 0;
     for (std::size_t y = y0; y < y0 + 7; ++y) {
         for (std::size_t x = x0; x < x0 + 21; ++x) {
@@ -144,7 +148,8 @@ TEST(Direction, OfTheObjectTakesTheIlluminationsMaximum) {
     const HostAccess access(object, Access::read);
     const auto found = moving_field(access.as<const std::byte>(), plane.area());
     for (std::size_t i = 0; i < plane.area(); ++i) {
-        EXPECT_LT(std::abs(value_of(found.direction[i]) + inverse_curvature(weights[i], 42) * value_of(g[i])), 1e-6);
+        EXPECT_LT(std::abs(value_of(found.direction[i]) + inverse_curvature(weights[i], 42) * value_of(g[i])),
+                  1e-6);
     }
 }
 

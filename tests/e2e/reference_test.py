@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The program against the independent double-precision reference of tests/reference: what it says of its result is
-so, and its result is as good.
+"""The program against the independent double-precision reference of tests/reference: what it says of its result
+is so, and its result is as good.
 
 usage: reference_test.py PROGRAM [TestClass[.test]]...
 """
@@ -48,6 +48,11 @@ def evaluation(scan, result):
     return evaluate.evaluate(evaluate.parse_arguments([str(scan), str(result)]))
 
 
+def object_error(said_by_compare):
+    words = said_by_compare.split()
+    return float(words[words.index("error") + 1])
+
+
 def history(result):
     with h5py.File(result) as f:
         return f["entry_1/process_1/cost"][()]
@@ -71,7 +76,12 @@ class ReportedNumbers(InFolder):
 
     SIMULATION = {
         "object": {"pattern": "random_features"},
-        "probe": {"diameter_px": 20, "num_modes": 2, "photons_per_frame": 1e5, "guess_defocus_error": 0.1},
+        "probe": {
+            "diameter_px": 20,
+            "num_modes": 2,
+            "photons_per_frame": 1e5,
+            "guess_defocus_error": 0.1,
+        },
         "scan": {"grid": [5, 8], "step_px": 5, "jitter": 0.4},
         "detector": {"shape": [64, 64], "background_per_pixel": 0.5, "masked_fraction": 0.03},
     }
@@ -119,6 +129,38 @@ class ReportedNumbers(InFolder):
         self.assertEqual(found["num_frames"], 20)
 
 
+class SimulatedScan(InFolder):
+    """Noise-free patterns are those that the reference makes of the truth beside them."""
+
+    SIMULATION = {
+        "object": {"pattern": "textures"},
+        "probe": {"diameter_px": 16, "num_modes": 2},
+        "scan": {"grid": [3, 4]},
+        "detector": {
+            "shape": [48, 45],
+            "probe_shape": [36, 41],
+            "photon_noise": False,
+            "integer_counts": False,
+            "background_per_pixel": 0.5,
+            "masked_fraction": 0.03,
+        },
+    }
+
+    def check(self, **detector):
+        simulation = {**self.SIMULATION, "detector": {**self.SIMULATION["detector"], **detector}}
+        file = self.folder / "scan.cxi"
+        tessera("simulate", self.write("simulation.yaml", simulation), "--output", file)
+        scan = m.read_scan(file)
+        misfit = evaluate.misfit_of_truth(scan, scan.truth, np.arange(12), "amplitude", 0)
+        self.assertLess(misfit["data_error"], 1e-13)  # the file has single precision
+
+    def test_far_field(self):
+        self.check()
+
+    def test_near_field(self):
+        self.check(propagation="near_field", focus_to_sample_m=5e-3, distance_m=1.0, pixel_size_m=55e-6)
+
+
 class Validation(InFolder):
     """inputs/validation.yaml against the same method in double precision, object and cost."""
 
@@ -148,8 +190,67 @@ class Validation(InFolder):
         self.assertLess(found["relative_difference_cost"], 1e-3)
 
     def test_compare_finds_the_truth(self):
-        words = tessera("compare", self.result, self.scan).split()
-        self.assertLess(float(words[words.index("error") + 1]), 1e-3)
+        self.assertLess(object_error(tessera("compare", self.result, self.scan)), 1e-3)
+
+
+class UnknownProbe(InFolder):
+    def test_object_and_probe_are_found_together(self):
+        scan, result = self.folder / "scan.cxi", self.folder / "result.h5"
+        tessera("simulate", SOURCE / "inputs/unknown_probe_simulation.yaml", "--output", scan)
+        reconstruct(SOURCE / "inputs/unknown_probe.yaml", scan, result)
+        with h5py.File(result) as f:
+            self.assertLess(f["entry_1/process_1/final_data_error"][()], 1e-7)
+        self.assertLess(object_error(tessera("compare", result, scan)), 1e-3)
+        # In a larger area; probe and object share a factor that no data can tell apart.
+        self.assertLess(evaluation(scan, result)["truth"]["object_error_free_scale"], 1e-3)
+
+
+class PhotonNoise(InFolder):
+    """10 000 photons a frame, each half of the scan for itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.scan = cls.folder / "scan.cxi"
+        tessera("simulate", SOURCE / "inputs/photon_noise_simulation.yaml", "--output", cls.scan)
+        cls.halves = [cls.folder / name for name in ("even.h5", "odd.h5")]
+        for start, half in enumerate(cls.halves):
+            run = SOURCE / "inputs/photon_noise.yaml"
+            reconstruct(run, cls.scan, half, f"scan.frames.start={start}", "engines[0].num_iter=25")
+
+    def test_misfit_is_what_photon_noise_leaves(self):
+        for half in self.halves:
+            found = evaluation(self.scan, half)
+            self.assertLess(found["cost"], found["truth"]["cost"])  # some of the noise is fitted,
+            self.assertGreater(found["cost"], 0.8 * found["truth"]["cost"])  # but not much
+            self.assertAlmostEqual(found["data_error"] / found["truth"]["data_error"], 1, delta=0.15)
+            self.assertLess(object_error(tessera("compare", half, self.scan)), 0.15)
+
+    def test_halves_agree(self):
+        said = tessera("compare", *self.halves)
+        self.assertLess(object_error(said), 0.2)
+        one_seventh_per_px = float(said.split("1/7 at ")[1].split()[0])
+        self.assertGreater(one_seventh_per_px, 0.3)
+
+
+class MeasuredScans(InFolder):
+    """The run files for the scans in the folder TESSERA_TEST_DATA."""
+
+    def check(self, run_file, scan_name, largest_data_error):
+        scan = pathlib.Path(os.environ.get("TESSERA_TEST_DATA", "")) / scan_name
+        if not scan.is_file():
+            self.skipTest(f"{scan_name} is not in TESSERA_TEST_DATA")
+        result = self.folder / "result.h5"
+        reconstruct(SOURCE / "inputs" / run_file, scan, result)
+        found = evaluation(scan, result)
+        self.assertLess(found["data_error"], largest_data_error)
+        self.assertLess(found["relative_difference_cost"], 1e-5)
+
+    def test_far_field(self):
+        self.check("velociprobe_siemens_star.yaml", "aps_siemens_star.cxi", 0.0118)
+
+    def test_near_field(self):
+        self.check("p25_near_field.yaml", "petra_p25_nearfield.cxi", 0.0039)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@
 //   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -Isrc $(pkg-config --cflags hdf5) \
 //       tests/fuzz/scan_fuzz.cpp src/io/*.cpp src/scan/{geometry,scan,wave_optics}.cpp src/base/error.cpp \
 //       $(pkg-config --libs hdf5) -lpng -lfftw3 -lfmt -o scan_fuzz
-//   mkdir -p corpus && ./scan_fuzz -max_total_time=180 -max_len=16384 corpus tests/fuzz/corpus/scan
+//   mkdir -p corpus && ASAN_OPTIONS=detect_leaks=0 ./scan_fuzz -max_total_time=180 -max_len=16384 \
+//       corpus tests/fuzz/corpus/scan
 namespace {
 
 using namespace tessera;

@@ -4,7 +4,8 @@
     evaluate.py SCAN.cxi RESULT.h5 [--noise-model ...] [--interpolation ...]
 
 Prints one JSON object: cost and data error of the result's object and probe at its positions, what the
-file reports and how far apart they are; and, for a scan with known truth, the error of the object. Settings
+file reports and how far apart they are; and, for a scan with known truth, the error of the object and the
+cost and data error of the truth itself, which is what photon noise leaves. Settings
 come from the run file kept in the result where the command line does not give them. RESULT may also be an
 .npz of cg.py.
 """
@@ -195,6 +196,17 @@ def compare_with_truth(result, truth, model, threshold):
     return comparison
 
 
+def misfit_of_truth(scan, truth, frames, noise_model, epsilon):
+    """Cost and data error of the truth itself on the same frames: what photon noise leaves."""
+    true_object = truth["object"].reshape(truth["object"].shape[-2:]).astype(complex)
+    probe = truth["probe"].astype(complex)
+    base, frac = m.split_positions(truth["positions_px"][frames], "fourier")  # as simulated
+    model = m.Model(
+        scan, base, frac, probe.shape[1:], true_object.shape, "fourier", noise_model, epsilon
+    )
+    return dict(zip(("cost", "data_error"), model.cost(true_object, probe)))
+
+
 def parse_arguments(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("scan")
@@ -259,6 +271,7 @@ def evaluate(args):
         out["data_error_per_frame"] = list(per_frame)
     if scan.truth:
         out["truth"] = compare_with_truth(result, scan.truth, model, args.region_threshold)
+        out["truth"] |= misfit_of_truth(scan, scan.truth, result["frames"], noise_model, args.epsilon)
     return out
 
 

@@ -181,8 +181,8 @@ class Model:
 
     # From the sample to the detector and its adjoint.
     def _transfer(self, batch):
-        """The near field's (frame or 1, 1, y, x). With fourier interpolation the beam, which the probe's shift
-        has moved, moves back: it stands still on the detector."""
+        """The near field's (frame or 1, 1, y, x). With fourier interpolation the wave moves back by what moved
+        the probe: the beam stands still on the detector."""
         h = self.scan.transfer_function[None, None]
         return h * self._ramp(batch, self.frame_shape).conj() if self.interpolation == "fourier" else h
 

@@ -24,7 +24,8 @@ def agreed_problem(interpolation, field):
     background = 0.25 * (index(8, 7) % 3)
     transfer = m.fresnel_transfer_function((8, 7), (1e-6, 1.5e-6), 1e-10, 4e-3) if field == "near" else None
     positions_px = np.array([[0.25, 1.5], [3.75, 2.125], [5.5, 6.875]])
-    base, frac = m.split_positions(np.floor(positions_px) if interpolation == "nearest" else positions_px, interpolation)
+    placed_px = np.floor(positions_px) if interpolation == "nearest" else positions_px
+    base, frac = m.split_positions(placed_px, interpolation)
     scan = m.Scan(patterns, mask, background, positions_px, np.ones(2), transfer, None, {})
     return scan, base, frac, obj, probe
 

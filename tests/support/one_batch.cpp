@@ -42,18 +42,24 @@ Value value_of(cfloat value) {
 
 tessera::NoiseModel program_noise_model(reference::NoiseModel model) {
     switch (model) {
-        case reference::NoiseModel::amplitude: return tessera::NoiseModel::amplitude;
-        case reference::NoiseModel::poisson: return tessera::NoiseModel::poisson;
-        case reference::NoiseModel::gaussian: return tessera::NoiseModel::gaussian;
+        case reference::NoiseModel::amplitude:
+            return tessera::NoiseModel::amplitude;
+        case reference::NoiseModel::poisson:
+            return tessera::NoiseModel::poisson;
+        case reference::NoiseModel::gaussian:
+            return tessera::NoiseModel::gaussian;
     }
     return tessera::NoiseModel::amplitude;
 }
 
 tessera::Interpolation program_interpolation(reference::Interpolation interpolation) {
     switch (interpolation) {
-        case reference::Interpolation::nearest: return tessera::Interpolation::nearest;
-        case reference::Interpolation::bilinear: return tessera::Interpolation::bilinear;
-        case reference::Interpolation::fourier: return tessera::Interpolation::fourier;
+        case reference::Interpolation::nearest:
+            return tessera::Interpolation::nearest;
+        case reference::Interpolation::bilinear:
+            return tessera::Interpolation::bilinear;
+        case reference::Interpolation::fourier:
+            return tessera::Interpolation::fourier;
     }
     return tessera::Interpolation::nearest;
 }
@@ -64,10 +70,14 @@ Shape2 shape2(const Extents<2>& extents) {
 
 double held_count(double count, PatternType type) {
     switch (type) {
-        case PatternType::u8: return count < 0 ? 2 : std::min(count, 255.0);
-        case PatternType::u16: return count < 0 ? 2 : std::min(count, 65535.0);
-        case PatternType::i32: return count;
-        case PatternType::f32: return count < 0 ? count : held(count + 0.3);
+        case PatternType::u8:
+            return count < 0 ? 2 : std::min(count, 255.0);
+        case PatternType::u16:
+            return count < 0 ? 2 : std::min(count, 65535.0);
+        case PatternType::i32:
+            return count;
+        case PatternType::f32:
+            return count < 0 ? count : held(count + 0.3);
     }
     return count;
 }
@@ -81,10 +91,18 @@ void write_counts(const Array<double, 3>& patterns, Data& to) {
 Data make_patterns(const reference::Problem& problem, const BatchShape& shape) {
     Data data(patterns_bytes(shape));
     switch (shape.pattern_type) {
-        case PatternType::u8: write_counts<std::uint8_t>(problem.patterns, data); break;
-        case PatternType::u16: write_counts<std::uint16_t>(problem.patterns, data); break;
-        case PatternType::i32: write_counts<std::int32_t>(problem.patterns, data); break;
-        case PatternType::f32: write_counts<float>(problem.patterns, data); break;
+        case PatternType::u8:
+            write_counts<std::uint8_t>(problem.patterns, data);
+            break;
+        case PatternType::u16:
+            write_counts<std::uint16_t>(problem.patterns, data);
+            break;
+        case PatternType::i32:
+            write_counts<std::int32_t>(problem.patterns, data);
+            break;
+        case PatternType::f32:
+            write_counts<float>(problem.patterns, data);
+            break;
     }
     return data;
 }
@@ -188,8 +206,9 @@ OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWave
     auto* positions = frames.before_tasks<FramePosition>();
     for (std::size_t j = 0; j < problem.windows.size(); ++j) {
         const reference::Window& window = problem.windows[j];
-        positions[j] = {static_cast<std::int32_t>(border_y + window.y), static_cast<std::int32_t>(border_x + window.x),
-                        static_cast<float>(window.frac_y), static_cast<float>(window.frac_x)};
+        positions[j] = {static_cast<std::int32_t>(border_y + window.y),
+                        static_cast<std::int32_t>(border_x + window.x), static_cast<float>(window.frac_y),
+                        static_cast<float>(window.frac_x)};
     }
     const auto probe_field = moving_field(probe.before_tasks<std::byte>(), shape.probe_size());
     for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i) {
@@ -220,7 +239,8 @@ void OneBatch::set_direction(const reference::Unknowns& direction, ProbeMotion m
     }
     if (motion == ProbeMotion::fixed) return;
     const auto probe_field = moving_field(probe_access.as<std::byte>(), shape.probe_size());
-    for (std::ptrdiff_t i = 0; i < direction.probe.size(); ++i) probe_field.direction[i] = single(direction.probe[i]);
+    for (std::ptrdiff_t i = 0; i < direction.probe.size(); ++i)
+        probe_field.direction[i] = single(direction.probe[i]);
 }
 
 void OneBatch::set_state(const IterationState& value) {
@@ -235,7 +255,8 @@ reference::Problem OneBatch::at_present(reference::Problem problem) const {
     const HostAccess object_access(object, Access::read), probe_access(probe, Access::read);
     const auto* object_value = moving_field(object_access.as<const std::byte>(), shape.tile.area()).value;
     for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
-        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x) problem.object(y, x) = value_of(object_value[in_tile(y, x)]);
+        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x)
+            problem.object(y, x) = value_of(object_value[in_tile(y, x)]);
     }
     const auto* probe_value = moving_field(probe_access.as<const std::byte>(), shape.probe_size()).value;
     for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i) problem.probe[i] = value_of(probe_value[i]);
@@ -253,7 +274,8 @@ void OneBatch::run_gradient(KeptWaves kept, ProbeMotion motion) {
     if (kept == KeptWaves::none) {
         tessera::gradient.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out});
     } else {
-        gradient_keeping_waves.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out, &waves});
+        gradient_keeping_waves.submit(args,
+                                      {&patterns, &frames, &detector, &probe, &object, &state, &out, &waves});
     }
 }
 
@@ -263,7 +285,8 @@ void OneBatch::run_line_search(KeptWaves kept, ProbeMotion motion) {
     if (kept == KeptWaves::none) {
         line_search.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out});
     } else {
-        line_search_keeping_waves.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out, &waves});
+        line_search_keeping_waves.submit(
+            args, {&patterns, &frames, &detector, &probe, &object, &state, &out, &waves});
     }
 }
 
@@ -292,9 +315,9 @@ reference::Unknowns OneBatch::gradient() const {
     const HostAccess access(out, Access::read);
     throw_task_failure();
     const auto* base = access.as<const std::byte>();
-    reference::Unknowns result{
-        Image(object_shape_), Stack({shape.num_modes, static_cast<std::ptrdiff_t>(shape.probe.y),
-                                     static_cast<std::ptrdiff_t>(shape.probe.x)})};
+    reference::Unknowns result{Image(object_shape_),
+                               Stack({shape.num_modes, static_cast<std::ptrdiff_t>(shape.probe.y),
+                                      static_cast<std::ptrdiff_t>(shape.probe.x)})};
     const cfloat* window = window_part(base, shape.probe_size());
     for (std::ptrdiff_t y = 0; y < shape.window.y; ++y) {
         for (std::ptrdiff_t x = 0; x < shape.window.x; ++x) {
@@ -322,18 +345,24 @@ double relative_error(const Stack& found, const Stack& expected) {
 
 const char* name(reference::NoiseModel model) {
     switch (model) {
-        case reference::NoiseModel::amplitude: return "amplitude";
-        case reference::NoiseModel::poisson: return "poisson";
-        case reference::NoiseModel::gaussian: return "gaussian";
+        case reference::NoiseModel::amplitude:
+            return "amplitude";
+        case reference::NoiseModel::poisson:
+            return "poisson";
+        case reference::NoiseModel::gaussian:
+            return "gaussian";
     }
     return "?";
 }
 
 const char* name(reference::Interpolation interpolation) {
     switch (interpolation) {
-        case reference::Interpolation::nearest: return "nearest";
-        case reference::Interpolation::bilinear: return "bilinear";
-        case reference::Interpolation::fourier: return "fourier";
+        case reference::Interpolation::nearest:
+            return "nearest";
+        case reference::Interpolation::bilinear:
+            return "bilinear";
+        case reference::Interpolation::fourier:
+            return "fourier";
     }
     return "?";
 }

@@ -10,14 +10,14 @@
 
 namespace tessera::test {
 
-// What the program can hold of a made-up problem, so that a comparison with the oracle shows the program's own rounding
-// only: single precision everywhere, counts of `type` (f32: not whole), the program's epsilon. Unsigned counts cannot
-// mark a pixel as ignored: it counts then.
+// What the program can hold of a made-up problem, so that a comparison with the oracle shows the program's
+// own rounding only: single precision everywhere, counts of `type` (f32: not whole), the program's epsilon.
+// Unsigned counts cannot mark a pixel as ignored: it counts then.
 reference::Problem as_held(reference::Problem problem, PatternType type);
 reference::Unknowns as_held(reference::Unknowns unknowns);
 
-// A reference problem as one batch of one tile, in StarPU's hands. Around the object the tile has a border of NaN that no
-// task may use, and `out` is full of NaN before every task that has to overwrite it.
+// A reference problem as one batch of one tile, in StarPU's hands. Around the object the tile has a border of
+// NaN that no task may use, and `out` is full of NaN before every task that has to overwrite it.
 class OneBatch {
   public:
     // `problem` must be as_held(). With `kept`, there is room for kept waves.
@@ -37,7 +37,8 @@ class OneBatch {
     // Object and probe move by the state's step along their directions.
     void run_step(ProbeMotion motion);
 
-    // What the last task left in `out`: its scalars; its window on the object's grid (0 outside) and its probe part.
+    // What the last task left in `out`: its scalars; its window on the object's grid (0 outside) and its
+    // probe part.
     BatchSums sums() const;
     reference::Unknowns gradient() const;
     // Of the last evaluation, per frame.

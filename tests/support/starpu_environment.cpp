@@ -1,5 +1,5 @@
-// StarPU for a whole test program: add this file to its sources. One worker, bound to no core, so that test programs
-// that run side by side do not wait for each other.
+// StarPU for a whole test program: add this file to its sources. One worker, bound to no core, so that test
+// programs that run side by side do not wait for each other.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

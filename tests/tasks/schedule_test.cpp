@@ -1,5 +1,5 @@
-// The answer does not depend on the schedule: to the last bit the same object, probe and costs whatever the scheduler,
-// the number of workers, how far the host runs ahead and how many batches may be in flight.
+// The answer does not depend on the schedule: to the last bit the same object, probe and costs whatever the
+// scheduler, the number of workers, how far the host runs ahead and how many batches may be in flight.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -59,9 +59,10 @@ TEST_P(Schedule, OfAnyNumberOfBatchesInFlightGivesTheSameBits) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Waves, Schedule, testing::Values(Waves::keep, Waves::recompute), [](const auto& chosen) {
-    return chosen.param == Waves::keep ? "kept" : "recomputed";
-});
+INSTANTIATE_TEST_SUITE_P(Waves, Schedule, testing::Values(Waves::keep, Waves::recompute),
+                         [](const auto& chosen) {
+                             return chosen.param == Waves::keep ? "kept" : "recomputed";
+                         });
 
 TEST(ScheduleOfTwoEngines, GivesTheSameBits) {
     SmallScan scan(near_field_scan());

@@ -9,8 +9,8 @@
 #include <numeric>
 
 #include "base/error.hpp"
-#include "unit/io_test_files.hpp"
 #include "scan/wave_optics.hpp"
+#include "unit/io_test_files.hpp"
 
 namespace tessera::test {
 namespace {

@@ -1,0 +1,161 @@
+// The data of a reconstruction: what is where, and how much of it.
+#include "tasks/handles.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "codelets/runtime/runtime.hpp"
+#include "support/small_run.hpp"
+
+namespace tessera::test {
+namespace {
+
+class HandlesTest : public testing::Test {
+  protected:
+    HandlesTest() {
+        config_.runtime.waves = Waves::keep;
+        config_.tiling.tiles = {2, 3};
+        config_.tiling.batch_size = 3;
+    }
+    Problem make(int num_workers = 1) const {
+        return make_problem(config_, ScanReader(config_.scan, {}).info(), num_workers);
+    }
+
+    SmallScan scan_{far_field_scan()};
+    RunConfig config_ = scan_.run_config();
+    Runtime runtime_{config_.runtime};
+};
+
+TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
+    const Problem problem = make();
+    const Handles handles = make_handles(problem, 1);
+    ASSERT_EQ(handles.tiles.size(), 6U);
+    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
+        const Rect& extended = problem.tiling.tiles[t].extended;
+        ASSERT_EQ(handles.tiles[t].batches.size(), problem.tiling.tiles[t].batches.size());
+        for (std::size_t b = 0; b < handles.tiles[t].batches.size(); ++b) {
+            const BatchHandles& batch = handles.tiles[t].batches[b];
+            const auto& frames = problem.tiling.tiles[t].batches[b].frames;
+            ASSERT_EQ(batch.shape.num_frames, std::ssize(frames));
+            const HostAccess access(batch.frames, Access::read);
+            const auto* positions = access.as<const FramePosition>();
+            for (std::size_t j = 0; j < frames.size(); ++j) {
+                const WindowPosition& window = problem.placement.windows[static_cast<std::size_t>(frames[j])];
+                EXPECT_EQ(positions[j].y + extended.y0, window.y);
+                EXPECT_EQ(positions[j].x + extended.x0, window.x);
+                EXPECT_EQ(positions[j].frac_y, window.frac_y);
+                EXPECT_EQ(positions[j].frac_x, window.frac_x);
+                // Inside the batch's window, which is inside the tile.
+                EXPECT_GE(positions[j].y, batch.shape.window_y);
+                EXPECT_LE(positions[j].y + problem.placement.window_shape[0],
+                          batch.shape.window_y + batch.shape.window.y);
+                EXPECT_LE(batch.shape.window_x + batch.shape.window.x, batch.shape.tile.x);
+            }
+        }
+    }
+}
+
+TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
+    const Problem problem = make();
+    Handles handles = make_handles(problem, 1);
+    std::vector<void*> memory = handles.frame_memory(problem);
+    ASSERT_EQ(std::ssize(memory), problem.scan.num_frames);
+    std::sort(memory.begin(), memory.end());
+    const std::size_t frame_bytes = 24 * 32 * bytes_per_count(problem.scan.pattern_type);
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+        ASSERT_NE(memory[i], nullptr);
+        if (i == 0) continue;
+        EXPECT_GE(static_cast<std::byte*>(memory[i]) - static_cast<std::byte*>(memory[i - 1]),
+                  static_cast<std::ptrdiff_t>(frame_bytes));
+    }
+}
+
+TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
+    const Problem problem = make();
+    Handles handles = make_handles(problem, 1);
+    const auto& shape = problem.placement.object_shape;
+    Array<cfloat, 2> object({shape[0], shape[1]});
+    for (std::ptrdiff_t i = 0; i < object.size(); ++i) object[i] = {static_cast<float>(i), -1};
+    set_object(handles, problem, object);
+    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
+        const Rect& extended = problem.tiling.tiles[t].extended;
+        const HostAccess access(handles.tiles[t].object, Access::read);
+        const auto* value = access.as<const cfloat>();
+        for (int y = extended.y0; y < extended.y1; ++y) {
+            for (int x = extended.x0; x < extended.x1; ++x, ++value) ASSERT_EQ(value->re, object(y, x).re);
+        }
+    }
+}
+
+// What is cut from one tile lands on the same pixels of the other.
+TEST_F(HandlesTest, StripsMeetOnTheSamePixels) {
+    const Problem problem = make();
+    const Handles handles = make_handles(problem, 1);
+    std::size_t strips = 0;
+    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
+        const Rect& here = problem.tiling.tiles[t].extended;
+        for (const StripHandles& strip : handles.tiles[t].strips) {
+            const Rect& there = problem.tiling.tiles[static_cast<std::size_t>(strip.to_tile)].extended;
+            EXPECT_EQ(here.y0 + strip.cut.y, there.y0 + strip.land.y);
+            EXPECT_EQ(here.x0 + strip.cut.x, there.x0 + strip.land.x);
+            EXPECT_EQ(strip.cut.shape.y, strip.land.shape.y);
+            EXPECT_EQ(strip.cut.shape.x, strip.land.shape.x);
+            ++strips;
+        }
+    }
+    EXPECT_GT(strips, 6U);
+}
+
+TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
+    const Problem problem = make();
+    for (const int workers : {1, 2, 50}) {
+        const Handles handles = make_handles(problem, workers);
+        for (const TileHandles& tile : handles.tiles) {
+            EXPECT_EQ(tile.out.size(),
+                      std::min(static_cast<std::size_t>(num_out_slots(workers)), tile.batches.size()));
+            for (const BatchHandles& batch : tile.batches) {
+                EXPECT_GE(tile.out[0].bytes(), out_bytes(batch.shape.window, handles.probe_size));
+            }
+        }
+    }
+}
+
+std::size_t bytes_of(const Handles& handles) {
+    std::size_t sum = handles.detector.bytes() + handles.probe.bytes() + handles.probe_gradient.bytes() +
+                      handles.probe_gradient_previous.bytes() + handles.coverage.bytes() + handles.state.bytes();
+    for (const Data& record : handles.records) sum += record.bytes();
+    for (const TileHandles& tile : handles.tiles) {
+        sum += tile.object.bytes() + tile.gradient_own.bytes() + tile.gradient.bytes() +
+               tile.gradient_previous.bytes() + tile.illumination.bytes() + tile.sums.bytes();
+        for (const Data& out : tile.out) sum += out.bytes();
+        for (const StripHandles& strip : tile.strips) sum += strip.strip.bytes();
+        for (const BatchHandles& batch : tile.batches) {
+            sum += batch.patterns.bytes() + batch.frames.bytes() + batch.waves.bytes() + batch.frame_errors.bytes();
+        }
+    }
+    return sum;
+}
+
+// The forecast's terms for data, against what is really allocated: 64-byte rounding and rings shorter than forecast make
+// the difference.
+TEST_F(HandlesTest, AreWhatTheForecastSays) {
+    config_.tiling.tiles = {1, 1};
+    for (const auto waves : {Waves::keep, Waves::recompute}) {
+        config_.runtime.waves = waves;
+        const Problem problem = make();
+        std::size_t forecast = 0;
+        for (const MemoryTerm& term : problem.memory.terms) {
+            for (const char* data : {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept"}) {
+                if (term.what.find(data) != std::string::npos) forecast += term.bytes;
+            }
+        }
+        const auto allocated = static_cast<double>(bytes_of(make_handles(problem, 1)));
+        EXPECT_NEAR(allocated / static_cast<double>(forecast), 1, 0.03);
+    }
+}
+
+}  // namespace
+}  // namespace tessera::test

@@ -1,0 +1,106 @@
+// Tiled equals whole: the halo sums give every tile the complete gradient of its extended rectangle.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "support/small_run.hpp"
+
+namespace tessera::test {
+namespace {
+
+// Single precision sums in another order: 1e-7 an iteration, which the search's steps then carry on.
+// Measured: at most 2e-6 after eight iterations.
+constexpr double rounding_bound = 3e-5;
+
+struct TilesCase {
+    const char* name;
+    Propagation propagation;
+    Waves waves;
+    Interpolation interpolation;
+};
+
+const TilesCase tiles_cases[] = {
+    {"far_fourier_keep", Propagation::far_field, Waves::keep, Interpolation::fourier},
+    {"far_nearest_recompute", Propagation::far_field, Waves::recompute, Interpolation::nearest},
+    {"far_bilinear_keep", Propagation::far_field, Waves::keep, Interpolation::bilinear},
+    {"near_fourier_recompute", Propagation::near_field, Waves::recompute, Interpolation::fourier},
+    {"near_bilinear_keep", Propagation::near_field, Waves::keep, Interpolation::bilinear},
+};
+
+class Tiles : public testing::TestWithParam<TilesCase> {
+  protected:
+    Tiles() : scan_(GetParam().propagation == Propagation::far_field ? far_field_scan() : near_field_scan()) {
+        config_ = scan_.run_config();
+        config_.runtime.waves = GetParam().waves;
+        config_.positions.interpolation = GetParam().interpolation;
+    }
+    Outcome run_on(int rows, int columns) {
+        config_.tiling.tiles = {rows, columns};
+        return run(config_);
+    }
+    SmallScan scan_;
+    RunConfig config_;
+};
+
+// Every pair of tiles holds the same bits where they overlap.
+void expect_equal_overlaps(const Outcome& outcome) {
+    const auto& tiles = outcome.problem.tiling.tiles;
+    std::ptrdiff_t compared = 0;
+    for (std::size_t t = 0; t < tiles.size(); ++t) {
+        for (const Neighbour& neighbour : tiles[t].neighbours) {
+            const auto u = static_cast<std::size_t>(neighbour.tile);
+            for (int y = neighbour.overlap.y0; y < neighbour.overlap.y1; ++y) {
+                const cfloat* here = &outcome.tile_objects[t](y - tiles[t].extended.y0,
+                                                              neighbour.overlap.x0 - tiles[t].extended.x0);
+                const cfloat* there = &outcome.tile_objects[u](y - tiles[u].extended.y0,
+                                                               neighbour.overlap.x0 - tiles[u].extended.x0);
+                const auto width = static_cast<std::size_t>(neighbour.overlap.width());
+                ASSERT_EQ(std::memcmp(here, there, width * sizeof(cfloat)), 0)
+                    << "tiles " << t << " and " << u << ", row " << y;
+                compared += neighbour.overlap.width();
+            }
+        }
+    }
+    EXPECT_GT(compared, 0);
+}
+
+TEST_P(Tiles, GiveTheAnswerOfTheWhole) {
+    const Outcome whole = run_on(1, 1);
+    ASSERT_LT(whole.result.final_cost, 0.7 * whole.result.cost.front());
+    for (const auto& [rows, columns] : {std::pair{2, 2}, {3, 4}, {1, 5}, {4, 1}}) {
+        SCOPED_TRACE(testing::Message() << rows << " x " << columns);
+        const Outcome tiled = run_on(rows, columns);
+        ASSERT_EQ(std::ssize(tiled.problem.tiling.tiles), rows * columns);
+        EXPECT_LT(relative_difference(tiled.result.object, whole.result.object), rounding_bound);
+        EXPECT_LT(relative_difference(tiled.probe, whole.probe), rounding_bound);
+        EXPECT_NEAR(tiled.result.final_cost / whole.result.final_cost, 1, rounding_bound);
+        for (std::size_t n = 0; n < whole.result.cost.size(); ++n) {
+            EXPECT_NEAR(tiled.result.cost[n] / whole.result.cost[n], 1, rounding_bound) << "iteration " << n;
+        }
+        for (std::size_t j = 0; j < whole.result.data_error_per_frame.size(); ++j) {
+            EXPECT_NEAR(tiled.result.data_error_per_frame[j] / whole.result.data_error_per_frame[j], 1,
+                        10 * rounding_bound)
+                << "frame " << j;
+        }
+        expect_equal_overlaps(tiled);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Tiles, testing::ValuesIn(tiles_cases),
+                         [](const auto& chosen) { return std::string(chosen.param.name); });
+
+// A batch size changes the order of sums, nothing else.
+TEST(Batches, OfAnySizeGiveTheSameAnswer) {
+    SmallScan scan(far_field_scan());
+    RunConfig config = scan.run_config();
+    const Outcome fours = run(config);
+    for (const int size : {1, 7, 100}) {
+        config.tiling.batch_size = size;
+        const Outcome others = run(config);
+        EXPECT_LT(relative_difference(others.result.object, fours.result.object), rounding_bound) << size;
+        EXPECT_NEAR(others.result.final_cost / fours.result.final_cost, 1, rounding_bound) << size;
+    }
+}
+
+}  // namespace
+}  // namespace tessera::test

@@ -1,0 +1,119 @@
+// The memory forecast: what makes it grow, and by how much.
+#include "tiling/forecast.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace tessera {
+namespace {
+
+Placement raster(int rows, int columns) {
+    Array<double, 2> positions({rows * columns, 2});
+    for (int i = 0; i < rows * columns; ++i) {
+        positions(i, 0) = 10.0 * (i / columns);
+        positions(i, 1) = 10.0 * (i % columns);
+    }
+    return place_windows(positions, {64, 48}, 8, Interpolation::fourier);
+}
+
+ForecastInput input() {
+    ForecastInput in;
+    in.frame_shape = {64, 48};
+    in.probe_shape = {64, 48};
+    in.num_modes = 2;
+    in.num_workers = 4;
+    return in;
+}
+
+constexpr std::size_t frame_pixels = 64 * 48;
+
+std::size_t total(const ForecastInput& in, const Tiling& tiling) {
+    return forecast_memory(in, tiling).total_bytes();
+}
+
+std::size_t term(const MemoryForecast& forecast, const std::string& what) {
+    for (const MemoryTerm& candidate : forecast.terms) {
+        if (candidate.what.find(what) != std::string::npos) return candidate.bytes;
+    }
+    ADD_FAILURE() << "no term for " << what;
+    return 0;
+}
+
+TEST(Forecast, IsTheSumOfItsTerms) {
+    const MemoryForecast forecast = forecast_memory(input(), make_tiling(raster(10, 12), {2, 2}, 8));
+    std::size_t sum = 0;
+    for (const MemoryTerm& part : forecast.terms) {
+        EXPECT_FALSE(part.what.empty());
+        sum += part.bytes;
+    }
+    EXPECT_EQ(forecast.total_bytes(), sum);
+    EXPECT_EQ(MemoryForecast{}.total_bytes(), 0U);
+}
+
+TEST(Forecast, HoldsThePatternsAsTheyAreStored) {
+    const Tiling tiling = make_tiling(raster(10, 12), {1, 1}, 8);
+    ForecastInput in = input();
+    for (const auto& [type, bytes] : {std::pair{PatternType::u8, 1U},
+                                      {PatternType::u16, 2U},
+                                      {PatternType::i32, 4U},
+                                      {PatternType::f32, 4U}}) {
+        in.pattern_type = type;
+        EXPECT_EQ(term(forecast_memory(in, tiling), "patterns"), 120 * frame_pixels * bytes);
+    }
+}
+
+TEST(Forecast, OfKeptWavesIsThreeFieldsAFrame) {
+    const Tiling tiling = make_tiling(raster(10, 12), {1, 1}, 8);
+    ForecastInput in = input();
+    in.keep_waves = true;
+    EXPECT_EQ(term(forecast_memory(in, tiling), "kept"), 3 * 120 * frame_pixels * 2 * 8);
+    EXPECT_GT(total(in, tiling), total(input(), tiling) + 3 * 100 * frame_pixels * 2 * 8);
+}
+
+TEST(Forecast, FollowsTheExtendedTiles) {
+    const Placement placement = raster(10, 12);
+    const Tiling whole = make_tiling(placement, {1, 1}, 8), tiled = make_tiling(placement, {3, 3}, 8);
+    const auto object = [](const Tiling& tiling) {
+        return term(forecast_memory(input(), tiling), "value, direction");
+    };
+    EXPECT_EQ(object(whole), static_cast<std::size_t>(whole.extended_area()) * 2 * 8);
+    EXPECT_EQ(object(tiled), static_cast<std::size_t>(tiled.extended_area()) * 2 * 8);
+    EXPECT_EQ(term(forecast_memory(input(), whole), "strips"), 0U);
+    EXPECT_GT(term(forecast_memory(input(), tiled), "strips"), 0U);
+}
+
+TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
+    const Placement placement = raster(10, 12);
+    const Tiling tiling = make_tiling(placement, {2, 2}, 8);
+    const std::size_t before = total(input(), tiling);
+    const auto with = [&](auto change) {
+        ForecastInput in = input();
+        change(in);
+        return total(in, tiling);
+    };
+    EXPECT_GT(with([](ForecastInput& in) { in.num_modes = 3; }), before);
+    EXPECT_GT(with([](ForecastInput& in) { in.num_workers = 5; }), before);
+    EXPECT_GT(with([](ForecastInput& in) { in.snapshots = true; }), before);
+    EXPECT_LT(with([](ForecastInput& in) { in.interpolation = Interpolation::nearest; }), before);
+    EXPECT_GT(total(input(), make_tiling(raster(11, 12), {2, 2}, 8)), before);
+}
+
+TEST(OutSlots, AreEnoughForEveryWorkerAndTheSums) {
+    EXPECT_EQ(num_out_slots(1), 4);
+    EXPECT_EQ(num_out_slots(16), 34);
+}
+
+TEST(WavesFit, ComparesTheForecastOfKeptWavesWithTheBudget) {
+    const Tiling tiling = make_tiling(raster(10, 12), {2, 2}, 8);
+    ForecastInput kept = input();
+    kept.keep_waves = true;
+    const std::size_t needed = total(kept, tiling);
+    EXPECT_TRUE(waves_fit(input(), tiling, needed));
+    EXPECT_TRUE(waves_fit(kept, tiling, needed));
+    EXPECT_FALSE(waves_fit(input(), tiling, needed - 1));
+    EXPECT_FALSE(waves_fit(input(), tiling, 0));
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,298 @@
+// Tiles, their extensions, and the order of frames in batches.
+#include "tiling/tiling.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "scan/random.hpp"
+
+namespace tessera {
+namespace {
+
+Placement place(const std::vector<std::array<double, 2>>& positions, std::array<int, 2> probe, int margin_px = 4,
+                Interpolation interpolation = Interpolation::nearest) {
+    Array<double, 2> array({std::ssize(positions), 2});
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+        array(static_cast<std::ptrdiff_t>(i), 0) = positions[i][0];
+        array(static_cast<std::ptrdiff_t>(i), 1) = positions[i][1];
+    }
+    return place_windows(array, probe, margin_px, interpolation);
+}
+
+Placement raster(int rows, int columns, double step, std::array<int, 2> probe) {
+    std::vector<std::array<double, 2>> positions;
+    for (int y = 0; y < rows; ++y) {
+        for (int x = 0; x < columns; ++x) positions.push_back({y * step, x * step});
+    }
+    return place(positions, probe);
+}
+
+Placement spiral(int num_frames) {
+    std::vector<std::array<double, 2>> positions;
+    for (int i = 0; i < num_frames; ++i) {
+        const double angle = 2.399963 * i, radius = 5 * std::sqrt(static_cast<double>(i));
+        positions.push_back({radius * std::sin(angle), 1.6 * radius * std::cos(angle)});
+    }
+    return place(positions, {16, 11}, 3, Interpolation::bilinear);
+}
+
+// Two far groups: cells in between have no frames at all.
+Placement groups() {
+    Random random(3, 0);
+    std::vector<std::array<double, 2>> positions;
+    for (int i = 0; i < 20; ++i) {
+        const double offset = i % 2 == 0 ? 0 : 150;
+        positions.push_back({offset + random.uniform(0, 10), offset + random.uniform(0, 20)});
+    }
+    return place(positions, {12, 12});
+}
+
+Rect window_of(const Placement& placement, std::ptrdiff_t frame) {
+    const WindowPosition& window = placement.windows[static_cast<std::size_t>(frame)];
+    return {window.y, window.x, window.y + placement.window_shape[0], window.x + placement.window_shape[1]};
+}
+
+// Calls check(placement, tiling) for scans, grids and batch sizes of every kind.
+template <class Check>
+void for_each_tiling(const Check& check) {
+    const std::pair<const char*, Placement> scans[] = {{"raster", raster(9, 14, 5, {16, 12})},
+                                                       {"spiral", spiral(120)},
+                                                       {"groups", groups()},
+                                                       {"one frame", place({{3.4, -2}}, {8, 5})}};
+    for (const auto& [name, placement] : scans) {
+        for (const std::array grid : {std::array{1, 1}, {2, 2}, {3, 4}, {1, 5}, {7, 1}}) {
+            for (const int batch_size : {1, 3, 1000}) {
+                SCOPED_TRACE(testing::Message()
+                             << name << ", " << grid[0] << " x " << grid[1] << " tiles, batches of " << batch_size);
+                check(placement, make_tiling(placement, grid, batch_size));
+            }
+        }
+    }
+}
+
+TEST(Tiling, InteriorsPartitionTheObject) {
+    for_each_tiling([](const Placement& placement, const Tiling& tiling) {
+        ASSERT_EQ(std::ssize(tiling.tiles), tiling.grid[0] * tiling.grid[1]);
+        Array<int, 2> covered({placement.object_shape[0], placement.object_shape[1]});
+        for (const Tile& tile : tiling.tiles) {
+            EXPECT_FALSE(tile.interior.empty());
+            for (int y = tile.interior.y0; y < tile.interior.y1; ++y) {
+                for (int x = tile.interior.x0; x < tile.interior.x1; ++x) ++covered(y, x);
+            }
+        }
+        EXPECT_TRUE(std::all_of(covered.begin(), covered.end(), [](int times) { return times == 1; }));
+    });
+}
+
+TEST(Tiling, EveryFrameIsInOneBatchOfTheTileThatHoldsItsCentre) {
+    for_each_tiling([](const Placement& placement, const Tiling& tiling) {
+        std::vector<int> seen(placement.windows.size());
+        for (const Tile& tile : tiling.tiles) {
+            for (const Batch& batch : tile.batches) {
+                for (const std::ptrdiff_t frame : batch.frames) {
+                    ++seen[static_cast<std::size_t>(frame)];
+                    const Rect window = window_of(placement, frame);
+                    const int centre_y = window.y0 + placement.window_shape[0] / 2;
+                    const int centre_x = window.x0 + placement.window_shape[1] / 2;
+                    EXPECT_TRUE(tile.interior.contains({centre_y, centre_x, centre_y + 1, centre_x + 1})) << frame;
+                }
+            }
+        }
+        EXPECT_TRUE(std::all_of(seen.begin(), seen.end(), [](int times) { return times == 1; }));
+    });
+}
+
+TEST(Tiling, ExtendedTilesHoldTheirInteriorAndTheWindowsOfTheirFrames) {
+    for_each_tiling([](const Placement& placement, const Tiling& tiling) {
+        const Rect object = {0, 0, placement.object_shape[0], placement.object_shape[1]};
+        for (const Tile& tile : tiling.tiles) {
+            EXPECT_TRUE(tile.extended.contains(tile.interior));
+            EXPECT_TRUE(object.contains(tile.extended));
+            for (const Batch& batch : tile.batches) EXPECT_TRUE(tile.extended.contains(batch.window));
+        }
+    });
+}
+
+// Rows of tiles share their row band, columns their column band, and bands do not overtake each other: what directional
+// halo passes need.
+TEST(Tiling, ExtendedTilesAreProductsOfMonotoneBands) {
+    for_each_tiling([](const Placement&, const Tiling& tiling) {
+        const auto tile = [&](int row, int column) -> const Tile& {
+            return tiling.tiles[static_cast<std::size_t>(row * tiling.grid[1] + column)];
+        };
+        for (int row = 0; row < tiling.grid[0]; ++row) {
+            for (int column = 0; column < tiling.grid[1]; ++column) {
+                const Rect& rect = tile(row, column).extended;
+                EXPECT_EQ(rect.y0, tile(row, 0).extended.y0);
+                EXPECT_EQ(rect.y1, tile(row, 0).extended.y1);
+                EXPECT_EQ(rect.x0, tile(0, column).extended.x0);
+                EXPECT_EQ(rect.x1, tile(0, column).extended.x1);
+                if (row > 0) {
+                    EXPECT_LE(tile(row - 1, column).extended.y0, rect.y0);
+                    EXPECT_LE(tile(row - 1, column).extended.y1, rect.y1);
+                }
+                if (column > 0) {
+                    EXPECT_LE(tile(row, column - 1).extended.x0, rect.x0);
+                    EXPECT_LE(tile(row, column - 1).extended.x1, rect.x1);
+                }
+            }
+        }
+    });
+}
+
+TEST(Tiling, BatchesAreFullAndHaveTheirFramesBoundingBox) {
+    for_each_tiling([](const Placement& placement, const Tiling& tiling) {
+        for (const Tile& tile : tiling.tiles) {
+            for (std::size_t b = 0; b < tile.batches.size(); ++b) {
+                const Batch& batch = tile.batches[b];
+                EXPECT_LE(std::ssize(batch.frames), tiling.batch_size);
+                EXPECT_GT(std::ssize(batch.frames), 0);
+                if (b + 1 < tile.batches.size()) {
+                    EXPECT_EQ(std::ssize(batch.frames), tiling.batch_size);
+                }
+                Rect box;
+                for (const std::ptrdiff_t frame : batch.frames) box = bounding_box(box, window_of(placement, frame));
+                EXPECT_EQ(box, batch.window);
+                EXPECT_GE(tiling.largest_window()[0], box.height());
+                EXPECT_GE(tiling.largest_window()[1], box.width());
+            }
+        }
+    });
+}
+
+TEST(Tiling, FramesThatReachANeighbourComeFirst) {
+    for_each_tiling([](const Placement& placement, const Tiling& tiling) {
+        for (const Tile& tile : tiling.tiles) {
+            const auto reaches = [&](std::ptrdiff_t frame) {
+                return std::any_of(tile.neighbours.begin(), tile.neighbours.end(), [&](const Neighbour& neighbour) {
+                    return !intersection(window_of(placement, frame), neighbour.overlap).empty();
+                });
+            };
+            bool all_reached_before = true;
+            for (const Batch& batch : tile.batches) {
+                bool any = false;
+                for (const std::ptrdiff_t frame : batch.frames) {
+                    EXPECT_TRUE(all_reached_before || !reaches(frame)) << frame;
+                    all_reached_before = all_reached_before && reaches(frame);
+                    any = any || reaches(frame);
+                }
+                EXPECT_EQ(batch.reaches_neighbour, any);
+            }
+        }
+    });
+}
+
+TEST(Tiling, NeighboursAreAllThatOverlapAndMutual) {
+    for_each_tiling([](const Placement&, const Tiling& tiling) {
+        for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+            std::vector<Neighbour> expected;
+            for (std::size_t u = 0; u < tiling.tiles.size(); ++u) {
+                const Rect overlap = intersection(tiling.tiles[t].extended, tiling.tiles[u].extended);
+                if (u != t && !overlap.empty()) expected.push_back({static_cast<int>(u), overlap});
+            }
+            const auto& found = tiling.tiles[t].neighbours;
+            ASSERT_EQ(found.size(), expected.size());
+            for (std::size_t i = 0; i < found.size(); ++i) {
+                EXPECT_EQ(found[i].tile, expected[i].tile);  // ascending
+                EXPECT_EQ(found[i].overlap, expected[i].overlap);
+            }
+        }
+    });
+}
+
+TEST(Tiling, SumsAreOverItsTiles) {
+    const Placement placement = spiral(120);
+    const Tiling tiling = make_tiling(placement, {3, 4}, 8);
+    std::ptrdiff_t frames = 0, area = 0;
+    for (const Tile& tile : tiling.tiles) {
+        frames += tile.num_frames();
+        area += tile.extended.area();
+    }
+    EXPECT_EQ(frames, 120);
+    EXPECT_EQ(area, tiling.extended_area());
+    EXPECT_GT(area, static_cast<std::ptrdiff_t>(placement.object_shape[0]) * placement.object_shape[1]);
+    EXPECT_EQ(make_tiling(placement, {1, 1}, 8).extended_area(),
+              static_cast<std::ptrdiff_t>(placement.object_shape[0]) * placement.object_shape[1]);
+}
+
+TEST(Tiling, BalancesTheFramesOfARaster) {
+    const Tiling tiling = make_tiling(raster(12, 16, 6, {20, 20}), {3, 4}, 8);
+    for (const Tile& tile : tiling.tiles) EXPECT_EQ(tile.num_frames(), 16);
+    const Tiling quarters = make_tiling(spiral(400), {2, 2}, 8);
+    for (const Tile& tile : quarters.tiles) {
+        EXPECT_GE(tile.num_frames(), 85);
+        EXPECT_LE(tile.num_frames(), 115);
+    }
+}
+
+TEST(Tiling, IsTheSameEveryTime) {
+    const Placement placement = spiral(60);
+    const Tiling first = make_tiling(placement, {2, 3}, 5), second = make_tiling(placement, {2, 3}, 5);
+    for (std::size_t t = 0; t < first.tiles.size(); ++t) {
+        ASSERT_EQ(first.tiles[t].batches.size(), second.tiles[t].batches.size());
+        for (std::size_t b = 0; b < first.tiles[t].batches.size(); ++b) {
+            EXPECT_EQ(first.tiles[t].batches[b].frames, second.tiles[t].batches[b].frames);
+        }
+    }
+}
+
+// Sixteen frames in a row of the scan would span 16 steps; along the curve they fill squares of 4 x 4.
+TEST(Tiling, BatchesAreCompact) {
+    const int step = 6, probe = 10;
+    const Tiling tiling = make_tiling(raster(16, 16, step, {probe, probe}), {1, 1}, 16);
+    const std::ptrdiff_t square = (3 * step + probe) * (3 * step + probe);
+    std::ptrdiff_t sum = 0;
+    for (const Batch& batch : tiling.tiles[0].batches) sum += batch.window.area();
+    EXPECT_LT(static_cast<double>(sum) / 16, 1.6 * static_cast<double>(square));
+}
+
+TEST(Tiling, RefusesMoreCellsThanPixels) {
+    const Placement placement = place({{0, 0}}, {4, 6}, 0);
+    EXPECT_EQ(make_tiling(placement, {4, 6}, 1).tiles.size(), 24U);
+    for (const std::array grid : {std::array{5, 1}, {1, 7}}) {
+        try {
+            make_tiling(placement, grid, 1);
+            ADD_FAILURE() << "not refused";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ExitCode::usage);
+            EXPECT_NE(std::string(error.what()).find("tiling.tiles"), std::string::npos) << error.what();
+            EXPECT_NE(std::string(error.what()).find("4 x 6"), std::string::npos) << error.what();
+        }
+    }
+}
+
+// ---- Automatic choices
+
+TEST(AutomaticBatchSize, IsAMillisecondOrTwoOfWork) {
+    EXPECT_GE(automatic_batch_size({128, 128}, 1, 10000), 8);
+    EXPECT_LE(automatic_batch_size({128, 128}, 1, 10000), 20);
+    EXPECT_GT(automatic_batch_size({64, 64}, 1, 10000), automatic_batch_size({128, 128}, 1, 10000));
+    EXPECT_LT(automatic_batch_size({128, 128}, 3, 10000), automatic_batch_size({128, 128}, 1, 10000));
+}
+
+TEST(AutomaticBatchSize, StaysInItsLimits) {
+    EXPECT_EQ(automatic_batch_size({2048, 2048}, 8, 10000), 1);
+    EXPECT_EQ(automatic_batch_size({1, 1}, 1, 1000000), 256);
+    EXPECT_EQ(automatic_batch_size({64, 64}, 1, 1), 1);
+    EXPECT_EQ(automatic_batch_size({64, 64}, 1, 160), 10);  // sixteen tasks, so that a few workers share them
+}
+
+TEST(AutomaticGrid, IsOneTileForAFewFrames) {
+    EXPECT_EQ(automatic_grid(raster(10, 10, 8, {64, 64})), (std::array{1, 1}));
+    EXPECT_EQ(automatic_grid(place({{0, 0}}, {8, 8})), (std::array{1, 1}));
+}
+
+TEST(AutomaticGrid, DividesALargeScanWithoutMuchOverlap) {
+    const Placement placement = raster(40, 60, 12, {32, 32});
+    const std::array<int, 2> grid = automatic_grid(placement);
+    EXPECT_GT(grid[0] * grid[1], 4);
+    EXPECT_LE(grid[0] * grid[1], 40 * 60 / 64);
+    const double object = static_cast<double>(placement.object_shape[0]) * placement.object_shape[1];
+    EXPECT_LT(static_cast<double>(make_tiling(placement, grid, 8).extended_area()), 1.5 * object);
+}
+
+}  // namespace
+}  // namespace tessera
