@@ -27,8 +27,11 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
             const auto frame = static_cast<std::size_t>(j);
             model.place(frames[frame]);
             propagator.place(frames[frame]);
-            exit_waves(model.probe(), model.object(), waves, s);
-            propagator.forward(waves);
+            for (int k = 0; k < s.num_modes; ++k) {
+                cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
+                exit_wave(model.probe(k), model.object(), wave, s);
+                propagator.forward(wave);
+            }
             FrameCost cost;
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                 cost = compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,

@@ -37,25 +37,20 @@ class Propagator {
         phase_ramp(at.frac_x, s_.frame.x, 1.0f, ramp_x_);
     }
 
-    void forward(cfloat* waves) const {
-        for (int k = 0; k < s_.num_modes; ++k) {
-            cfloat* wave = waves + k * plan_.size();
-            plan_.forward(wave);
-            if (transfer_ == nullptr) continue;
-            multiply_transfer<false>(wave, transfer_, ramp_y_, ramp_x_, s_);
-            plan_.backward(wave);
-        }
+    // One mode's wave, in place.
+    void forward(cfloat* wave) const {
+        plan_.forward(wave);
+        if (transfer_ == nullptr) return;
+        multiply_transfer<false>(wave, transfer_, ramp_y_, ramp_x_, s_);
+        plan_.backward(wave);
     }
 
-    void backward(cfloat* waves) const {
-        for (int k = 0; k < s_.num_modes; ++k) {
-            cfloat* wave = waves + k * plan_.size();
-            if (transfer_ != nullptr) {
-                plan_.forward(wave);
-                multiply_transfer<true>(wave, transfer_, ramp_y_, ramp_x_, s_);
-            }
-            plan_.backward(wave);
+    void backward(cfloat* wave) const {
+        if (transfer_ != nullptr) {
+            plan_.forward(wave);
+            multiply_transfer<true>(wave, transfer_, ramp_y_, ramp_x_, s_);
         }
+        plan_.backward(wave);
     }
 
   private:
@@ -109,17 +104,19 @@ class FrameModel {
         }
     }
 
-    // Of the frame that place() was called for.
-    const cfloat* probe() const { return fourier_ ? shifted_probe_ : probe_.value; }
-    const cfloat* probe_direction() const { return fourier_ ? shifted_direction_ : probe_.direction; }
+    // Of the frame that place() was called for: one mode of the probe, the object's window.
+    const cfloat* probe(int k) const { return mode(fourier_ ? shifted_probe_ : probe_.value, k); }
+    const cfloat* probe_direction(int k) const {
+        return mode(fourier_ ? shifted_direction_ : probe_.direction, k);
+    }
     Window<const cfloat> object() const { return window(object_.value, interpolated_); }
     Window<const cfloat> object_direction() const {
         return window(object_.direction, interpolated_direction_);
     }
 
-    // Adds the gradients of back-propagated waves chi to the batch's window (origin at s.window_y, s.window_x
-    // of the tile) and to its probe part; finish() must follow the last frame.
-    void add_gradients(const cfloat* chi, cfloat* window_part, cfloat* probe_gradient, Moving moving) {
+    // Adds the gradients of mode k's back-propagated wave chi to the batch's window (origin at s.window_y,
+    // s.window_x of the tile) and to its probe part; finish() must follow the last frame.
+    void add_gradients(int k, const cfloat* chi, cfloat* window_part, cfloat* probe_part, Moving moving) {
         const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
         const Window<cfloat> target = {window_part + row * s_.window.x + column, s_.window.x};
         Window<cfloat> object_target = target;
@@ -128,16 +125,17 @@ class FrameModel {
             std::memset(static_cast<void*>(dense), 0, s_.probe.area() * sizeof(cfloat));
             object_target = {dense, s_.probe.x};
         }
+        cfloat* probe_gradient = mode(probe_part, k);
         if (moving == Moving::object) {
-            HWY_NAMESPACE::add_gradients<Target::none>(chi, probe(), object(), object_target, nullptr, s_);
+            HWY_NAMESPACE::add_gradients<Target::none>(chi, probe(k), object(), object_target, nullptr, s_);
         } else if (fourier_) {
-            cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe_size());
-            HWY_NAMESPACE::add_gradients<Target::overwrite>(chi, probe(), object(), object_target, product,
+            cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe.area());
+            HWY_NAMESPACE::add_gradients<Target::overwrite>(chi, probe(k), object(), object_target, product,
                                                             s_);
-            for (int k = 0; k < s_.num_modes; ++k) plan_->forward(product + k * plan_->size());
+            plan_->forward(product);
             add_conjugate_ramp(product, ramp_y_, ramp_x_, probe_gradient, s_);
         } else {
-            HWY_NAMESPACE::add_gradients<Target::add>(chi, probe(), object(), object_target, probe_gradient,
+            HWY_NAMESPACE::add_gradients<Target::add>(chi, probe(k), object(), object_target, probe_gradient,
                                                       s_);
         }
         if (bilinear_) spread(object_target.data, bilinear_weights(at_.frac_y, at_.frac_x), target, s_);
@@ -146,20 +144,26 @@ class FrameModel {
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
     void finish(cfloat* probe_gradient, Moving moving) const {
         if (!fourier_ || moving == Moving::object) return;
-        for (int k = 0; k < s_.num_modes; ++k) plan_->backward(probe_gradient + k * plan_->size());
+        for (int k = 0; k < s_.num_modes; ++k) plan_->backward(mode(probe_gradient, k));
     }
 
   private:
+    template <class Value>
+    Value* mode(Value* modes, int k) const {
+        return modes + static_cast<std::size_t>(k) * s_.probe.area();
+    }
     cfloat* spectrum_of(const cfloat* modes, Slot slot) {
         cfloat* spectrum = workspace_.get<cfloat>(slot, s_.probe_size());
         std::memcpy(static_cast<void*>(spectrum), modes, s_.probe_size() * sizeof(cfloat));
-        for (int k = 0; k < s_.num_modes; ++k) plan_->forward(spectrum + k * plan_->size());
+        for (int k = 0; k < s_.num_modes; ++k) plan_->forward(mode(spectrum, k));
         return spectrum;
     }
     const cfloat* shifted(const cfloat* spectrum, Slot slot) {
         cfloat* modes = workspace_.get<cfloat>(slot, s_.probe_size());
-        apply_ramp(spectrum, ramp_y_, ramp_x_, modes, s_);
-        for (int k = 0; k < s_.num_modes; ++k) plan_->backward(modes + k * plan_->size());
+        for (int k = 0; k < s_.num_modes; ++k) {
+            apply_ramp(mode(spectrum, k), ramp_y_, ramp_x_, mode(modes, k), s_);
+            plan_->backward(mode(modes, k));
+        }
         return modes;
     }
     const cfloat* interpolated(const cfloat* object, Slot slot) {

@@ -20,8 +20,11 @@ inline void far_fields(const GradientArgs& args, const FrameModel& model, const 
         std::memcpy(static_cast<void*>(waves), kept, bytes);
         return;
     }
-    exit_waves(model.probe(), model.object(), waves, s);
-    propagator.forward(waves);
+    for (int k = 0; k < s.num_modes; ++k) {
+        cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
+        exit_wave(model.probe(k), model.object(), wave, s);
+        propagator.forward(wave);
+    }
     if (args.waves == KeptWaves::refresh) std::memcpy(static_cast<void*>(kept), waves, bytes);
 }
 
@@ -58,8 +61,11 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             sums.bad_frames += std::isfinite(cost.cost) ? 0 : 1;
-            propagator.backward(waves);
-            model.add_gradients(waves, window_part(out, s.probe_size()), probe_part(out), moving);
+            for (int k = 0; k < s.num_modes; ++k) {
+                cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
+                propagator.backward(wave);
+                model.add_gradients(k, wave, window_part(out, s.probe_size()), probe_part(out), moving);
+            }
         }
     });
     model.finish(probe_part(out), moving);

@@ -13,19 +13,22 @@ namespace HWY_NAMESPACE {
 inline void make_fields(const LineSearchArgs& args, const FrameModel& model, const Propagator& propagator,
                         const FieldsAlong& fields) {
     const BatchShape& s = args.shape;
-    if (args.waves == KeptWaves::none) {
-        exit_waves(model.probe(), model.object(), fields.a, s);
-        propagator.forward(fields.a);
+    for (int k = 0; k < s.num_modes; ++k) {
+        const std::size_t at = static_cast<std::size_t>(k) * s.frame.area();
+        if (args.waves == KeptWaves::none) {
+            exit_wave(model.probe(k), model.object(), fields.a + at, s);
+            propagator.forward(fields.a + at);
+        }
+        if (args.probe == ProbeMotion::moving) {
+            exit_wave_along(model.probe(k), model.probe_direction(k), model.object(),
+                            model.object_direction(), fields.b + at, s);
+            exit_wave(model.probe_direction(k), model.object_direction(), fields.c + at, s);
+            propagator.forward(fields.c + at);
+        } else {
+            exit_wave(model.probe(k), model.object_direction(), fields.b + at, s);
+        }
+        propagator.forward(fields.b + at);
     }
-    if (args.probe == ProbeMotion::moving) {
-        exit_waves_along(model.probe(), model.probe_direction(), model.object(), model.object_direction(),
-                         fields.b, s);
-        exit_waves(model.probe_direction(), model.object_direction(), fields.c, s);
-        propagator.forward(fields.c);
-    } else {
-        exit_waves(model.probe(), model.object_direction(), fields.b, s);
-    }
-    propagator.forward(fields.b);
 }
 
 void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {

@@ -30,84 +30,79 @@ struct Window {
     Value* row(std::ptrdiff_t y) const { return data + y * stride; }
 };
 
-// Where row y of mode k's probe starts in the wave.
-inline std::size_t wave_row(const BatchShape& s, int k, int y) {
+// Where row y of a probe starts in the wave, and in the probe.
+inline std::size_t wave_row(const BatchShape& s, int y) {
     const int first_y = (s.frame.y - s.probe.y) / 2, first_x = (s.frame.x - s.probe.x) / 2;
-    return static_cast<std::size_t>(k) * s.frame.area() +
-           static_cast<std::size_t>(first_y + y) * static_cast<std::size_t>(s.frame.x) +
+    return static_cast<std::size_t>(first_y + y) * static_cast<std::size_t>(s.frame.x) +
            static_cast<std::size_t>(first_x);
 }
 
-inline std::size_t probe_row(const BatchShape& s, int k, int y) {
-    return static_cast<std::size_t>(k) * s.probe.area() +
-           static_cast<std::size_t>(y) * static_cast<std::size_t>(s.probe.x);
+inline std::size_t probe_row(const BatchShape& s, int y) {
+    return static_cast<std::size_t>(y) * static_cast<std::size_t>(s.probe.x);
 }
 
-inline void clear_padding(cfloat* waves, const BatchShape& s) {
+inline void clear_padding(cfloat* wave, const BatchShape& s) {
     if (s.probe.y == s.frame.y && s.probe.x == s.frame.x) return;
-    std::memset(static_cast<void*>(waves), 0, s.waves_size() * sizeof(cfloat));
+    std::memset(static_cast<void*>(wave), 0, s.frame.area() * sizeof(cfloat));
 }
 
-// psi_k = P_k O
-inline void exit_waves(const cfloat* HWY_RESTRICT probe, Window<const cfloat> object,
-                       cfloat* HWY_RESTRICT waves, const BatchShape& s) {
-    clear_padding(waves, s);
-    for (int k = 0; k < s.num_modes; ++k) {
-        for (int y = 0; y < s.probe.y; ++y) {
-            const cfloat* p = probe + probe_row(s, k, y);
-            const cfloat* o = object.row(y);
-            cfloat* w = waves + wave_row(s, k, y);
-            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-                store(load(p + i, lanes) * load(o + i, lanes), w + i, lanes);
-            });
-        }
+// The sweeps before and after the propagator take one mode at a time, so that its wave is still in cache when
+// it is transformed.
+
+// psi = P O
+inline void exit_wave(const cfloat* HWY_RESTRICT probe, Window<const cfloat> object,
+                      cfloat* HWY_RESTRICT wave, const BatchShape& s) {
+    clear_padding(wave, s);
+    for (int y = 0; y < s.probe.y; ++y) {
+        const cfloat* p = probe + probe_row(s, y);
+        const cfloat* o = object.row(y);
+        cfloat* w = wave + wave_row(s, y);
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            store(load(p + i, lanes) * load(o + i, lanes), w + i, lanes);
+        });
     }
 }
 
-// P_k dO + dP_k O, the exit wave's first derivative along the direction.
-inline void exit_waves_along(const cfloat* HWY_RESTRICT probe, const cfloat* HWY_RESTRICT direction,
-                             Window<const cfloat> object, Window<const cfloat> object_direction,
-                             cfloat* HWY_RESTRICT waves, const BatchShape& s) {
-    clear_padding(waves, s);
-    for (int k = 0; k < s.num_modes; ++k) {
-        for (int y = 0; y < s.probe.y; ++y) {
-            const cfloat* p = probe + probe_row(s, k, y);
-            const cfloat* dp = direction + probe_row(s, k, y);
-            const cfloat* o = object.row(y);
-            const cfloat* d = object_direction.row(y);
-            cfloat* w = waves + wave_row(s, k, y);
-            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-                const ComplexVec first = load(p + i, lanes) * load(d + i, lanes);
-                store(mul_add(load(dp + i, lanes), load(o + i, lanes), first), w + i, lanes);
-            });
-        }
+// P dO + dP O, the exit wave's first derivative along the direction.
+inline void exit_wave_along(const cfloat* HWY_RESTRICT probe, const cfloat* HWY_RESTRICT direction,
+                            Window<const cfloat> object, Window<const cfloat> object_direction,
+                            cfloat* HWY_RESTRICT wave, const BatchShape& s) {
+    clear_padding(wave, s);
+    for (int y = 0; y < s.probe.y; ++y) {
+        const cfloat* p = probe + probe_row(s, y);
+        const cfloat* dp = direction + probe_row(s, y);
+        const cfloat* o = object.row(y);
+        const cfloat* d = object_direction.row(y);
+        cfloat* w = wave + wave_row(s, y);
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            const ComplexVec first = load(p + i, lanes) * load(d + i, lanes);
+            store(mul_add(load(dp + i, lanes), load(o + i, lanes), first), w + i, lanes);
+        });
     }
 }
 
-// g_O += sum_k conj(P_k) chi_k;  and, unless `none`, target_k = conj(O) chi_k (+ target_k)
+// g_O += conj(P) chi;  and, unless `none`, target = conj(O) chi (+ target)
 enum class Target { add, overwrite, none };
 template <Target target>
-void add_gradients(const cfloat* HWY_RESTRICT waves, const cfloat* HWY_RESTRICT probe,
+void add_gradients(const cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT probe,
                    Window<const cfloat> object, Window<cfloat> object_gradient,
                    cfloat* HWY_RESTRICT probe_target, const BatchShape& s) {
     for (int y = 0; y < s.probe.y; ++y) {
         const cfloat* HWY_RESTRICT o = object.row(y);
+        const cfloat* HWY_RESTRICT w = wave + wave_row(s, y);
+        const cfloat* HWY_RESTRICT p = probe + probe_row(s, y);
         cfloat* HWY_RESTRICT g = object_gradient.row(y);
+        cfloat* HWY_RESTRICT t = probe_target + (target == Target::none ? 0 : probe_row(s, y));
         for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-            const ComplexVec object_value = load(o + i, lanes);
-            ComplexVec sum = load(g + i, lanes);
-            for (int k = 0; k < s.num_modes; ++k) {
-                const ComplexVec chi = load(waves + wave_row(s, k, y) + i, lanes);
-                const std::size_t at = probe_row(s, k, y) + i;
-                sum = conj_mul_add(load(probe + at, lanes), chi, sum);
-                if constexpr (target == Target::add) {
-                    const ComplexVec before = load(static_cast<const cfloat*>(probe_target + at), lanes);
-                    store(conj_mul_add(object_value, chi, before), probe_target + at, lanes);
-                } else if constexpr (target == Target::overwrite) {
-                    store(conj_mul(object_value, chi), probe_target + at, lanes);
-                }
+            const ComplexVec chi = load(w + i, lanes);
+            const ComplexVec before = load(static_cast<const cfloat*>(g + i), lanes);
+            store(conj_mul_add(load(p + i, lanes), chi, before), g + i, lanes);
+            if constexpr (target == Target::add) {
+                const ComplexVec sum = load(static_cast<const cfloat*>(t + i), lanes);
+                store(conj_mul_add(load(o + i, lanes), chi, sum), t + i, lanes);
+            } else if constexpr (target == Target::overwrite) {
+                store(conj_mul(load(o + i, lanes), chi), t + i, lanes);
             }
-            store(sum, g + i, lanes);
         });
     }
 }
@@ -146,18 +141,16 @@ void multiply_transfer(cfloat* HWY_RESTRICT wave, const cfloat* HWY_RESTRICT tra
     }
 }
 
-// shifted = ramp_y ramp_x spectrum, for all modes: the caller transforms back.
+// shifted = ramp_y ramp_x spectrum: the caller transforms back.
 inline void apply_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RESTRICT ramp_y,
                        const cfloat* HWY_RESTRICT ramp_x, cfloat* HWY_RESTRICT shifted, const BatchShape& s) {
-    for (int k = 0; k < s.num_modes; ++k) {
-        for (int y = 0; y < s.probe.y; ++y) {
-            const std::size_t row = probe_row(s, k, y);
-            const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
-            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-                store((factor * load(ramp_x + i, lanes)) * load(spectrum + row + i, lanes), shifted + row + i,
-                      lanes);
-            });
-        }
+    for (int y = 0; y < s.probe.y; ++y) {
+        const std::size_t row = probe_row(s, y);
+        const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            store((factor * load(ramp_x + i, lanes)) * load(spectrum + row + i, lanes), shifted + row + i,
+                  lanes);
+        });
     }
 }
 
@@ -165,18 +158,14 @@ inline void apply_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RE
 inline void add_conjugate_ramp(const cfloat* HWY_RESTRICT spectrum, const cfloat* HWY_RESTRICT ramp_y,
                                const cfloat* HWY_RESTRICT ramp_x, cfloat* HWY_RESTRICT sum,
                                const BatchShape& s) {
-    for (int k = 0; k < s.num_modes; ++k) {
-        for (int y = 0; y < s.probe.y; ++y) {
-            const std::size_t row = probe_row(s, k, y);
-            const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
-            for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-                const ComplexVec ramp = factor * load(ramp_x + i, lanes);
-                cfloat* to = sum + row + i;
-                store(conj_mul_add(ramp, load(spectrum + row + i, lanes),
-                                   load(static_cast<const cfloat*>(to), lanes)),
-                      to, lanes);
-            });
-        }
+    for (int y = 0; y < s.probe.y; ++y) {
+        const std::size_t row = probe_row(s, y);
+        const ComplexVec factor = {broadcast(ramp_y[y].re), broadcast(ramp_y[y].im)};
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            const ComplexVec ramp = factor * load(ramp_x + i, lanes);
+            const ComplexVec before = load(static_cast<const cfloat*>(sum + row + i), lanes);
+            store(conj_mul_add(ramp, load(spectrum + row + i, lanes), before), sum + row + i, lanes);
+        });
     }
 }
 
@@ -200,7 +189,7 @@ inline void interpolate(Window<const cfloat> object, const BilinearWeights& weig
                                     load(object.row(y + dy) + i + dx, lanes), sum);
                 }
             }
-            store(sum, to + probe_row(s, 0, y) + i, lanes);
+            store(sum, to + probe_row(s, y) + i, lanes);
         });
     }
 }
@@ -214,7 +203,7 @@ inline void spread(const cfloat* HWY_RESTRICT gradient, const BilinearWeights& w
                 const Vec weight = broadcast(weights.corner[dy][dx]);
                 cfloat* row = to.row(y + dy) + dx;
                 for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
-                    store(scale_add(weight, load(gradient + probe_row(s, 0, y) + i, lanes),
+                    store(scale_add(weight, load(gradient + probe_row(s, y) + i, lanes),
                                     load(static_cast<const cfloat*>(row + i), lanes)),
                           row + i, lanes);
                 });

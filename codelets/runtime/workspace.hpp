@@ -31,14 +31,18 @@ class Workspace {
     template <class T>
     T* get(Slot slot, std::size_t count) {
         Array<std::byte, 1>& memory = slots_[static_cast<std::size_t>(slot)];
-        const std::size_t bytes = count * sizeof(T);
+        // Large blocks all begin at the same place of a page, and a sweep that reads and writes several of
+        // them in step would have every access meet in the same cache sets: each slot begins a little later.
+        const std::size_t stagger = static_cast<std::size_t>(slot) * stagger_bytes;
+        const std::size_t bytes = count * sizeof(T) + stagger;
         if (memory.bytes() < bytes) memory = Array<std::byte, 1>({static_cast<std::ptrdiff_t>(bytes)});
-        return reinterpret_cast<T*>(memory.data());
+        return reinterpret_cast<T*>(memory.data() + stagger);
     }
 
     static Workspace& of_this_worker();
 
   private:
+    static constexpr std::size_t stagger_bytes = 5 * 64;
     std::array<Array<std::byte, 1>, static_cast<std::size_t>(Slot::count)> slots_;
 };
 

@@ -1,4 +1,5 @@
-// The vectorised sweeps against plain loops in double precision, for every length of a rest.
+// The vectorised sweeps of every instruction set against plain loops in double precision, for every length of
+// a rest.
 #include "codelets/field_sweeps.hpp"
 
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "scan/random.hpp"
+#include "support/instruction_sets.hpp"
 
 namespace tessera {
 namespace {
@@ -53,26 +55,28 @@ std::vector<std::size_t> lengths() {
 }
 
 TEST(FieldDots, AreTheSumsInDoublePrecision) {
-    for (const std::size_t count : lengths()) {
-        const Pixels p(count);
-        const FieldDots found =
-            field_dots(p.gradient.data(), p.previous.data(), p.direction.data(), p.preconditioner(), count);
-        double norm = 0, previous = 0, direction = 0, previous_size = 0, direction_size = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const Value g = value_of(p.gradient[i]), g0 = value_of(p.previous[i]),
-                        d = value_of(p.direction[i]);
-            norm += p.inverse_curvature(i) * std::norm(g);
-            previous += p.inverse_curvature(i) * std::real(std::conj(g) * g0);
-            direction += std::real(std::conj(d) * g);
-            previous_size += p.inverse_curvature(i) * std::abs(g) * std::abs(g0);
-            direction_size += std::abs(d) * std::abs(g);
+    test::for_each_instruction_set([] {
+        for (const std::size_t count : lengths()) {
+            const Pixels p(count);
+            const FieldDots found = field_dots(p.gradient.data(), p.previous.data(), p.direction.data(),
+                                               p.preconditioner(), count);
+            double norm = 0, previous = 0, direction = 0, previous_size = 0, direction_size = 0;
+            for (std::size_t i = 0; i < count; ++i) {
+                const Value g = value_of(p.gradient[i]), g0 = value_of(p.previous[i]),
+                            d = value_of(p.direction[i]);
+                norm += p.inverse_curvature(i) * std::norm(g);
+                previous += p.inverse_curvature(i) * std::real(std::conj(g) * g0);
+                direction += std::real(std::conj(d) * g);
+                previous_size += p.inverse_curvature(i) * std::abs(g) * std::abs(g0);
+                direction_size += std::abs(d) * std::abs(g);
+            }
+            // A chunk of 1024 pixels is summed in single precision, at most 256 terms a lane.
+            const double bound = 1e-6;
+            EXPECT_NEAR(found.gradient_norm, norm, bound * norm) << count;
+            EXPECT_NEAR(found.gradient_previous, previous, bound * previous_size) << count;
+            EXPECT_NEAR(found.gradient_direction, direction, bound * direction_size) << count;
         }
-        // A chunk of 1024 pixels is summed in single precision, at most 256 terms a lane.
-        const double bound = 1e-6;
-        EXPECT_NEAR(found.gradient_norm, norm, bound * norm) << count;
-        EXPECT_NEAR(found.gradient_previous, previous, bound * previous_size) << count;
-        EXPECT_NEAR(found.gradient_direction, direction, bound * direction_size) << count;
-    }
+    });
 }
 
 TEST(FieldDots, OfNothingAreZero) {
@@ -83,60 +87,67 @@ TEST(FieldDots, OfNothingAreZero) {
 }
 
 TEST(UpdateDirection, IsTheFormulaAndStaysInItsRange) {
-    for (const std::size_t count : lengths()) {
-        const Pixels p(count);
-        std::vector<cfloat> direction = p.direction;
-        direction.push_back({7, -7});  // must stay
-        update_direction(direction.data(), p.gradient.data(), p.preconditioner(), 0.75f, count);
-        for (std::size_t i = 0; i < count; ++i) {
-            const Value expected =
-                0.75 * value_of(p.direction[i]) - p.inverse_curvature(i) * value_of(p.gradient[i]);
-            const double size = std::abs(value_of(p.direction[i])) + std::abs(value_of(p.gradient[i]));
-            EXPECT_LT(std::abs(value_of(direction[i]) - expected), 4 * 0x1p-24 * size) << count << " " << i;
+    test::for_each_instruction_set([] {
+        for (const std::size_t count : lengths()) {
+            const Pixels p(count);
+            std::vector<cfloat> direction = p.direction;
+            direction.push_back({7, -7});  // must stay
+            update_direction(direction.data(), p.gradient.data(), p.preconditioner(), 0.75f, count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const Value expected =
+                    0.75 * value_of(p.direction[i]) - p.inverse_curvature(i) * value_of(p.gradient[i]);
+                const double size = std::abs(value_of(p.direction[i])) + std::abs(value_of(p.gradient[i]));
+                EXPECT_LT(std::abs(value_of(direction[i]) - expected), 4 * 0x1p-24 * size)
+                    << count << " " << i;
+            }
+            EXPECT_EQ(direction[count].re, 7);
+            EXPECT_EQ(direction[count].im, -7);
         }
-        EXPECT_EQ(direction[count].re, 7);
-        EXPECT_EQ(direction[count].im, -7);
-    }
+    });
 }
 
 TEST(TakeStep, IsTheFormulaAndStaysInItsRange) {
-    for (const std::size_t count : lengths()) {
-        const Pixels p(count);
-        std::vector<cfloat> value = p.previous;
-        value.push_back({7, -7});
-        take_step(value.data(), p.direction.data(), -0.3f, count);
-        for (std::size_t i = 0; i < count; ++i) {
-            const Value expected =
-                value_of(p.previous[i]) + static_cast<double>(-0.3f) * value_of(p.direction[i]);
-            const double size = std::abs(value_of(p.previous[i])) + std::abs(value_of(p.direction[i]));
-            EXPECT_LT(std::abs(value_of(value[i]) - expected), 2 * 0x1p-24 * size) << count << " " << i;
+    test::for_each_instruction_set([] {
+        for (const std::size_t count : lengths()) {
+            const Pixels p(count);
+            std::vector<cfloat> value = p.previous;
+            value.push_back({7, -7});
+            take_step(value.data(), p.direction.data(), -0.3f, count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const Value expected =
+                    value_of(p.previous[i]) + static_cast<double>(-0.3f) * value_of(p.direction[i]);
+                const double size = std::abs(value_of(p.previous[i])) + std::abs(value_of(p.direction[i]));
+                EXPECT_LT(std::abs(value_of(value[i]) - expected), 2 * 0x1p-24 * size) << count << " " << i;
+            }
+            EXPECT_EQ(value[count].re, 7);
+            EXPECT_EQ(value[count].im, -7);
         }
-        EXPECT_EQ(value[count].re, 7);
-        EXPECT_EQ(value[count].im, -7);
-    }
+    });
 }
 
 // Tiles that overlap sweep the same pixels from different beginnings to different ends: their values must be
 // the same to the last bit, or the tiles drift apart.
 TEST(Sweeps, GiveAPixelTheSameValueWhereverTheyBegin) {
-    const std::size_t count = 150;
-    const Pixels p(count);
-    std::vector<cfloat> whole_direction = p.direction, whole_value = p.previous;
-    update_direction(whole_direction.data(), p.gradient.data(), p.preconditioner(), 0.61f, count);
-    take_step(whole_value.data(), p.direction.data(), 0.037f, count);
-    for (std::size_t first = 0; first < 40; ++first) {
-        for (const std::size_t length : {1, 2, 5, 15, 16, 33, 64, 110}) {
-            std::vector<cfloat> direction = p.direction, value = p.previous;
-            update_direction(direction.data() + first, p.gradient.data() + first, p.preconditioner(first),
-                             0.61f, length);
-            take_step(value.data() + first, p.direction.data() + first, 0.037f, length);
-            const std::size_t bytes = length * sizeof(cfloat);
-            EXPECT_EQ(std::memcmp(direction.data() + first, whole_direction.data() + first, bytes), 0)
-                << first << " " << length;
-            EXPECT_EQ(std::memcmp(value.data() + first, whole_value.data() + first, bytes), 0)
-                << first << " " << length;
+    test::for_each_instruction_set([] {
+        const std::size_t count = 150;
+        const Pixels p(count);
+        std::vector<cfloat> whole_direction = p.direction, whole_value = p.previous;
+        update_direction(whole_direction.data(), p.gradient.data(), p.preconditioner(), 0.61f, count);
+        take_step(whole_value.data(), p.direction.data(), 0.037f, count);
+        for (std::size_t first = 0; first < 40; ++first) {
+            for (const std::size_t length : {1, 2, 5, 15, 16, 33, 64, 110}) {
+                std::vector<cfloat> direction = p.direction, value = p.previous;
+                update_direction(direction.data() + first, p.gradient.data() + first, p.preconditioner(first),
+                                 0.61f, length);
+                take_step(value.data() + first, p.direction.data() + first, 0.037f, length);
+                const std::size_t bytes = length * sizeof(cfloat);
+                EXPECT_EQ(std::memcmp(direction.data() + first, whole_direction.data() + first, bytes), 0)
+                    << first << " " << length;
+                EXPECT_EQ(std::memcmp(value.data() + first, whole_value.data() + first, bytes), 0)
+                    << first << " " << length;
+            }
         }
-    }
+    });
 }
 
 }  // namespace

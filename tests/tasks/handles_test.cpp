@@ -125,7 +125,8 @@ TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
 
 std::size_t bytes_of(const Handles& handles) {
     std::size_t sum = handles.detector.bytes() + handles.probe.bytes() + handles.probe_gradient.bytes() +
-                      handles.probe_gradient_previous.bytes() + handles.coverage.bytes() + handles.state.bytes();
+                      handles.probe_gradient_previous.bytes() + handles.coverage.bytes() +
+                      handles.state.bytes();
     for (const Data& record : handles.records) sum += record.bytes();
     for (const TileHandles& tile : handles.tiles) {
         sum += tile.object.bytes() + tile.gradient_own.bytes() + tile.gradient.bytes() +
@@ -133,14 +134,15 @@ std::size_t bytes_of(const Handles& handles) {
         for (const Data& out : tile.out) sum += out.bytes();
         for (const StripHandles& strip : tile.strips) sum += strip.strip.bytes();
         for (const BatchHandles& batch : tile.batches) {
-            sum += batch.patterns.bytes() + batch.frames.bytes() + batch.waves.bytes() + batch.frame_errors.bytes();
+            sum += batch.patterns.bytes() + batch.frames.bytes() + batch.waves.bytes() +
+                   batch.frame_errors.bytes();
         }
     }
     return sum;
 }
 
-// The forecast's terms for data, against what is really allocated: 64-byte rounding and rings shorter than forecast make
-// the difference.
+// The forecast's terms for data, against what is really allocated: 64-byte rounding and rings shorter than
+// forecast make the difference.
 TEST_F(HandlesTest, AreWhatTheForecastSays) {
     config_.tiling.tiles = {1, 1};
     for (const auto waves : {Waves::keep, Waves::recompute}) {
@@ -148,7 +150,8 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
         const Problem problem = make();
         std::size_t forecast = 0;
         for (const MemoryTerm& term : problem.memory.terms) {
-            for (const char* data : {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept"}) {
+            for (const char* data :
+                 {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept"}) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }

@@ -113,7 +113,8 @@ TEST(OrthogonalModes, SortsByPower) {
 // The worst that a guess can bring: equal modes, dark modes, equal powers, powers far apart.
 TEST(OrthogonalModes, OfDependentModesLeavesDarkOnes) {
     Modes equal = random_modes(3, 4, 4);
-    for (std::ptrdiff_t i = 0; i < equal.slice(0).size(); ++i) equal.slice(1)[i] = equal.slice(2)[i] = equal.slice(0)[i];
+    for (std::ptrdiff_t i = 0; i < equal.slice(0).size(); ++i)
+        equal.slice(1)[i] = equal.slice(2)[i] = equal.slice(0)[i];
     const Modes modes = orthogonal_modes(equal);
     EXPECT_NEAR(power(modes, 0) / power(equal, 0), 3, 1e-5);
     EXPECT_LT(power(modes, 1), 1e-9 * power(modes, 0));

@@ -12,8 +12,8 @@
 namespace tessera {
 namespace {
 
-Placement place(const std::vector<std::array<double, 2>>& positions, std::array<int, 2> probe, int margin_px = 4,
-                Interpolation interpolation = Interpolation::nearest) {
+Placement place(const std::vector<std::array<double, 2>>& positions, std::array<int, 2> probe,
+                int margin_px = 4, Interpolation interpolation = Interpolation::nearest) {
     Array<double, 2> array({std::ssize(positions), 2});
     for (std::size_t i = 0; i < positions.size(); ++i) {
         array(static_cast<std::ptrdiff_t>(i), 0) = positions[i][0];
@@ -65,8 +65,8 @@ void for_each_tiling(const Check& check) {
     for (const auto& [name, placement] : scans) {
         for (const std::array grid : {std::array{1, 1}, {2, 2}, {3, 4}, {1, 5}, {7, 1}}) {
             for (const int batch_size : {1, 3, 1000}) {
-                SCOPED_TRACE(testing::Message()
-                             << name << ", " << grid[0] << " x " << grid[1] << " tiles, batches of " << batch_size);
+                SCOPED_TRACE(testing::Message() << name << ", " << grid[0] << " x " << grid[1]
+                                                << " tiles, batches of " << batch_size);
                 check(placement, make_tiling(placement, grid, batch_size));
             }
         }
@@ -97,7 +97,8 @@ TEST(Tiling, EveryFrameIsInOneBatchOfTheTileThatHoldsItsCentre) {
                     const Rect window = window_of(placement, frame);
                     const int centre_y = window.y0 + placement.window_shape[0] / 2;
                     const int centre_x = window.x0 + placement.window_shape[1] / 2;
-                    EXPECT_TRUE(tile.interior.contains({centre_y, centre_x, centre_y + 1, centre_x + 1})) << frame;
+                    EXPECT_TRUE(tile.interior.contains({centre_y, centre_x, centre_y + 1, centre_x + 1}))
+                        << frame;
                 }
             }
         }
@@ -116,8 +117,8 @@ TEST(Tiling, ExtendedTilesHoldTheirInteriorAndTheWindowsOfTheirFrames) {
     });
 }
 
-// Rows of tiles share their row band, columns their column band, and bands do not overtake each other: what directional
-// halo passes need.
+// Rows of tiles share their row band, columns their column band, and bands do not overtake each other: what
+// directional halo passes need.
 TEST(Tiling, ExtendedTilesAreProductsOfMonotoneBands) {
     for_each_tiling([](const Placement&, const Tiling& tiling) {
         const auto tile = [&](int row, int column) -> const Tile& {
@@ -154,7 +155,8 @@ TEST(Tiling, BatchesAreFullAndHaveTheirFramesBoundingBox) {
                     EXPECT_EQ(std::ssize(batch.frames), tiling.batch_size);
                 }
                 Rect box;
-                for (const std::ptrdiff_t frame : batch.frames) box = bounding_box(box, window_of(placement, frame));
+                for (const std::ptrdiff_t frame : batch.frames)
+                    box = bounding_box(box, window_of(placement, frame));
                 EXPECT_EQ(box, batch.window);
                 EXPECT_GE(tiling.largest_window()[0], box.height());
                 EXPECT_GE(tiling.largest_window()[1], box.width());
@@ -167,9 +169,10 @@ TEST(Tiling, FramesThatReachANeighbourComeFirst) {
     for_each_tiling([](const Placement& placement, const Tiling& tiling) {
         for (const Tile& tile : tiling.tiles) {
             const auto reaches = [&](std::ptrdiff_t frame) {
-                return std::any_of(tile.neighbours.begin(), tile.neighbours.end(), [&](const Neighbour& neighbour) {
-                    return !intersection(window_of(placement, frame), neighbour.overlap).empty();
-                });
+                return std::any_of(
+                    tile.neighbours.begin(), tile.neighbours.end(), [&](const Neighbour& neighbour) {
+                        return !intersection(window_of(placement, frame), neighbour.overlap).empty();
+                    });
             };
             bool all_reached_before = true;
             for (const Batch& batch : tile.batches) {
