@@ -15,6 +15,7 @@ namespace {
 struct Side {
     Array<cfloat, 2> object;
     Array<double, 2> positions_px;
+    std::ptrdiff_t first_frame = 0;  // index in the scan file of the first position
     std::array<int, 2> window = {0, 0};
     std::array<double, 2> pixel_size_m = {0, 0};
     std::array<double, 2> origin_m = {0, 0};
@@ -27,6 +28,7 @@ Side side_of_result(const std::filesystem::path& file) {
     side.object = Array<cfloat, 2>({result.object.extent(1), result.object.extent(2)});
     std::copy_n(result.object.begin(), side.object.size(), side.object.begin());
     side.positions_px = std::move(result.positions_px);
+    if (!result.frames.empty()) side.first_frame = result.frames.front();
     side.window = {static_cast<int>(result.probe.extent(1)), static_cast<int>(result.probe.extent(2))};
     side.pixel_size_m = result.pixel_size_m;
     side.origin_m = result.origin_m;
@@ -44,17 +46,19 @@ Side side_of(const std::filesystem::path& file) {
     return side;
 }
 
-// By how many whole pixels b's array begins before a's: from a frame that both know, or from the arrays'
-// origins.
+// By how many whole pixels b's array begins before a's: from the arrays' origins in the scan. A truth has
+// none, but it has every frame of its scan, so also the other side's first one.
 std::array<std::ptrdiff_t, 2> offset_between(const Side& a, const Side& b) {
     std::array<std::ptrdiff_t, 2> offset;
-    const bool same_scan =
-        a.positions_px.extent(0) == b.positions_px.extent(0) && a.positions_px.extent(0) > 0;
+    const bool with_truth = a.is_truth || b.is_truth;
+    const std::ptrdiff_t frame = std::max(a.first_frame, b.first_frame);
+    const std::ptrdiff_t in_a = frame - a.first_frame, in_b = frame - b.first_frame;
+    if (with_truth && (in_a >= a.positions_px.extent(0) || in_b >= b.positions_px.extent(0)))
+        throw data_error("the truth does not have frame {} of the result: another scan's?", frame);
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const auto i = static_cast<std::ptrdiff_t>(axis);
-        offset[axis] = same_scan || a.is_truth || b.is_truth
-                           ? std::lround(b.positions_px(0, i) - a.positions_px(0, i))
-                           : std::lround((a.origin_m[axis] - b.origin_m[axis]) / a.pixel_size_m[axis]);
+        offset[axis] = with_truth ? std::lround(b.positions_px(in_b, i) - a.positions_px(in_a, i))
+                                  : std::lround((a.origin_m[axis] - b.origin_m[axis]) / a.pixel_size_m[axis]);
     }
     return offset;
 }

@@ -60,7 +60,7 @@ void Progress::draw(const IterationReport& report) {
     const double gigabytes_per_s =
         rate.frames_per_s * static_cast<double>(pattern_bytes_) / static_cast<double>(num_frames_) * 1e-9;
     fmt::print(stderr,
-               "\r\033[K{} {} {}/{}  cost {:.4g}  error {:.5f}  {:.0f} frames/s ({:.2f} GB/s)  {} left",
+               "\r\033[K{} {} {}/{}  cost {:.4g}  error {:.4g}  {:.0f} frames/s ({:.2f} GB/s)  {} left",
                report.engine, bar, report.iteration + 1, report.num_iter, report.cost, report.data_error,
                rate.frames_per_s, gigabytes_per_s, duration(rate.seconds_left));
     std::fflush(stderr);
@@ -75,7 +75,7 @@ void Progress::log_line(const IterationReport& report) {
     last_ = now;
     const Rate rate = rate_of(report, num_frames_);
     log::info(
-        "{} iteration {}/{}  cost {:.6g}  data error {:.5f}  step {:.3g}  beta {:.2f}  {:.0f} frames/s  {} "
+        "{} iteration {}/{}  cost {:.6g}  data error {:.4g}  step {:.3g}  beta {:.2f}  {:.0f} frames/s  {} "
         "left",
         report.engine, report.iteration + 1, report.num_iter, report.cost, report.data_error, report.step,
         report.beta, rate.frames_per_s, duration(rate.seconds_left));

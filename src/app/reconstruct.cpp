@@ -150,7 +150,7 @@ ExitCode reconstruct(const ReconstructOptions& options) {
                fmt::format(R"("file":{},"cost":{:.9g},"data_error":{:.9g},"iterations":{},"time_s":{:.3f})",
                            log::json_string(output.string()), result.final_cost, result.final_data_error,
                            result.cost.size(), result.timings_s["run"]),
-               fmt::format("data error {:.5f}, cost {:.6g} after {} iterations in {:.1f} s: {}{}",
+               fmt::format("data error {:.4g}, cost {:.6g} after {} iterations in {:.1f} s: {}{}",
                            result.final_data_error, result.final_cost, result.cost.size(),
                            result.timings_s["run"], output.string(), pictures));
     if (!reconstruction.stopped_early()) return ExitCode::done;

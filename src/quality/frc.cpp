@@ -122,15 +122,22 @@ double half_bit_curve(double n) {
 }
 
 // The first frequency at which the correlation, linear between rings, falls below `threshold` (one per ring).
+// The first frequency from which on the correlation stays below the threshold for several rings: a single low ring, as the
+// few values of the innermost ones often make, is not the end of the resolution.
 double crossing(const RingCorrelation& rings, const std::vector<double>& threshold) {
     // A ring of a few values has a curve near one and says nothing.
     constexpr double largest_threshold = 0.9;
+    constexpr std::size_t rings_below = 3;
+    std::size_t below = 0;
     for (std::size_t i = 1; i < rings.correlation.size(); ++i) {
-        const double above = rings.correlation[i] - threshold[i];
-        if (rings.half_bit[i] > largest_threshold || above >= 0) continue;
-        const double before = rings.correlation[i - 1] - threshold[i - 1];
-        if (before <= 0) return rings.frequency[i];
-        return std::lerp(rings.frequency[i - 1], rings.frequency[i], before / (before - above));
+        const bool speaks = rings.half_bit[i] <= largest_threshold;
+        below = speaks && rings.correlation[i] < threshold[i] ? below + 1 : 0;
+        if (below < rings_below && !(below > 0 && i + 1 == rings.correlation.size())) continue;
+        const std::size_t first = i + 1 - below;
+        const double at = rings.correlation[first] - threshold[first];
+        const double before = rings.correlation[first - 1] - threshold[first - 1];
+        if (before <= 0) return rings.frequency[first];
+        return std::lerp(rings.frequency[first - 1], rings.frequency[first], before / (before - at));
     }
     return 0.5;
 }

@@ -14,8 +14,8 @@ struct RingCorrelation {
     std::vector<double> frequency;  // of each ring, as a fraction of the sampling frequency (0 .. 0.5)
     std::vector<double> correlation;
     std::vector<double> half_bit;     // 1/2-bit threshold curve
-    double crossing_half_bit = 0;     // first frequency below the curve; 0.5 if none
-    double crossing_one_seventh = 0;  // first frequency below 1/7
+    double crossing_half_bit = 0;     // from where three rings in a row are below; 0.5 if none
+    double crossing_one_seventh = 0;  // the same for 1/7
 };
 
 // `region` (y, x): non-zero pixels count, under a soft mask with a cosine edge inside them. The images are

@@ -184,4 +184,5 @@ def main():
         say(f"written: {comparison.write(arguments.output, ROOT)}")
 
 
-main()
+if __name__ == "__main__":
+    main()
