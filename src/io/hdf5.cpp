@@ -364,13 +364,6 @@ std::optional<std::string> File::text(const std::string& path) const {
     return found.read_text();
 }
 
-std::optional<std::string> File::text_attribute(const std::string& path, const std::string& attribute) const {
-    const Entry entry = what_is(path);
-    if (entry != Entry::group && entry != Entry::dataset) return std::nullopt;
-    const Handle object(H5Oopen(id_.get(), path.c_str(), H5P_DEFAULT));
-    return text_attribute_of(object.get(), attribute);
-}
-
 #define TESSERA_INSTANTIATE(T)                              \
     template void Dataset::read<T>(T*) const;               \
     template void Dataset::read<T>(const Block&, T*) const; \

@@ -130,7 +130,6 @@ class File {
     // Of a dataset with one element; none if it is missing or of another kind.
     std::optional<double> number(const std::string& path) const;
     std::optional<std::string> text(const std::string& path) const;
-    std::optional<std::string> text_attribute(const std::string& path, const std::string& attribute) const;
 
   private:
     Handle id_;

@@ -25,8 +25,6 @@ class ScanMask {
     bool per_frame() const { return per_frame_.has_value(); }
     // (count, y, x) flags of frames first, first + step, ... of a mask per frame, inside the given window.
     void read_used(const hdf5::Block& block, std::uint8_t* out) const;
-    // The mask's axes are those of the frames (raster or not).
-    const hdf5::Shape& shape() const { return per_frame_->shape(); }
 
   private:
     bool nonzero_is_good_ = false;

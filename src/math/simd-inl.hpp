@@ -117,7 +117,7 @@ inline void store(Vec x, float* to, Rest rest) {
 
 inline ComplexVec load(const cfloat* from, WholeVector) {
     ComplexVec x;
-    hn::LoadInterleaved2(FloatTag(), &from->re, x.re.raw, x.im.raw);
+    hn::LoadInterleaved2(FloatTag(), reinterpret_cast<const float*>(from), x.re.raw, x.im.raw);
     return x;
 }
 inline ComplexVec load(const cfloat* from, Rest rest) {
@@ -126,7 +126,7 @@ inline ComplexVec load(const cfloat* from, Rest rest) {
     return load(padded, WholeVector{});
 }
 inline void store(ComplexVec x, cfloat* to, WholeVector) {
-    hn::StoreInterleaved2(x.re.raw, x.im.raw, FloatTag(), &to->re);
+    hn::StoreInterleaved2(x.re.raw, x.im.raw, FloatTag(), reinterpret_cast<float*>(to));
 }
 inline void store(ComplexVec x, cfloat* to, Rest rest) {
     HWY_ALIGN cfloat padded[HWY_MAX_BYTES / sizeof(float)];

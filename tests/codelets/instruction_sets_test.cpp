@@ -13,6 +13,15 @@ namespace {
 using reference::Problem;
 using reference::ProblemShape;
 
+// Relative, in single precision.
+struct Bounds {
+    double cost, gradient;
+};
+// Scalar code begins the amplitude's inverse root with a guess of ten bits, so that one Newton step leaves 5e-6.
+Bounds bounds_of(std::int64_t target) {
+    return target == HWY_SCALAR ? Bounds{2e-5, 5e-5} : Bounds{2e-6, 5e-6};
+}
+
 template <class Check>
 void for_each_problem(const Check& check) {
     for (const reference::Interpolation interpolation : all_interpolations) {
@@ -35,11 +44,12 @@ TEST(InstructionSets, AgreeWithTheOraclesGradient) {
         const reference::Unknowns expected = reference::gradient(problem);
         const double cost = reference::cost(problem).total;
         OneBatch batch(problem, PatternType::u16);
-        for_each_instruction_set([&] {
+        for_each_instruction_set([&](std::int64_t target) {
+            const Bounds bounds = bounds_of(target);
             batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
-            EXPECT_NEAR(batch.sums().cost / cost, 1, 2e-6);
-            EXPECT_LT(relative_error(batch.gradient().object, expected.object), 5e-6);
-            EXPECT_LT(relative_error(batch.gradient().probe, expected.probe), 5e-6);
+            EXPECT_NEAR(batch.sums().cost / cost, 1, bounds.cost);
+            EXPECT_LT(relative_error(batch.gradient().object, expected.object), bounds.gradient);
+            EXPECT_LT(relative_error(batch.gradient().probe, expected.probe), bounds.gradient);
         });
     });
 }
@@ -51,20 +61,21 @@ TEST(InstructionSets, AgreeWithTheOraclesCostsAlongALine) {
         OneBatch batch(problem, PatternType::u16);
         batch.set_direction(direction, ProbeMotion::moving);
         batch.set_state(IterationState{});  // ladder: 1/16, 1/8, 1/4, 1/2, 1, 2, 4, 8
-        for_each_instruction_set([&] {
+        for_each_instruction_set([&](std::int64_t target) {
+            const Bounds bounds = bounds_of(target);
             batch.run_line_search(KeptWaves::none, ProbeMotion::moving);
             const BatchSums sums = batch.sums();
-            EXPECT_NEAR(sums.trial_cost[0] / expected[0], 1, 2e-6);
-            EXPECT_NEAR(sums.trial_cost[3] / expected[1], 1, 2e-6);
-            EXPECT_NEAR(sums.trial_cost[5] / expected[2], 1, 2e-6);
-            EXPECT_NEAR(sums.trial_cost[6] / expected[3], 1, 2e-6);
+            EXPECT_NEAR(sums.trial_cost[0] / expected[0], 1, bounds.cost);
+            EXPECT_NEAR(sums.trial_cost[3] / expected[1], 1, bounds.cost);
+            EXPECT_NEAR(sums.trial_cost[5] / expected[2], 1, bounds.cost);
+            EXPECT_NEAR(sums.trial_cost[6] / expected[3], 1, bounds.cost);
         });
     });
 }
 
 TEST(InstructionSets, AreMoreThanOneOnX86) {
     int count = 0;
-    for_each_instruction_set([&] { ++count; });
+    for_each_instruction_set([&](std::int64_t) { ++count; });
 #ifdef __x86_64__
     EXPECT_GE(count, 2);
 #else

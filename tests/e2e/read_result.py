@@ -45,7 +45,8 @@ def check_structure(path):
             assert process[curve].shape == iterations and process[curve].dtype == np.float64
         corners = positions[()]
         assert (corners > -1).all()
-        assert (corners + probe.shape[1:] <= np.array(image.shape[1:]) + 1).all(), "windows lie inside the object"
+        ends = corners + probe.shape[1:]
+        assert (ends <= np.array(image.shape[1:]) + 1).all(), "windows lie inside the object"
         assert isinstance(process["run"].asstr()[()], str)
         for key in process["about"]:
             assert isinstance(process["about"][key].asstr()[()], str), key

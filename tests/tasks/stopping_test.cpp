@@ -58,27 +58,26 @@ TEST_F(Stopping, OfOneEngineLetsTheNextOneBegin) {
     EXPECT_FALSE(outcome.stopped_early);
 }
 
-TEST_F(Stopping, WithoutADescentKeepsTheObject) {
-    // Without noise, at the truth itself, nothing can get better; rounding decides.
-    SimulationConfig exact = far_field_scan();
-    exact.object.pattern = ObjectPattern::flat;
-    exact.object.amplitude_range = {1, 1};
-    exact.object.phase_range_rad = {0, 0};
-    exact.probe.guess_defocus_error = 0;
-    exact.detector.photon_noise = false;
-    exact.detector.integer_counts = false;
-    const SmallScan scan(exact);
+// Six frames fit so well after some hundred iterations that what is left of the descent drowns in rounding: no trial step
+// is better any more, twice running.
+TEST(StoppingWithoutDescent, KeepsTheObjectWhateverTheHostsLead) {
+    SimulationConfig simulation = far_field_scan();
+    simulation.scan.grid = {2, 3};
+    const SmallScan scan(simulation);
     RunConfig config = scan.run_config();
-    config.engines[0].num_iter = 60;
-    config.probe.rescale = false;
-    for (const int ahead : {1, 7}) {
-        config.runtime.submit_ahead = ahead;
-        const Outcome outcome = run(config);
-        EXPECT_LT(outcome.result.cost.size(), 60U);
-        EXPECT_EQ(outcome.final_state.stopped, static_cast<std::int32_t>(StopReason::no_descent));
-        EXPECT_LE(outcome.result.final_cost, outcome.reports.front().cost * (1 + 1e-6));
-        EXPECT_TRUE(std::isfinite(outcome.result.final_cost));
-    }
+    config.tiling.tiles = {1, 2};
+    config.engines[0].num_iter = 5000;
+    config.engines[0].noise_model = NoiseModel::poisson;
+    config.runtime.submit_ahead = 1;
+    const Outcome patient = run(config);
+    EXPECT_EQ(patient.final_state.stopped, static_cast<std::int32_t>(StopReason::no_descent));
+    ASSERT_LT(patient.reports.size(), 5000U);
+    ASSERT_GT(patient.reports.size(), 20U);
+    EXPECT_EQ(patient.reports.back().step, 0);
+    EXPECT_EQ(patient.reports[patient.reports.size() - 2].step, 0);
+    EXPECT_LT(patient.result.final_cost, 0.05 * patient.reports.front().cost);
+    config.runtime.submit_ahead = 40;
+    expect_bitwise_equal(run(config), patient);
 }
 
 TEST_F(Stopping, OnRequestKeepsWhatIsThere) {
