@@ -17,7 +17,8 @@ using reference::ProblemShape;
 struct Bounds {
     double cost, gradient;
 };
-// Scalar code begins the amplitude's inverse root with a guess of ten bits, so that one Newton step leaves 5e-6.
+// Scalar code begins the amplitude's inverse root with a guess of ten bits, so that one Newton step leaves
+// 5e-6.
 Bounds bounds_of(std::int64_t target) {
     return target == HWY_SCALAR ? Bounds{2e-5, 5e-5} : Bounds{2e-6, 5e-6};
 }

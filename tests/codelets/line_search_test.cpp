@@ -166,6 +166,24 @@ TEST_P(LineSearch, KeepsWavesOverAStep) {
     }
 }
 
+// C of an earlier search with a moving probe must not enter the waves of one with a fixed probe.
+TEST_P(LineSearch, ForgetsTheKeptCWhenTheProbeIsFixed) {
+    for_each_case(ProbeMotion::moving, KeptWaves::refresh,
+                  [](const Problem&, OneBatch& batch, const Unknowns&) {
+                      batch.run_gradient(KeptWaves::refresh, ProbeMotion::moving);
+                      batch.run_line_search(KeptWaves::refresh, ProbeMotion::moving);
+                      batch.run_line_search(KeptWaves::refresh, ProbeMotion::fixed);
+                      IterationState state = batch.get_state();
+                      state.step = 0.21;
+                      batch.set_state(state);
+                      batch.run_step(ProbeMotion::fixed);
+                      batch.run_gradient(KeptWaves::advance, ProbeMotion::fixed);
+                      const reference::Image advanced = batch.gradient().object;
+                      batch.run_gradient(KeptWaves::none, ProbeMotion::fixed);
+                      EXPECT_LT(relative_error(advanced, batch.gradient().object), 1e-5);
+                  });
+}
+
 // A step of zero (no acceptable one) leaves the kept waves as they are, to the last bit.
 TEST_P(LineSearch, KeepsWavesOverNoStep) {
     for_each_case(ProbeMotion::moving, KeptWaves::refresh,

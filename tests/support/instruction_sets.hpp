@@ -5,8 +5,8 @@
 
 namespace tessera::test {
 
-// Calls check(target) with every instruction set that is compiled and that this machine has, one after the other,
-// where otherwise the best one is chosen. No task may run meanwhile.
+// Calls check(target) with every instruction set that is compiled and that this machine has, one after the
+// other, where otherwise the best one is chosen. No task may run meanwhile.
 template <class Check>
 void for_each_instruction_set(const Check& check) {
     const auto choose = [](std::int64_t targets) {

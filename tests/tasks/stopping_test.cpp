@@ -58,8 +58,8 @@ TEST_F(Stopping, OfOneEngineLetsTheNextOneBegin) {
     EXPECT_FALSE(outcome.stopped_early);
 }
 
-// Six frames fit so well after some hundred iterations that what is left of the descent drowns in rounding: no trial step
-// is better any more, twice running.
+// Six frames fit so well after some hundred iterations that what is left of the descent drowns in rounding:
+// no trial step is better any more, twice running.
 TEST(StoppingWithoutDescent, KeepsTheObjectWhateverTheHostsLead) {
     SimulationConfig simulation = far_field_scan();
     simulation.scan.grid = {2, 3};

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""A real result and a real simulated scan, opened by h5py and silx (read_result.py); pictures are there; the log for
+machines is JSON.  result_readers_test.py PROGRAM"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SIMULATION = """
+object: {pattern: siemens_star}
+probe: {shape: zone_plate, diameter_px: 20, num_modes: 2, photons_per_frame: 1.0e+5}
+scan: {pattern: spiral, grid: [5, 5], step_px: 6}
+detector: {shape: [48, 64], distance_m: 1.0, masked_fraction: 0.02, background_per_pixel: 0.5}
+file: scan.cxi
+"""
+
+RUN = """
+scan: {file: scan.cxi}
+probe: {num_modes: 2}
+engines: [{name: CG, num_iter: 6}, {name: GD, num_iter: 4}]
+output: {file: result.h5, save_interval: 2}
+"""
+
+
+def main():
+    program = str(Path(sys.argv[1]).resolve())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "simulation.yaml").write_text(SIMULATION)
+        (folder / "run.yaml").write_text(RUN)
+
+        def run(*arguments):
+            return subprocess.run(arguments, cwd=folder, check=True, capture_output=True, text=True)
+
+        run(program, "simulate", "simulation.yaml")
+        log = run(program, "--log", "json", "reconstruct", "run.yaml").stderr
+        events = [json.loads(line) for line in log.splitlines()]
+        iterations = [event for event in events if event.get("event") == "iteration"]
+        assert [event["iteration"] for event in iterations] == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4], iterations
+        assert events[-1]["event"] == "done" and events[-1]["iterations"] == 10, events[-1]
+        for picture in ("object_phase", "object_amplitude", "probe", "error"):
+            content = (folder / "result_pictures" / f"{picture}.png").read_bytes()
+            assert content.startswith(b"\x89PNG"), picture
+        run("/usr/bin/python3", str(Path(__file__).with_name("read_result.py")), "result.h5", "scan.cxi")
+        for file in ("scan.cxi", "result.h5"):
+            assert file in run(program, "inspect", file).stdout
+        assert "object error" in run(program, "compare", "result.h5", "scan.cxi").stdout
+        assert "MiB" in run(program, "check", "run.yaml").stdout
+
+
+if __name__ == "__main__":
+    main()
