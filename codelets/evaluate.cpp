@@ -18,7 +18,7 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     Propagator propagator(s, detector.transfer, workspace);
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
-    model.prepare(false);
+    model.prepare(Moving::nothing);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
     const auto* frames = buffers.get<const FramePosition>(1);
     auto* errors = buffers.get<double>(6);

@@ -61,8 +61,8 @@ class Propagator {
     cfloat* ramp_x_ = nullptr;
 };
 
-// Whether the probe's direction takes part.
-enum class Moving { object, object_and_probe };
+// What moves: whose gradient is wanted, or whose direction takes part.
+enum class Moving { nothing, object, object_and_probe };
 
 class FrameModel {
   public:
@@ -79,11 +79,12 @@ class FrameModel {
           workspace_(workspace) {}
 
     // Once per batch, before place(): what the frames share.
-    void prepare(bool with_direction) {
-        with_direction_ = with_direction;
+    void prepare(Moving along) {
+        along_ = along;
         if (!fourier_) return;
         spectrum_ = spectrum_of(probe_.value, Slot::spectrum);
-        if (with_direction) direction_spectrum_ = spectrum_of(probe_.direction, Slot::direction_spectrum);
+        if (along_ == Moving::object_and_probe)
+            direction_spectrum_ = spectrum_of(probe_.direction, Slot::direction_spectrum);
         ramp_y_ = workspace_.get<cfloat>(Slot::ramp, static_cast<std::size_t>(s_.probe.y + s_.probe.x));
         ramp_x_ = ramp_y_ + s_.probe.y;
     }
@@ -95,11 +96,12 @@ class FrameModel {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
             shifted_probe_ = shifted(spectrum_, Slot::probe);
-            if (with_direction_) shifted_direction_ = shifted(direction_spectrum_, Slot::direction);
+            if (along_ == Moving::object_and_probe)
+                shifted_direction_ = shifted(direction_spectrum_, Slot::direction);
         }
         if (bilinear_) {
             interpolated_ = interpolated(object_.value, Slot::object);
-            if (with_direction_)
+            if (along_ != Moving::nothing)
                 interpolated_direction_ = interpolated(object_.direction, Slot::object_direction);
         }
     }
@@ -177,7 +179,8 @@ class FrameModel {
     }
 
     const BatchShape& s_;
-    bool fourier_, bilinear_, with_direction_ = false;
+    bool fourier_, bilinear_;
+    Moving along_ = Moving::nothing;
     const FftPlan* plan_;  // of the probe's shape
     FieldView<const cfloat> probe_, object_;
     Workspace& workspace_;

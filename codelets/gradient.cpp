@@ -39,7 +39,7 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     Propagator propagator(s, detector.transfer, workspace);
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
-    model.prepare(false);
+    model.prepare(Moving::nothing);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
     cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
     const Moving moving = args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object;

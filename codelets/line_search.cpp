@@ -42,7 +42,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     Propagator propagator(s, detector.transfer, workspace);
     FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
-    model.prepare(true);
+    model.prepare(args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object);
     float steps[num_trials];
     for (std::size_t i = 0; i < num_trials; ++i)
         steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));

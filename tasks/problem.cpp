@@ -100,7 +100,6 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_work
     input.interpolation = config.positions.interpolation;
     input.near_field = problem.near_field();
     input.num_workers = num_workers;
-    input.snapshots = config.output.save_interval > 0;
     const std::size_t limit = host_memory_bytes(config);
     // Kept waves pay when they fit comfortably: never more than half of the machine.
     input.keep_waves = has_line_search(config) &&

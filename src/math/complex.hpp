@@ -32,11 +32,11 @@ TESSERA_HD float reciprocal(float x) {
 TESSERA_HD double reciprocal(double x) {
     return 1.0 / x;
 }
-TESSERA_HD float logarithm(float x) {
-    return ::logf(x);
+TESSERA_HD float logarithm_of_one_plus(float x) {
+    return ::log1pf(x);
 }
-TESSERA_HD double logarithm(double x) {
-    return ::log(x);
+TESSERA_HD double logarithm_of_one_plus(double x) {
+    return ::log1p(x);
 }
 // value where condition > 0, else otherwise
 TESSERA_HD float where_positive(float condition, float value, float otherwise) {

@@ -81,9 +81,10 @@ FftPlan::FftPlan(std::array<int, 2> shape) : shape_(shape) {
     const std::unique_ptr<fftwf_complex, FftwFree> scratch(
         fftwf_alloc_complex(static_cast<std::size_t>(size())));
     if (scratch == nullptr) throw std::bad_alloc();
+    // With an odd number of pixels every second wave of a stack is not aligned.
+    const unsigned flags = FFTW_MEASURE | (size() % 2 != 0 ? FFTW_UNALIGNED : 0U);
     const auto plan = [&](int sign) {
-        fftwf_plan made =
-            fftwf_plan_dft_2d(shape[0], shape[1], scratch.get(), scratch.get(), sign, FFTW_MEASURE);
+        fftwf_plan made = fftwf_plan_dft_2d(shape[0], shape[1], scratch.get(), scratch.get(), sign, flags);
         if (made == nullptr)
             throw runtime_failure("FFTW cannot plan a transform of {} x {}", shape[0], shape[1]);
         return made;

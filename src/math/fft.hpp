@@ -24,7 +24,7 @@ class FftPlan {
     FftPlan(const FftPlan&) = delete;
     FftPlan& operator=(const FftPlan&) = delete;
 
-    // `wave`: (y, x), 64-byte aligned.
+    // `wave`: (y, x), 64-byte aligned, or at a whole number of waves behind such an address.
     void forward(cfloat* wave) const;
     void backward(cfloat* wave) const;
 

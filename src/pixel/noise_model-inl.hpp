@@ -30,9 +30,12 @@ TESSERA_HD Misfit<Real> amplitude_misfit(Real intensity, Real counts, Real mask,
 template <class Real>
 TESSERA_HD Misfit<Real> poisson_misfit(Real intensity, Real counts, Real mask, Real epsilon, Real one) {
     const Real inverse = reciprocal(intensity + epsilon);
-    const Real ratio = counts * inverse;
-    const Real information = counts * logarithm(where_positive(counts, ratio, one));  // 0 log 0 = 0
-    return {mask * ((intensity - counts) + information), mask * (one - ratio)};
+    // log(d / (I+e)) = log(1 + t): near a good fit its first order cancels against I - d, so it has to be
+    // accurate there.
+    const Real excess = ((counts - intensity) - epsilon) * inverse;
+    const Real information =
+        counts * logarithm_of_one_plus(where_positive(counts, excess, one));  // 0 log 0 = 0
+    return {mask * ((intensity - counts) + information), mask * fma(-counts, inverse, one)};
 }
 
 template <class Real>

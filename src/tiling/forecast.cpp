@@ -58,8 +58,8 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
     if (in.keep_waves) add("kept far fields", 3 * frames * frame * modes * complex_bytes);
     const std::size_t object = area(tiling.object_shape);
-    add("result on its way to the file", (object + probe) * complex_bytes);
-    if (in.snapshots) add("staging of intermediate results", (pixels * 2 + 2 * probe) * complex_bytes);
+    add("copies for results: from the tiles, put together, as a file",
+        (pixels + 2 * object + 3 * probe) * complex_bytes);
     return forecast;
 }
 

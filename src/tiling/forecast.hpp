@@ -32,7 +32,6 @@ struct ForecastInput {
     bool near_field = false;
     bool keep_waves = false;
     int num_workers = 1;
-    bool snapshots = false;
 };
 
 // The peak resident memory of one process, term by term, in the sizes of codelets/layout.hpp.

@@ -55,7 +55,7 @@ std::vector<std::size_t> lengths() {
 }
 
 TEST(FieldDots, AreTheSumsInDoublePrecision) {
-    test::for_each_instruction_set([](std::int64_t) {
+    test::for_each_instruction_set([] {
         for (const std::size_t count : lengths()) {
             const Pixels p(count);
             const FieldDots found = field_dots(p.gradient.data(), p.previous.data(), p.direction.data(),
@@ -87,7 +87,7 @@ TEST(FieldDots, OfNothingAreZero) {
 }
 
 TEST(UpdateDirection, IsTheFormulaAndStaysInItsRange) {
-    test::for_each_instruction_set([](std::int64_t) {
+    test::for_each_instruction_set([] {
         for (const std::size_t count : lengths()) {
             const Pixels p(count);
             std::vector<cfloat> direction = p.direction;
@@ -107,7 +107,7 @@ TEST(UpdateDirection, IsTheFormulaAndStaysInItsRange) {
 }
 
 TEST(TakeStep, IsTheFormulaAndStaysInItsRange) {
-    test::for_each_instruction_set([](std::int64_t) {
+    test::for_each_instruction_set([] {
         for (const std::size_t count : lengths()) {
             const Pixels p(count);
             std::vector<cfloat> value = p.previous;
@@ -128,7 +128,7 @@ TEST(TakeStep, IsTheFormulaAndStaysInItsRange) {
 // Tiles that overlap sweep the same pixels from different beginnings to different ends: their values must be
 // the same to the last bit, or the tiles drift apart.
 TEST(Sweeps, GiveAPixelTheSameValueWhereverTheyBegin) {
-    test::for_each_instruction_set([](std::int64_t) {
+    test::for_each_instruction_set([] {
         const std::size_t count = 150;
         const Pixels p(count);
         std::vector<cfloat> whole_direction = p.direction, whole_value = p.previous;

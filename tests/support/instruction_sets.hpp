@@ -5,7 +5,7 @@
 
 namespace tessera::test {
 
-// Calls check(target) with every instruction set that is compiled and that this machine has, one after the
+// Calls check() with every instruction set that is compiled and that this machine has, one after the
 // other, where otherwise the best one is chosen. No task may run meanwhile.
 template <class Check>
 void for_each_instruction_set(const Check& check) {
@@ -17,7 +17,7 @@ void for_each_instruction_set(const Check& check) {
     for (const std::int64_t target : all) {
         SCOPED_TRACE(hwy::TargetName(target));
         choose(target);
-        check(target);
+        check();
     }
     choose(0);
 }

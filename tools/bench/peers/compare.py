@@ -1,4 +1,5 @@
 """Time of an iteration and time to the same data error, Tessera against its peers. Started by `run`."""
+
 import argparse
 import dataclasses
 import os
@@ -16,28 +17,64 @@ from tools import Conditions, Peer, Tessera, all_tools
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
+def sizes(text):
+    return [int(size) for size in text.split(",")]
+
+
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="tools/bench/peers/run", description=__doc__,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--scan", type=pathlib.Path, help="a far-field CXI file; without: a simulated Siemens star")
-    parser.add_argument("--tessera", type=pathlib.Path, default=ROOT / "build/release/bin/tessera", help="the program")
-    parser.add_argument("--cores", default=",".join(map(str, sorted(os.sched_getaffinity(0)))),
-                        help="the cores that every program is pinned to")
+    parser = argparse.ArgumentParser(
+        prog="tools/bench/peers/run",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--scan", type=pathlib.Path, help="a far-field CXI file; without: a simulated Siemens star"
+    )
+    parser.add_argument(
+        "--tessera", type=pathlib.Path, default=ROOT / "build/release/bin/tessera", help="the program"
+    )
+    parser.add_argument(
+        "--cores",
+        type=sizes,
+        default=",".join(map(str, sorted(os.sched_getaffinity(0)))),
+        help="the cores that every program is pinned to",
+    )
     parser.add_argument("--repetitions", type=int, default=5, help="of every measurement, interleaved")
-    parser.add_argument("--max-iterations", type=int, default=60, help="how far the search for a peer's best error goes")
-    parser.add_argument("--checkpoints", type=int, default=4, help="iterations between two looks at a peer's error")
-    parser.add_argument("--slack", type=float, default=1.05,
-                        help="the error to reach is the peer's best times this, so that nobody waits for a tail")
+    parser.add_argument(
+        "--max-iterations", type=int, default=60, help="how far the search for a peer's best error goes"
+    )
+    parser.add_argument(
+        "--checkpoints", type=int, default=4, help="iterations between two looks at a peer's error"
+    )
+    parser.add_argument(
+        "--slack",
+        type=float,
+        default=1.05,
+        help="the error to reach is the peer's best times this, so that nobody waits for a tail",
+    )
     parser.add_argument("--target", type=float, help="the error to reach, instead")
     parser.add_argument("--probe-start", type=int, default=2, help="first iteration that moves the probe")
-    parser.add_argument("--batch-size", type=int, default=100, help="pty-chi's frames per update; 100 is its default")
-    parser.add_argument("--only", default="", help="only the programs whose row matches this regular expression")
+    parser.add_argument(
+        "--batch-sizes",
+        type=sizes,
+        default="100,32",
+        help="frames per update of pty-chi: 100 is its default, fewer converge in fewer iterations",
+    )
+    parser.add_argument("--only", default="", help="only the peers whose row matches this regular expression")
     parser.add_argument("--iterations-only", action="store_true", help="leave out the time to the same error")
-    parser.add_argument("--ptypy", default="ptypy==0.9.*",
-                        help="PtyPy for pip: a requirement, or the path of a checkout or archive")
+    parser.add_argument(
+        "--ptypy",
+        default="ptypy==0.9.*",
+        help="PtyPy for pip: a requirement, or the path of a checkout or archive",
+    )
     parser.add_argument("--ptychi", default="ptychi==2.2.*", help="pty-chi for pip")
-    parser.add_argument("--output", type=pathlib.Path, nargs="?", const=ROOT / "tools/bench/results",
-                        help="also write peers-<date>-<commit>.json and .md there")
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        nargs="?",
+        const=ROOT / "tools/bench/results",
+        help="also write peers-<date>-<commit>.json and .md there",
+    )
     return parser.parse_args()
 
 
@@ -45,26 +82,26 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def choose_tools(arguments, num_cores):
+def choose_tools(arguments):
     """The programs to measure, with their environments, and why others are left out."""
-    requirements = {"drive_ptypy.py": ("ptypy", [arguments.ptypy, "scipy", "mpi4py", "mpich", "h5py", "numpy"]),
-                    "drive_ptychi.py": ("ptychi", [arguments.ptychi, "h5py", "numpy"])}
+    requirements = {
+        "drive_ptypy.py": ("ptypy", [arguments.ptypy, "scipy", "mpi4py", "mpich", "h5py", "numpy"]),
+        "drive_ptychi.py": ("ptychi", [arguments.ptychi, "h5py", "numpy"]),
+    }
     pythons, absent, chosen = {}, {}, []
-    for tool in all_tools(num_cores):
-        is_peer = isinstance(tool, Peer)
-        if is_peer and not re.search(arguments.only, tool.label):
-            continue
-        if is_peer:
-            name, wanted = requirements[tool.driver]
-            try:
-                if name not in absent and name not in pythons:
-                    pythons[name] = environments.environment(name, wanted)
-                if name in absent:
-                    continue
-                tool.python = pythons[name]
-            except environments.Unavailable as error:
-                absent[name] = str(error)
+    for tool in all_tools(len(arguments.cores), arguments.batch_sizes):
+        if isinstance(tool, Peer):
+            if not re.search(arguments.only, tool.label):
                 continue
+            name, wanted = requirements[tool.driver]
+            if name not in pythons and name not in absent:
+                try:
+                    pythons[name] = environments.environment(name, wanted)
+                except environments.Unavailable as error:
+                    absent[name] = str(error)
+            if name in absent:
+                continue
+            tool.python = pythons[name]
         chosen.append(tool)
     return chosen, absent
 
@@ -74,11 +111,25 @@ def prepare(arguments, scratch):
     scan_file = arguments.scan
     if scan_file is None:
         scan_file = scratch / "star.cxi"
-        subprocess.run([arguments.tessera, "simulate", ROOT / "inputs/siemens_star_simulation.yaml", "--output",
-                        scan_file], check=True, stderr=subprocess.DEVNULL)
-    conditions = Conditions(arguments.tessera.resolve(), scan_file.resolve(), scratch / "peers.h5", scratch,
-                            [int(core) for core in arguments.cores.split(",")], arguments.probe_start,
-                            arguments.batch_size)
+        subprocess.run(
+            [
+                arguments.tessera,
+                "simulate",
+                ROOT / "inputs/siemens_star_simulation.yaml",
+                "--output",
+                scan_file,
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
+    conditions = Conditions(
+        arguments.tessera.resolve(),
+        scan_file.resolve(),
+        scratch / "peers.h5",
+        scratch,
+        arguments.cores,
+        arguments.probe_start,
+    )
     starts = {}
     for name, interpolation in (("nearest", "nearest"), ("subpixel", "fourier")):
         # One iteration moves the object alone when the probe starts later: its probe is the starting one.
@@ -99,8 +150,10 @@ def measure_iterations(tools, conditions, scan, repetitions):
             run = tool.run(conditions, tool.timing_blocks)
             times[tool.label].append(1e3 * run.blocks_s[-1] / tool.timing_blocks[-1] / len(scan.patterns))
             versions |= run.versions
-            say(f"repetition {repetition + 1}/{repetitions}  {tool.label}: {times[tool.label][-1]:.3f} ms per frame "
-                f"and iteration  (load {os.getloadavg()[0]:.1f})")
+            say(
+                f"repetition {repetition + 1}/{repetitions}  {tool.label}: {times[tool.label][-1]:.3f} ms per frame "
+                f"and iteration  (load {os.getloadavg()[0]:.1f})"
+            )
     return times, versions
 
 
@@ -114,10 +167,14 @@ def error_curve(tool, conditions, scan, arguments):
         return list(enumerate(run.data_errors, start=1))
     num_blocks = arguments.max_iterations // arguments.checkpoints
     run = tool.run(conditions, [arguments.checkpoints] * num_blocks, snapshots=True)
-    curve = [(arguments.checkpoints * (index + 1), scan.data_error(fields))
-             for index, fields in enumerate(run.snapshots)]
+    curve = [
+        (arguments.checkpoints * (index + 1), scan.data_error(fields))
+        for index, fields in enumerate(run.snapshots)
+    ]
     if run.own_data_error is not None and abs(curve[-1][1] / run.own_data_error - 1) > 1e-2:
-        raise SystemExit(f"{tool.label}: says data error {run.own_data_error}, its fields give {curve[-1][1]}")
+        raise SystemExit(
+            f"{tool.label}: says data error {run.own_data_error}, its fields give {curve[-1][1]}"
+        )
     return curve
 
 
@@ -127,8 +184,11 @@ def first_below(curve, target):
 
 def plan_results(tools, conditions, scan, arguments):
     """For every peer: the error to reach, and in how many iterations it and Tessera reach it."""
-    ours = {tool.interpolation: tool for tool in tools
-            if isinstance(tool, Tessera) and tool.engine == "CG" and tool.waves != "recompute"}
+    ours = {
+        tool.interpolation: tool
+        for tool in tools
+        if isinstance(tool, Tessera) and tool.engine == "CG" and tool.waves != "recompute"
+    }
     curves = {tool.label: error_curve(tool, conditions, scan, arguments) for tool in ours.values()}
     plans = []
     for tool in tools:
@@ -140,8 +200,10 @@ def plan_results(tools, conditions, scan, arguments):
         reference = ours[tool.interpolation]
         iterations = first_below(curve, target)
         reference_iterations = first_below(curves[reference.label], target)
-        say(f"{tool.label}: best data error {best:.5f}; {target:.5f} after {iterations} iterations, "
-            f"{reference.label}: after {reference_iterations}")
+        say(
+            f"{tool.label}: best data error {best:.5f}; {target:.5f} after {iterations} iterations, "
+            f"{reference.label}: after {reference_iterations}"
+        )
         if iterations and reference_iterations:
             plans.append(report.Plan(tool, reference, target, iterations, reference_iterations))
     return plans, curves
@@ -154,18 +216,22 @@ def measure_results(plans, conditions, scan, repetitions):
             peer = plan.tool.run(conditions, [plan.iterations])
             ours = plan.reference.run(conditions, [plan.reference_iterations])
             plan.add(peer, scan.data_error(peer.fields), ours, scan.data_error(ours.fields))
-            say(f"repetition {repetition + 1}/{repetitions}  {plan.tool.label}: {peer.work_s:.1f} s, Tessera "
-                f"{ours.wall_s:.2f} s  (load {os.getloadavg()[0]:.1f})")
+            say(
+                f"repetition {repetition + 1}/{repetitions}  {plan.tool.label}: {peer.work_s:.1f} s, Tessera "
+                f"{ours.wall_s:.2f} s  (load {os.getloadavg()[0]:.1f})"
+            )
 
 
 def main():
     arguments = parse_arguments()
     if not arguments.tessera.exists():
-        raise SystemExit(f"{arguments.tessera}: no such program (build it with tools/build, or name it with --tessera)")
+        raise SystemExit(
+            f"{arguments.tessera}: no such program (build it with tools/build, or name it with --tessera)"
+        )
     load_before = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="tessera-peers-") as folder:
         scan, conditions = prepare(arguments, pathlib.Path(folder))
-        tools, absent = choose_tools(arguments, len(conditions.cores))
+        tools, absent = choose_tools(arguments)
         for name, reason in absent.items():
             say(f"without {name}: {reason}")
         times, versions = measure_iterations(tools, conditions, scan, arguments.repetitions)
@@ -174,11 +240,24 @@ def main():
             plans, curves = plan_results(tools, conditions, scan, arguments)
             measure_results(plans, conditions, scan, arguments.repetitions)
     comparison = report.Comparison(
-        scan=arguments.scan.name if arguments.scan else "simulated Siemens star (inputs/siemens_star_simulation.yaml)",
-        num_frames=len(scan.patterns), frame_shape=list(scan.patterns.shape[1:]), cores=conditions.cores,
-        repetitions=arguments.repetitions, batch_size=arguments.batch_size, probe_start=arguments.probe_start,
-        load=[load_before, os.getloadavg()], versions=versions, absent=absent, tools=tools,
-        times=times, plans=plans, curves=curves)
+        scan=(
+            arguments.scan.name
+            if arguments.scan
+            else "simulated Siemens star (inputs/siemens_star_simulation.yaml)"
+        ),
+        num_frames=len(scan.patterns),
+        frame_shape=list(scan.patterns.shape[1:]),
+        cores=conditions.cores,
+        repetitions=arguments.repetitions,
+        probe_start=arguments.probe_start,
+        load=[load_before, os.getloadavg()],
+        versions=versions,
+        absent=absent,
+        tools=tools,
+        times=times,
+        plans=plans,
+        curves=curves,
+    )
     print(comparison.text())
     if arguments.output:
         say(f"written: {comparison.write(arguments.output, ROOT)}")

@@ -1,4 +1,5 @@
 """Runs pty-chi on the CPU as one job of the comparison: drive_ptychi.py JOB.json (see tools.py for the job)."""
+
 import time
 
 from job import Job, Stopwatch
@@ -21,7 +22,8 @@ def make_options(job, num_epochs):
     options.object_options.position_origin_coords = [(size - 1) / 2 for size in job.probe.shape[-2:]]
     # At whole pixels pty-chi's bilinear shift does nothing; its Fourier shift transforms all the same.
     options.object_options.patch_interpolation_method = (
-        api.PatchInterpolationMethods.BILINEAR if job.nearest else api.PatchInterpolationMethods.FOURIER)
+        api.PatchInterpolationMethods.BILINEAR if job.nearest else api.PatchInterpolationMethods.FOURIER
+    )
     options.probe_options.optimization_plan.start = job.probe_start
     options.probe_position_options.optimizable = False
     options.reconstructor_options.num_epochs = num_epochs

@@ -1,4 +1,5 @@
 """Runs PtyPy as one job of the comparison, alone or under mpiexec: drive_ptypy.py JOB.json (see tools.py)."""
+
 import tempfile
 import time
 
@@ -48,17 +49,33 @@ def make_parameters(scratch):
     detector_pixel_m = 75e-6  # any: distance and pixel only have to give the object pixel
     p = u.Param()
     p.verbose_level = "ERROR"
-    p.io = u.Param(home=scratch, rfile=None, autosave=u.Param(active=False), autoplot=u.Param(active=False),
-                   interaction=u.Param(active=False))
+    p.io = u.Param(
+        home=scratch,
+        rfile=None,
+        autosave=u.Param(active=False),
+        autoplot=u.Param(active=False),
+        interaction=u.Param(active=False),
+    )
     scan = u.Param(name="Full")
-    scan.data = u.Param(name="PreparedScan", shape=size, energy=1.23984198e-9 / JOB.wavelength_m,
-                        distance=JOB.pixel_size_m * size * detector_pixel_m / JOB.wavelength_m,
-                        psize=detector_pixel_m, num_frames=len(JOB.windows_px), auto_center=False,
-                        center="fftshift", save=None)
+    scan.data = u.Param(
+        name="PreparedScan",
+        shape=size,
+        energy=1.23984198e-9 / JOB.wavelength_m,
+        distance=JOB.pixel_size_m * size * detector_pixel_m / JOB.wavelength_m,
+        psize=detector_pixel_m,
+        num_frames=len(JOB.windows_px),
+        auto_center=False,
+        center="fftshift",
+        save=None,
+    )
     scan.illumination = u.Param(model=JOB.probe[0].astype(np.complex64), aperture=None, propagation=None)
     p.scans = u.Param(scan=scan)
-    engine = u.Param(name=JOB.engine, numiter=sum(JOB.blocks), numiter_contiguous=JOB.blocks[0],
-                     probe_update_start=JOB.probe_start)
+    engine = u.Param(
+        name=JOB.engine,
+        numiter=sum(JOB.blocks),
+        numiter_contiguous=JOB.blocks[0],
+        probe_update_start=JOB.probe_start,
+    )
     if JOB.engine == "ML":
         engine.update(ML_type="gaussian", floating_intensities=False, scale_precond=True)
     if JOB.engine == "DM":
@@ -95,8 +112,11 @@ def fields(ptycho):
 
 def windows(ptycho):
     """Where the views lie in PtyPy's object, by frame; complete on the first process only."""
-    mine = {int(pod.di_view.layer): np.array(pod.ob_view.dlow, dtype=np.int64)
-            for pod in ptycho.pods.values() if pod.active}
+    mine = {
+        int(pod.di_view.layer): np.array(pod.ob_view.dlow, dtype=np.int64)
+        for pod in ptycho.pods.values()
+        if pod.active
+    }
     every = parallel.gather_dict(mine)
     return np.array([every[frame] for frame in sorted(every)])
 
@@ -132,8 +152,11 @@ def main():
         watch.lap("save_s")
         error = own_data_error(ptycho)
         if parallel.master:
-            JOB.report(watch, {"PtyPy": ptypy.__version__, "numpy": np.__version__,
-                               "processes": str(parallel.size)}, error)
+            JOB.report(
+                watch,
+                {"PtyPy": ptypy.__version__, "numpy": np.__version__, "processes": str(parallel.size)},
+                error,
+            )
 
 
 main()

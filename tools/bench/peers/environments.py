@@ -1,4 +1,5 @@
 """Throw-away virtual environments of the peers, outside the repository and made once."""
+
 import os
 import pathlib
 import shutil

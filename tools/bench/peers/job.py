@@ -4,6 +4,7 @@ A job is a JSON file; the scan it names is the HDF5 file that scan.py prepares. 
 one convention: object (y, x), probe (mode, y, x) for a unitary transform, windows_px (frame, 2) = (y, x) of the
 window's first pixel in the object.
 """
+
 import json
 import sys
 import time
@@ -77,5 +78,14 @@ class Job:
 
     def report(self, watch, versions, own_data_error=None):
         """The last line on stdout, which the harness reads."""
-        print(json.dumps({"imported": watch.imported, "blocks_s": watch.blocks, "versions": versions,
-                          "own_data_error": own_data_error, **watch.phases}))
+        print(
+            json.dumps(
+                {
+                    "imported": watch.imported,
+                    "blocks_s": watch.blocks,
+                    "versions": versions,
+                    "own_data_error": own_data_error,
+                    **watch.phases,
+                }
+            )
+        )

@@ -1,4 +1,5 @@
 """One table, and the same as JSON: medians over repetitions of ratios taken within a repetition."""
+
 import dataclasses
 import datetime
 import json
@@ -37,10 +38,16 @@ class Plan:
         return statistics.median(run[key] for run in whose)
 
     def as_dict(self):
-        return {"peer": self.tool.label, "reference": self.reference.label, "target_data_error": self.target,
-                "peer_iterations": self.iterations, "reference_iterations": self.reference_iterations,
-                "peer_runs": self.peer_runs, "reference_runs": self.reference_runs,
-                "ratio": {key: self.ratio(key) for key in ("work_s", "wall_s", "cpu_s")}}
+        return {
+            "peer": self.tool.label,
+            "reference": self.reference.label,
+            "target_data_error": self.target,
+            "peer_iterations": self.iterations,
+            "reference_iterations": self.reference_iterations,
+            "peer_runs": self.peer_runs,
+            "reference_runs": self.reference_runs,
+            "ratio": {key: self.ratio(key) for key in ("work_s", "wall_s", "cpu_s")},
+        }
 
 
 def cpu_model():
@@ -66,7 +73,6 @@ class Comparison:
     frame_shape: list
     cores: list
     repetitions: int
-    batch_size: int
     probe_start: int
     load: list
     versions: dict
@@ -79,51 +85,97 @@ class Comparison:
     def ratios_of_iterations(self):
         """Per tool: its time of an iteration over that of each Tessera row it is comparable with."""
         ours = [tool for tool in self.tools if isinstance(tool, Tessera) and tool.engine == "CG"]
-        return {tool.label: {reference.label: median_ratio(self.times[tool.label], self.times[reference.label])
-                             for reference in ours} for tool in self.tools}
+        return {
+            tool.label: {
+                reference.label: median_ratio(self.times[tool.label], self.times[reference.label])
+                for reference in ours
+            }
+            for tool in self.tools
+        }
 
     def iteration_table(self):
         references = [tool for tool in self.tools if isinstance(tool, Tessera) and tool.engine == "CG"]
         rows = [["an iteration", "ms per frame", *(f"÷ {tool.label}" for tool in references)]]
         ratios = self.ratios_of_iterations()
         for tool in self.tools:
-            rows.append([tool.label, f"{statistics.median(self.times[tool.label]):.3f}",
-                         *(f"{ratios[tool.label][reference.label]:.2f}" for reference in references)])
+            rows.append(
+                [
+                    tool.label,
+                    f"{statistics.median(self.times[tool.label]):.3f}",
+                    *(f"{ratios[tool.label][reference.label]:.2f}" for reference in references),
+                ]
+            )
         return table(rows)
 
     def result_table(self):
-        rows = [["to the same data error", "data error", "iterations", "Tessera's", "s without imports", "s in all",
-                 "Tessera's s", "ratio without imports", "ratio in all", "ratio of CPU time"]]
+        rows = [
+            [
+                "to the same data error",
+                "data error",
+                "iterations",
+                "Tessera's",
+                "s without imports",
+                "s in all",
+                "Tessera's s",
+                "ratio without imports",
+                "ratio in all",
+                "ratio of CPU time",
+            ]
+        ]
         for plan in self.plans:
-            rows.append([plan.tool.label, f"{plan.target:.5f}", str(plan.iterations), str(plan.reference_iterations),
-                         f"{plan.median(plan.peer_runs, 'work_s'):.2f}", f"{plan.median(plan.peer_runs, 'wall_s'):.2f}",
-                         f"{plan.median(plan.reference_runs, 'wall_s'):.2f}",
-                         *(f"{plan.ratio(key):.1f}" for key in ("work_s", "wall_s", "cpu_s"))])
+            rows.append(
+                [
+                    plan.tool.label,
+                    f"{plan.target:.5f}",
+                    str(plan.iterations),
+                    str(plan.reference_iterations),
+                    f"{plan.median(plan.peer_runs, 'work_s'):.2f}",
+                    f"{plan.median(plan.peer_runs, 'wall_s'):.2f}",
+                    f"{plan.median(plan.reference_runs, 'wall_s'):.2f}",
+                    *(f"{plan.ratio(key):.1f}" for key in ("work_s", "wall_s", "cpu_s")),
+                ]
+            )
         return table(rows)
 
     def text(self):
         height, width = self.frame_shape
-        versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()) if version)
+        versions = ", ".join(
+            f"{name} {version}" for name, version in sorted(self.versions.items()) if version
+        )
         loads = " to ".join(f"{load[0]:.1f}" for load in self.load)
-        parts = [f"{self.scan}: {self.num_frames} frames of {height} x {width}, one mode; {len(self.cores)} cores of "
-                 f"{cpu_model()}; {self.repetitions} repetitions, load {loads}.\n{versions}.",
-                 self.iteration_table()]
+        parts = [
+            f"{self.scan}: {self.num_frames} frames of {height} x {width}, one mode; {len(self.cores)} cores of "
+            f"{cpu_model()}; {self.repetitions} repetitions, load {loads}.\n{versions}.",
+            self.iteration_table(),
+        ]
         if self.plans:
             parts.append(self.result_table())
         parts += [f"Not measured: {name} ({reason})." for name, reason in self.absent.items()]
         return "\n\n".join(parts)
 
     def as_dict(self):
-        return {"scan": self.scan, "frames": self.num_frames, "frame_shape": self.frame_shape,
-                "machine": {"cpu": cpu_model(), "cores": self.cores, "load_average": self.load},
-                "repetitions": self.repetitions, "ptychi_batch_size": self.batch_size,
-                "probe_start": self.probe_start, "versions": self.versions, "absent": self.absent,
-                "iteration_ms_per_frame": self.times, "iteration_ratios": self.ratios_of_iterations(),
-                "to_the_same_error": [plan.as_dict() for plan in self.plans], "data_error_curves": self.curves}
+        return {
+            "scan": self.scan,
+            "frames": self.num_frames,
+            "frame_shape": self.frame_shape,
+            "machine": {"cpu": cpu_model(), "cores": self.cores, "load_average": self.load},
+            "repetitions": self.repetitions,
+            "probe_start": self.probe_start,
+            "versions": self.versions,
+            "absent": self.absent,
+            "iteration_ms_per_frame": self.times,
+            "iteration_ratios": self.ratios_of_iterations(),
+            "to_the_same_error": [plan.as_dict() for plan in self.plans],
+            "data_error_curves": self.curves,
+        }
 
     def write(self, folder, repository):
-        commit = subprocess.run(["git", "-C", repository, "rev-parse", "--short", "HEAD"], capture_output=True,
-                                text=True).stdout.strip() or "unknown"
+        commit = (
+            subprocess.run(
+                ["git", "-C", repository, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+            ).stdout.strip()
+            or "unknown"
+        )
         stem = folder / f"peers-{datetime.date.today():%Y-%m-%d}-{commit}"
         folder.mkdir(parents=True, exist_ok=True)
         stem.with_suffix(".json").write_text(json.dumps(self.as_dict(), indent=1) + "\n")

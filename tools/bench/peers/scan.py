@@ -1,9 +1,12 @@
 """The scan as every tool of the comparison sees it, and the one data error by which all of them are judged."""
+
 import h5py
 import numpy as np
 
 DETECTOR = "entry_1/instrument_1/detector_1"
-BAD_PIXEL_BITS = 0xFFFFFFFF & ~(0x1000 | 0x10000)  # CXI: "has signal" and "inside the support" are good pixels
+BAD_PIXEL_BITS = 0xFFFFFFFF & ~(
+    0x1000 | 0x10000
+)  # CXI: "has signal" and "inside the support" are good pixels
 
 
 class Fields:
@@ -17,8 +20,11 @@ def read_tessera_result(path):
     with h5py.File(path) as file:
         entry = file["entry_1"]
         object_field = entry["image_1/data"][()]
-        fields = Fields(object_field.reshape(object_field.shape[-2:]), entry["image_2/data"][()],
-                        entry["process_1/positions_px"][()])
+        fields = Fields(
+            object_field.reshape(object_field.shape[-2:]),
+            entry["image_2/data"][()],
+            entry["process_1/positions_px"][()],
+        )
         frames = entry["process_1/frames"][()]
         pixel_size_m = [float(np.diff(entry[f"image_1/{axis}"][:2])[0]) for axis in "yx"]
     return fields, frames, pixel_size_m
@@ -31,12 +37,16 @@ class Scan:
         with h5py.File(path) as file:
             detector = file[DETECTOR]
             self.patterns = detector["data"][()][frames]
-            bits = detector["mask"][()] if "mask" in detector else np.zeros(self.patterns.shape[-2:], np.uint32)
+            bits = (
+                detector["mask"][()] if "mask" in detector else np.zeros(self.patterns.shape[-2:], np.uint32)
+            )
             wavelength = file.get("entry_1/instrument_1/source_1/wavelength")
             self.wavelength_m = float(wavelength[()]) if wavelength is not None else 1e-10  # nominal
         if bits.ndim != 2 or self.patterns.shape[-1] != self.patterns.shape[-2]:
-            raise SystemExit(f"{path}: the comparison needs square frames and one mask for all of them "
-                             f"(here {self.patterns.shape[-2:]}, mask {bits.shape})")
+            raise SystemExit(
+                f"{path}: the comparison needs square frames and one mask for all of them "
+                f"(here {self.patterns.shape[-2:]}, mask {bits.shape})"
+            )
         self.mask = (bits.astype(np.uint32) & BAD_PIXEL_BITS) == 0
         self.counts = float((self.patterns * self.mask).sum(dtype=np.float64))
 
@@ -56,7 +66,7 @@ class Scan:
             if np.abs(fraction).max() > 1e-6:
                 ramp = np.exp(-2j * np.pi * (row_frequency * fraction[0] + column_frequency * fraction[1]))
                 moved = np.fft.ifft2(probe_spectrum * ramp)
-            patch = object_field[base[0]:base[0] + height, base[1]:base[1] + width]
+            patch = object_field[base[0] : base[0] + height, base[1] : base[1] + width]
             far_field = np.fft.fftshift(np.fft.fft2(moved * patch, norm="ortho"), axes=(-2, -1))
             amplitude = np.sqrt((np.abs(far_field) ** 2).sum(axis=0))
             total += ((amplitude - np.sqrt(pattern.astype(np.float64))) ** 2)[self.mask].sum()

@@ -3,6 +3,7 @@
 Each run is a process of its own, pinned to the same cores. `blocks` are iterations whose time is taken apart: the
 first warms up (and holds the iterations before the probe moves), the others are what an iteration costs.
 """
+
 import dataclasses
 import json
 import os
@@ -28,7 +29,6 @@ class Conditions:
     scratch: pathlib.Path
     cores: list
     probe_start: int
-    batch_size: int  # of pty-chi
 
 
 @dataclasses.dataclass
@@ -55,12 +55,20 @@ def timed_process(command, conditions, threads):
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     cores = ",".join(str(core) for core in conditions.cores)
     begin = time.monotonic()
-    process = subprocess.Popen(["taskset", "--cpu-list", cores, *map(str, command)], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=os.environ | limits, cwd=conditions.scratch, text=True)
+    process = subprocess.Popen(
+        ["taskset", "--cpu-list", cores, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | limits,
+        cwd=conditions.scratch,
+        text=True,
+    )
     output, errors = process.communicate()
     wall_s = time.monotonic() - begin
     if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{errors[-3000:]}")
+        raise RuntimeError(
+            f"{' '.join(map(str, command))} ended with {process.returncode}:\n{errors[-3000:]}"
+        )
     return begin, wall_s, output
 
 
@@ -70,53 +78,69 @@ def children_cpu_s():
 
 
 class Tessera:
-    def __init__(self, label, engine="CG", waves="auto", interpolation="nearest", num_iter=22):
+    def __init__(self, label, engine="CG", waves="auto", interpolation="nearest"):
         self.label, self.engine, self.waves, self.interpolation = label, engine, waves, interpolation
         self.nearest = interpolation == "nearest"
-        self.timing_blocks = [2, num_iter - 2]
-        self.cores_used = None  # all
+        self.timing_blocks = [2, 20]  # whole tens: every tenth iteration makes the kept waves afresh
 
     def run(self, conditions, blocks, snapshots=False):
         result = conditions.scratch / "tessera.h5"
         run_file = conditions.scratch / "tessera.yaml"
-        run_file.write_text(f"scan: {{file: {json.dumps(str(conditions.scan))}}}\n"
-                            f"probe: {{initial: auto, update: {{start: {conditions.probe_start}}}}}\n"
-                            f"engines: [{{name: {self.engine}, num_iter: {sum(blocks)}}}]\n"
-                            f"positions: {{interpolation: {self.interpolation}}}\n"
-                            f"runtime: {{waves: {self.waves}}}\n"
-                            "output: {pictures: false}\n")
+        run_file.write_text(
+            f"scan: {{file: {json.dumps(str(conditions.scan))}}}\n"
+            f"probe: {{initial: auto, update: {{start: {conditions.probe_start}}}}}\n"
+            f"engines: [{{name: {self.engine}, num_iter: {sum(blocks)}}}]\n"
+            f"positions: {{interpolation: {self.interpolation}}}\n"
+            f"runtime: {{waves: {self.waves}}}\n"
+            "output: {pictures: false}\n"
+        )
         before = children_cpu_s()
-        _, wall_s, _ = timed_process([conditions.tessera, "reconstruct", run_file, "--output", result], conditions,
-                                     threads=1)  # its workers are StarPU's
+        _, wall_s, _ = timed_process(
+            [conditions.tessera, "reconstruct", run_file, "--output", result], conditions, threads=1
+        )  # its workers are StarPU's
         cpu_s = children_cpu_s() - before
         fields, _, _ = read_tessera_result(result)
         with h5py.File(result) as file:
             process = file["entry_1/process_1"]
             at_s = [0.0, *process["time_s"][()]]
             errors = list(process["data_error"][()])
-            about = {key: process[f"about/{key}"].asstr()[()] for key in ("commit", "runtime", "waves")}
-            about["Tessera"] = process["version"].asstr()[()]
+            version = process["version"].asstr()[()]
+            about = {
+                "Tessera": " ".join([version, process["about/commit"].asstr()[()]]).strip(),
+                "Tessera's runtime": process["about/runtime"].asstr()[()],
+            }
         ends = [sum(blocks[:count]) for count in range(len(blocks) + 1)]
         blocks_s = [at_s[last] - at_s[first] for first, last in zip(ends, ends[1:])]
         return Run(wall_s, cpu_s, 0.0, blocks_s, fields, [], about, errors[-1], errors)
 
 
 class Peer:
-    def __init__(self, label, driver, engine, processes=None, interpolation="nearest", timing_blocks=(2, 5)):
-        self.label, self.driver, self.engine = label, driver, engine
+    def __init__(self, label, driver, engine, processes=None, batch_size=None, interpolation="nearest"):
+        self.label, self.driver, self.engine, self.batch_size = label, driver, engine, batch_size
         self.processes = processes  # under mpiexec; None: threads in one process
         self.nearest = interpolation == "nearest"
         self.interpolation = interpolation
-        self.timing_blocks = list(timing_blocks)
+        self.timing_blocks = [2, 5]
         self.python = None  # of its environment, once that is there
 
     def run(self, conditions, blocks, snapshots=False):
         result, job = conditions.scratch / "peer.h5", conditions.scratch / "peer.json"
         threads = 1 if self.processes else len(conditions.cores)
-        job.write_text(json.dumps({
-            "engine": self.engine, "blocks": blocks, "snapshots": snapshots, "nearest": self.nearest,
-            "probe_start": conditions.probe_start, "batch_size": conditions.batch_size, "threads": threads,
-            "scan": str(conditions.prepared), "result": str(result)}))
+        job.write_text(
+            json.dumps(
+                {
+                    "engine": self.engine,
+                    "blocks": blocks,
+                    "snapshots": snapshots,
+                    "nearest": self.nearest,
+                    "probe_start": conditions.probe_start,
+                    "batch_size": self.batch_size,
+                    "threads": threads,
+                    "scan": str(conditions.prepared),
+                    "result": str(result),
+                }
+            )
+        )
         command = [self.python, HERE / self.driver, job]
         if self.processes and self.processes > 1:
             command = [environments.mpiexec(self.python), "-n", self.processes, *command]
@@ -128,20 +152,44 @@ class Peer:
             windows_px = file["windows_px"][()]
             fields = Fields(file["object"][()], file["probe"][()], windows_px)
             kept = file.get("snapshots", {})
-            snapshots_kept = [Fields(kept[str(i)]["object"][()], kept[str(i)]["probe"][()], windows_px)
-                              for i in range(len(kept))]
-        return Run(wall_s, cpu_s, said["imported"] - begin, said["blocks_s"], fields, snapshots_kept,
-                   said["versions"], said["own_data_error"])
+            snapshots_kept = [
+                Fields(kept[str(i)]["object"][()], kept[str(i)]["probe"][()], windows_px)
+                for i in range(len(kept))
+            ]
+        return Run(
+            wall_s,
+            cpu_s,
+            said["imported"] - begin,
+            said["blocks_s"],
+            fields,
+            snapshots_kept,
+            said["versions"],
+            said["own_data_error"],
+        )
 
 
-def all_tools(num_cores):
-    """Everything that can be measured. The first two rows are what the ratios refer to."""
-    processes = sorted({1, num_cores})
-    ptypy = [Peer(f"PtyPy {engine}, {count} process{'es' if count > 1 else ''}", "drive_ptypy.py", engine, count)
-             for engine in ("ML", "DM") for count in processes]
-    ptychi = [Peer(f"pty-chi {engine}", "drive_ptychi.py", engine) for engine in ("LSQML", "rPIE")]
-    ptychi_subpixel = [Peer(f"pty-chi {engine}, sub-pixel", "drive_ptychi.py", engine, interpolation="fourier")
-                       for engine in ("LSQML", "rPIE")]
+def all_tools(num_cores, batch_sizes):
+    """Everything that can be measured, in the order of the table."""
+    ptypy = [
+        Peer(f"PtyPy {engine}, {count} process{'es' if count > 1 else ''}", "drive_ptypy.py", engine, count)
+        for engine in ("ML", "DM")
+        for count in sorted({1, num_cores})
+    ]
+    ptychi = [
+        Peer(f"pty-chi {engine}, batches of {size}", "drive_ptychi.py", engine, batch_size=size)
+        for engine in ("LSQML", "rPIE")
+        for size in batch_sizes
+    ]
+    ptychi_subpixel = [
+        Peer(
+            f"pty-chi {engine}, batches of {batch_sizes[0]}, sub-pixel",
+            "drive_ptychi.py",
+            engine,
+            batch_size=batch_sizes[0],
+            interpolation="fourier",
+        )
+        for engine in ("LSQML", "rPIE")
+    ]
     return [
         Tessera("Tessera CG, waves: keep", waves="keep"),
         Tessera("Tessera CG, waves: recompute", waves="recompute"),
