@@ -34,7 +34,8 @@ StopReason reason_to_stop(const ConjugateArgs& args, const IterationState& state
     if (sums.bad_frames > 0 || !std::isfinite(sums.cost) || !std::isfinite(sums.gradient_norm)) {
         return StopReason::not_finite;
     }
-    const bool has_previous = args.iteration > 0;
+    // A failed line search leaves the cost as it was; that is no convergence.
+    const bool has_previous = args.iteration > 0 && state.failures == 0;
     if (has_previous && args.tolerance > 0 && sums.cost <= state.previous_cost &&
         state.previous_cost - sums.cost < args.tolerance * state.previous_cost) {
         return StopReason::converged;

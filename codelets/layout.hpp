@@ -68,13 +68,7 @@ struct IterationState {
     double time_s = 0;  // when the record was made, by the worker's clock
 };
 
-enum class StopReason : std::int32_t {
-    none = 0,
-    no_descent = 1,
-    not_finite = 2,
-    converged = 3,
-    requested = 4
-};
+enum class StopReason : std::int32_t { none = 0, no_descent = 1, not_finite = 2, converged = 3 };
 
 // Everything about a batch's shape and model that a body needs; trivially copyable, travels with the task.
 struct BatchShape {

@@ -13,7 +13,7 @@ namespace tessera {
 // ascending tiles in a halo, a binary tree over tiles whose shape depends on their number only.
 class Graph {
   public:
-    Graph(const Problem& problem, Handles& handles) : problem_(problem), handles_(handles) {}
+    explicit Graph(Handles& handles) : handles_(handles) {}
 
     // Which noise model the frames are compared with from now on.
     void set_noise_model(NoiseModel model) { noise_model_ = model; }
@@ -50,7 +50,6 @@ class Graph {
     void add_batch(const TileHandles& tile, const BatchHandles& batch, const Data& out) const;
     void add_halos(bool keep_previous);
 
-    const Problem& problem_;
     Handles& handles_;
     NoiseModel noise_model_ = NoiseModel::amplitude;
 };

@@ -77,6 +77,15 @@ std::filesystem::path resolved(const std::filesystem::path& folder, const std::f
     return file.is_absolute() ? file : folder / file;
 }
 
+void require_equal_pixels(const char* key, const std::filesystem::path& file, const Result& earlier,
+                          const ScanInfo& scan) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        if (std::abs(earlier.pixel_size_m[axis] / scan.pixel_size_m[axis] - 1) < 1e-4) continue;
+        throw data_error("{}: its object pixel is {:.6g} m, this scan's {:.6g} m ({} needs equal pixels)",
+                         file.string(), earlier.pixel_size_m[axis], scan.pixel_size_m[axis], key);
+    }
+}
+
 }  // namespace
 
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_workers) {
@@ -162,14 +171,7 @@ Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::p
             const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
             return std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
         };
-        for (std::size_t axis = 0; axis < 2; ++axis) {
-            const double ratio = earlier.pixel_size_m[axis] / problem.scan.pixel_size_m[axis];
-            if (!(std::abs(ratio - 1) < 1e-4)) {
-                throw data_error(
-                    "{}: its object pixel is {:.6g} m, this scan's {:.6g} m (object.file needs equal pixels)",
-                    file.string(), earlier.pixel_size_m[axis], problem.scan.pixel_size_m[axis]);
-            }
-        }
+        require_equal_pixels("object.file", file, earlier, problem.scan);
         const auto from_y = offset(0), from_x = offset(1);
         for (int y = 0; y < shape[0]; ++y) {
             for (int x = 0; x < shape[1]; ++x) {
@@ -188,7 +190,9 @@ Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& st
     ProbeConfig config = problem.config.probe;
     config.size = problem.probe_shape;
     if (!config.file) return make_probe(config, problem.scan, statistics.mean_pattern, nullptr);
-    const Result earlier = read_result(resolved(run_folder, *config.file));
+    const auto file = resolved(run_folder, *config.file);
+    const Result earlier = read_result(file);
+    require_equal_pixels("probe.file", file, earlier, problem.scan);
     return make_probe(config, problem.scan, statistics.mean_pattern, &earlier.probe);
 }
 

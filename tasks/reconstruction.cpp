@@ -33,7 +33,7 @@ Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const F
       handles_(handles),
       statistics_(statistics),
       hooks_(std::move(hooks)),
-      graph_(problem, handles),
+      graph_(handles),
       snapshot_(problem, handles) {
     for (const EngineConfig& engine : problem.config.engines) overall_num_iter_ += engine.num_iter;
 }
@@ -90,24 +90,17 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     throw_task_failure();
     run.records.push_back(record);
     run.reason = static_cast<StopReason>(record.stopped);
-    if (run.reason == StopReason::not_finite) {
-        throw Error(
-            ExitCode::diverged,
-            fmt::format("{}: the cost is not finite in iteration {} ({} frames; a smaller step or another "
-                        "noise_model may help)",
-                        run.name, iteration + 1, record.bad_frames));
-    }
+    if (run.reason == StopReason::not_finite) throw not_finite(run, record.bad_frames);
     if (hooks_.on_iteration) {
         const double counts = statistics_.total_counts;
         hooks_.on_iteration({run.name, iteration, run.config.num_iter, run.first_iteration + iteration,
                              overall_num_iter_, record.cost, record.squared_error / counts, record.step,
                              record.beta, record.time_s - start_s_});
     }
-    if (run.snapshot_at == iteration && hooks_.on_snapshot) {
+    // This record has the cost after the step whose object and probe were copied.
+    if (run.snapshot_at + 1 == iteration && run.snapshot_at >= 0) {
         run.snapshot_at = -1;
-        Result result = result_without_fields();
-        snapshot_.collect(result.object, result.probe);
-        hooks_.on_snapshot(std::move(result));
+        hooks_.on_snapshot(snapshot_result(run, record));
     }
     return run.reason == StopReason::none;
 }
@@ -123,14 +116,8 @@ void Reconstruction::finish_engine(EngineRun& run) {
         final_data_error_ = sums.squared_error / statistics_.total_counts;
     }
     throw_task_failure();
-    for (std::size_t n = 0; n < run.records.size(); ++n) {
-        const bool last = n + 1 == run.records.size();
-        cost_.push_back(last ? final_cost_ : run.records[n + 1].cost);
-        data_error_.push_back(last ? final_data_error_
-                                   : run.records[n + 1].squared_error / statistics_.total_counts);
-        step_.push_back(run.records[n].step);
-        time_s_.push_back(run.records[n].time_s - start_s_);
-    }
+    if (!std::isfinite(final_cost_) || !std::isfinite(final_data_error_)) throw not_finite(run, 0);
+    append(history_, run, run.records.size(), final_cost_, final_data_error_);
     if (run.reason == StopReason::no_descent) {
         log::info("{}: no step lowers the cost any more after {} iterations: as far as single precision goes",
                   run.name, run.records.size());
@@ -139,6 +126,39 @@ void Reconstruction::finish_engine(EngineRun& run) {
         log::info("{}: converged after {} iterations (tolerance {:g})", run.name, run.records.size(),
                   run.config.tolerance);
     }
+}
+
+// The first `count` iterations of a run, each with what was known after its step.
+void Reconstruction::append(History& history, const EngineRun& run, std::size_t count, double last_cost,
+                            double last_data_error) const {
+    for (std::size_t n = 0; n < count; ++n) {
+        const bool last = n + 1 == count;
+        const double error =
+            last ? last_data_error : run.records[n + 1].squared_error / statistics_.total_counts;
+        history.cost.push_back(last ? last_cost : run.records[n + 1].cost);
+        history.data_error.push_back(error);
+        history.step.push_back(run.records[n].step);
+        history.time_s.push_back(run.records[n].time_s - start_s_);
+    }
+}
+
+// `record`: of the iteration after the copied one.
+Result Reconstruction::snapshot_result(const EngineRun& run, const IterationState& record) const {
+    History history = history_;
+    const double data_error = record.squared_error / statistics_.total_counts;
+    append(history, run, run.records.size() - 1, record.cost, data_error);
+    Result result = result_without_fields(history, record.cost, data_error);
+    snapshot_.collect(result.object, result.probe);
+    result.probe = orthogonal_modes(result.probe);
+    return result;
+}
+
+Error Reconstruction::not_finite(const EngineRun& run, std::int64_t bad_frames) const {
+    return {
+        ExitCode::diverged,
+        fmt::format("{}: the cost is not finite after {} iterations ({} frames; a smaller step or another "
+                    "noise_model may help)",
+                    run.name, run.records.size(), bad_frames)};
 }
 
 void Reconstruction::submit_snapshot(EngineRun& run, int iteration) {
@@ -172,7 +192,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
     return errors;
 }
 
-Result Reconstruction::result_without_fields() const {
+Result Reconstruction::result_without_fields(const History& history, double cost, double data_error) const {
     Result result;
     result.pixel_size_m = problem_.scan.pixel_size_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -186,17 +206,17 @@ Result Reconstruction::result_without_fields() const {
         result.positions_px(i, 1) = window.x + static_cast<double>(window.frac_x);
     }
     result.frames.assign(problem_.scan.frames.begin(), problem_.scan.frames.end());
-    result.cost = cost_;
-    result.data_error = data_error_;
-    result.step = step_;
-    result.time_s = time_s_;
-    result.final_cost = final_cost_;
-    result.final_data_error = final_data_error_;
+    result.cost = history.cost;
+    result.data_error = history.data_error;
+    result.step = history.step;
+    result.time_s = history.time_s;
+    result.final_cost = cost;
+    result.final_data_error = data_error;
     return result;
 }
 
 Result Reconstruction::result() const {
-    Result result = result_without_fields();
+    Result result = result_without_fields(history_, final_cost_, final_data_error_);
     snapshot_.collect(result.object, result.probe);
     result.probe = orthogonal_modes(result.probe);
     result.data_error_per_frame = error_per_frame();

@@ -48,12 +48,19 @@ class Reconstruction {
 
   private:
     struct EngineRun;
+    struct History {  // per iteration, after its step
+        std::vector<double> cost, data_error, step, time_s;
+    };
     void run_engine(const EngineConfig& config, int first_iteration);
     bool take_record(EngineRun& run, int iteration);
     void finish_engine(EngineRun& run);
     void submit_snapshot(EngineRun& run, int iteration);
     bool must_stop() const;
-    Result result_without_fields() const;
+    void append(History& history, const EngineRun& run, std::size_t count, double last_cost,
+                double last_data_error) const;
+    Result snapshot_result(const EngineRun& run, const IterationState& record) const;
+    Result result_without_fields(const History& history, double cost, double data_error) const;
+    Error not_finite(const EngineRun& run, std::int64_t bad_frames) const;
     std::vector<double> error_per_frame() const;
 
     const Problem& problem_;
@@ -65,7 +72,7 @@ class Reconstruction {
     double start_s_ = 0;
     bool stopped_early_ = false;
     int overall_num_iter_ = 0;
-    std::vector<double> cost_, data_error_, step_, time_s_;  // per iteration, after its step
+    History history_;
     double final_cost_ = 0, final_data_error_ = 0;
 };
 

@@ -78,11 +78,10 @@ void OutputThread::run() {
             job = std::move(jobs_.front());
             jobs_.pop_front();
         }
-        if (failure_) continue;  // only this thread writes it before finish()
         try {
             job();
         } catch (...) {
-            failure_ = std::current_exception();
+            if (!failure_) failure_ = std::current_exception();  // only this thread writes it before finish()
         }
     }
 }

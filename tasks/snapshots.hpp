@@ -31,8 +31,8 @@ class Snapshot {
     Data probe_;
 };
 
-// The one thread of the process that makes HDF5 calls and writes pictures once tasks run. Jobs run in order;
-// an exception stops what follows and comes out of finish().
+// The one thread of the process that makes HDF5 calls and writes pictures once tasks run. Jobs run in order,
+// all of them; the first exception comes out of finish().
 class OutputThread {
   public:
     OutputThread();

@@ -18,7 +18,9 @@ std::string host_name() {
 std::string processor() {
     std::ifstream file("/proc/cpuinfo");
     for (std::string line; std::getline(file, line);) {
-        if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+        if (line.rfind("model name", 0) != 0) continue;
+        const auto begin = line.find_first_not_of(" \t", line.find(':') + 1);
+        if (begin != std::string::npos) return line.substr(begin);
     }
     return "unknown";
 }

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <iostream>
 #include <new>
 
 #include "app/commands.hpp"
@@ -33,9 +34,9 @@ void add_reconstruct(CLI::App& program, CommandLine& line) {
 }
 
 void add_check(CLI::App& program, CommandLine& line) {
-    CLI::App* command = program.add_subcommand(
-        "check",
-        "Report every problem of a run file and its scan, the resolved settings, and what the run will need");
+    CLI::App* command = program.add_subcommand("check",
+                                               "Report every problem of a run file, then of its scan; print "
+                                               "the settings and what the run will need");
     command->add_option("RUN.yaml", line.check.run_file, "The run file")->required();
     command->add_option("--set", line.check.overrides, set_help)->allow_extra_args(false);
     command->footer("Example:\n  tessera check inputs/siemens_star.yaml");
@@ -85,12 +86,12 @@ int main_in_frame(int argc, char** argv) {
         ->check(CLI::IsMember({"text", "json"}));
     program.add_flag("--verbose", line.verbose, "Say more");
     program.add_flag("--quiet", line.quiet, "Warnings and errors only");
+    program.fallthrough();  // options of the program may follow the subcommand, which inherits this
     add_reconstruct(program, line);
     add_check(program, line);
     add_simulate(program, line);
     add_inspect(program, line);
     add_compare(program, line);
-    program.fallthrough();
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {

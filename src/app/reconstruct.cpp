@@ -51,6 +51,8 @@ void check_output_is_writable(const std::filesystem::path& file) {
         return runtime_failure("output.file: {} cannot be written ({})", file.string(), why);
     };
     if (std::filesystem::is_directory(file)) throw refuse("it is a folder");
+    if (std::filesystem::exists(file) && !std::filesystem::is_regular_file(file))
+        throw refuse("it is not a regular file");
     const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
@@ -62,6 +64,21 @@ void check_output_is_writable(const std::filesystem::path& file) {
     std::filesystem::remove(trial, failed);
 }
 
+// The result must not replace what it is made from.
+void check_output_is_no_input(const ReconstructOptions& options, const RunConfig& config) {
+    const auto folder = options.run_file.parent_path();
+    const auto check = [&](const char* what, const std::filesystem::path& input) {
+        std::error_code ignored;
+        if (std::filesystem::equivalent(config.output.file, input, ignored)) {
+            throw usage_error("output.file: {} is {} (choose another name)", config.output.file.string(),
+                              what);
+        }
+    };
+    check("the run file", options.run_file);
+    check("scan.file", folder / config.scan.file);
+    if (config.scan.mask.file) check("scan.mask.file", folder / *config.scan.mask.file);
+}
+
 std::filesystem::path picture_folder(const std::filesystem::path& result) {
     auto folder = result;
     return folder.replace_extension("").concat("_pictures");
@@ -69,7 +86,12 @@ std::filesystem::path picture_folder(const std::filesystem::path& result) {
 
 void write_output(const std::filesystem::path& file, const Result& result, bool pictures) {
     write_result(file, result);
-    if (pictures) write_pictures(picture_folder(file), result);
+    if (!pictures) return;
+    try {
+        write_pictures(picture_folder(file), result);
+    } catch (const Error& problem) {
+        log::warning("{} (the result itself is written)", problem.what());
+    }
 }
 
 void describe(const Problem& problem, const Runtime& runtime) {
@@ -105,6 +127,7 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     if (options.output) config.output.file = *options.output;
     const auto folder = options.run_file.parent_path();
     const auto output = config.output.file;
+    check_output_is_no_input(options, config);
     ScanReader reader(config.scan, folder);
     check_output_is_writable(output);
 
@@ -131,7 +154,11 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     hooks.on_snapshot = [&](Result result) {
         complete(result);
         writer.post([&output, &config, snapshot = std::make_shared<Result>(std::move(result))] {
-            write_output(output, *snapshot, config.output.pictures);
+            try {
+                write_output(output, *snapshot, config.output.pictures);
+            } catch (const Error& failure) {
+                log::warning("{} (an intermediate result; the run goes on)", failure.what());
+            }
         });
     };
     catch_signals();

@@ -9,6 +9,13 @@ namespace tessera::app {
 ExitCode simulate(const SimulateOptions& options) {
     SimulationConfig config = read_simulation_config(options.file, options.overrides);
     if (options.output) config.file = *options.output;
+    std::error_code ignored;
+    if (std::filesystem::equivalent(config.file, options.file, ignored)) {
+        throw usage_error("file: {} is the simulation file itself (choose another name)",
+                          config.file.string());
+    }
+    if (config.file.has_parent_path())
+        std::filesystem::create_directories(config.file.parent_path(), ignored);
     const SyntheticScan scan = tessera::simulate(config);
     write_scan(config.file, scan, write_simulation_config(config));
     log::info("{}: {} frames of {} x {}, object {} x {} pixels of {:.4g} x {:.4g} nm", config.file.string(),

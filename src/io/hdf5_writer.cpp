@@ -39,8 +39,16 @@ Writer::Writer(const std::filesystem::path& target) : target_(target) {
     silence();
     std::error_code error;
     if (std::filesystem::is_directory(target, error)) fail("it is a folder");
+    // A device or a pipe must not be replaced by a file; what a link points to is what the user means.
+    if (std::filesystem::exists(target, error) && !std::filesystem::is_regular_file(target, error)) {
+        fail("it is not a regular file");
+    }
+    if (std::filesystem::is_symlink(target, error)) {
+        target_ = std::filesystem::weakly_canonical(target, error);
+        if (error) fail(error.message());
+    }
     // Opened first: a place that cannot be written should be known before anything is made.
-    beside_ = target.parent_path() / fmt::format(".{}.{}.part", target.filename().string(), ::getpid());
+    beside_ = target_.parent_path() / fmt::format(".{}.{}.part", target_.filename().string(), ::getpid());
     descriptor_ = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail(std::strerror(errno));
 

@@ -1,6 +1,7 @@
 #include "io/png_image.hpp"
 
 #include <png.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +39,7 @@ Colour colour_of_oklab(double lightness, double a, double b) {
 void write_png(const std::filesystem::path& file, const Picture& picture) {
     TESSERA_EXPECT(!picture.empty());
     auto beside = file;
-    beside += ".part";
+    beside += fmt::format(".{}.part", ::getpid());  // another run may draw the same picture
     png_image image{};
     image.version = PNG_IMAGE_VERSION;
     image.width = static_cast<png_uint_32>(picture.extent(1));

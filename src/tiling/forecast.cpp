@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t program_bytes = 93u << 20;
 constexpr std::size_t reading_bytes = 8u << 20;
 
+constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_handle = 4096;
+
 std::size_t area(std::array<int, 2> shape) {
     return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
 }
@@ -31,11 +33,12 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     const auto modes = static_cast<std::size_t>(in.num_modes);
     const auto workers = static_cast<std::size_t>(in.num_workers);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
-    std::size_t frames = 0, strips = 0;
+    std::size_t frames = 0, strips = 0, handles = 0;
     for (const Tile& tile : tiling.tiles) {
         frames += static_cast<std::size_t>(tile.num_frames());
         for (const Neighbour& neighbour : tile.neighbours)
             strips += static_cast<std::size_t>(neighbour.overlap.area());
+        handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
     }
     const auto pixels = static_cast<std::size_t>(tiling.extended_area());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.num_workers)) * tiling.tiles.size();
@@ -53,6 +56,7 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     add("object tiles: value, direction", 2 * pixels * complex_bytes);
     add("object tiles: three gradients, illumination", pixels * (3 * complex_bytes + 4));
     add("strips between tiles", strips * complex_bytes);
+    add("StarPU's books on each piece of data", handles * bytes_per_handle);
     add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
     add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);

@@ -10,15 +10,16 @@ import sys
 import tempfile
 
 import environments
+import quiet
 import report
 from scan import Scan, read_tessera_result
-from tools import Conditions, Peer, Tessera, all_tools
+from tools import Conditions, Peer, PtyChi, PtyPy, Tessera, all_tools
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
-def sizes(text):
-    return [int(size) for size in text.split(",")]
+def core_list(text):
+    return [int(core) for core in text.split(",")]
 
 
 def parse_arguments():
@@ -35,7 +36,7 @@ def parse_arguments():
     )
     parser.add_argument(
         "--cores",
-        type=sizes,
+        type=core_list,
         default=",".join(map(str, sorted(os.sched_getaffinity(0)))),
         help="the cores that every program is pinned to",
     )
@@ -44,7 +45,7 @@ def parse_arguments():
         "--max-iterations", type=int, default=60, help="how far the search for a peer's best error goes"
     )
     parser.add_argument(
-        "--checkpoints", type=int, default=4, help="iterations between two looks at a peer's error"
+        "--checkpoints", type=int, default=2, help="iterations between two looks at a peer's error"
     )
     parser.add_argument(
         "--slack",
@@ -54,14 +55,15 @@ def parse_arguments():
     )
     parser.add_argument("--target", type=float, help="the error to reach, instead")
     parser.add_argument("--probe-start", type=int, default=2, help="first iteration that moves the probe")
-    parser.add_argument(
-        "--batch-sizes",
-        type=sizes,
-        default="100,32",
-        help="frames per update of pty-chi: 100 is its default, fewer converge in fewer iterations",
-    )
     parser.add_argument("--only", default="", help="only the peers whose row matches this regular expression")
     parser.add_argument("--iterations-only", action="store_true", help="leave out the time to the same error")
+    parser.add_argument(
+        "--disturbance",
+        type=float,
+        default=0.1,
+        help="the share of the cores that others may use; a run that sees more is repeated",
+    )
+    parser.add_argument("--patience", type=float, default=300, help="seconds to wait for idle cores, each time")
     parser.add_argument(
         "--ptypy",
         default="ptypy==0.9.*",
@@ -85,15 +87,15 @@ def say(text):
 def choose_tools(arguments):
     """The programs to measure, with their environments, and why others are left out."""
     requirements = {
-        "drive_ptypy.py": ("ptypy", [arguments.ptypy, "scipy", "mpi4py", "mpich", "h5py", "numpy"]),
-        "drive_ptychi.py": ("ptychi", [arguments.ptychi, "h5py", "numpy"]),
+        PtyPy: ("ptypy", [arguments.ptypy, "scipy", "mpi4py", "mpich", "h5py", "numpy"]),
+        PtyChi: ("ptychi", [arguments.ptychi, "h5py", "numpy"]),
     }
     pythons, absent, chosen = {}, {}, []
-    for tool in all_tools(len(arguments.cores), arguments.batch_sizes):
+    for tool in all_tools(len(arguments.cores)):
         if isinstance(tool, Peer):
             if not re.search(arguments.only, tool.label):
                 continue
-            name, wanted = requirements[tool.driver]
+            name, wanted = requirements[type(tool)]
             if name not in pythons and name not in absent:
                 try:
                     pythons[name] = environments.environment(name, wanted)
@@ -107,7 +109,7 @@ def choose_tools(arguments):
 
 
 def prepare(arguments, scratch):
-    """The scan, and in a file for the peers exactly the positions, object and probe that Tessera starts from."""
+    """The scan, and in a file for the peers the positions, object and probe that Tessera starts from."""
     scan_file = arguments.scan
     if scan_file is None:
         scan_file = scratch / "star.cxi"
@@ -141,18 +143,36 @@ def prepare(arguments, scratch):
     return scan, conditions
 
 
-def measure_iterations(tools, conditions, scan, repetitions):
+class Meter:
+    """Takes measurements while the cores are idle, and remembers how disturbed the worst of them was."""
+
+    def __init__(self, conditions, arguments):
+        self.conditions, self.arguments = conditions, arguments
+        self.others_share = 0.0
+
+    def run(self, tool, blocks):
+        run = quiet.least_disturbed(
+            lambda: tool.run(self.conditions, blocks),
+            self.conditions.cores,
+            self.arguments.disturbance,
+            self.arguments.patience,
+        )
+        self.others_share = max(self.others_share, run.others_share)
+        return run
+
+
+def measure_iterations(tools, meter, scan):
     """Milliseconds per frame and iteration of every tool in every repetition, interleaved."""
     times = {tool.label: [] for tool in tools}
     versions = {}
-    for repetition in range(repetitions):
+    for repetition in range(meter.arguments.repetitions):
         for tool in tools:
-            run = tool.run(conditions, tool.timing_blocks)
+            run = meter.run(tool, tool.timing_blocks)
             times[tool.label].append(1e3 * run.blocks_s[-1] / tool.timing_blocks[-1] / len(scan.patterns))
             versions |= run.versions
             say(
-                f"repetition {repetition + 1}/{repetitions}  {tool.label}: {times[tool.label][-1]:.3f} ms per frame "
-                f"and iteration  (load {os.getloadavg()[0]:.1f})"
+                f"repetition {repetition + 1}, {tool.label}: {times[tool.label][-1]:.3f} ms per frame and "
+                f"iteration (others used {run.others_share:.0%} of the cores)"
             )
     return times, versions
 
@@ -209,16 +229,16 @@ def plan_results(tools, conditions, scan, arguments):
     return plans, curves
 
 
-def measure_results(plans, conditions, scan, repetitions):
+def measure_results(plans, meter, scan):
     """Every peer and Tessera to the same error, one after the other, in every repetition."""
-    for repetition in range(repetitions):
+    for repetition in range(meter.arguments.repetitions):
         for plan in plans:
-            peer = plan.tool.run(conditions, [plan.iterations])
-            ours = plan.reference.run(conditions, [plan.reference_iterations])
+            peer = meter.run(plan.tool, [plan.iterations])
+            ours = meter.run(plan.reference, [plan.reference_iterations])
             plan.add(peer, scan.data_error(peer.fields), ours, scan.data_error(ours.fields))
             say(
-                f"repetition {repetition + 1}/{repetitions}  {plan.tool.label}: {peer.work_s:.1f} s, Tessera "
-                f"{ours.wall_s:.2f} s  (load {os.getloadavg()[0]:.1f})"
+                f"repetition {repetition + 1}, {plan.tool.label}: {peer.work_s:.1f} s, Tessera "
+                f"{ours.process.wall_s:.2f} s (others used {peer.others_share:.0%}, {ours.others_share:.0%})"
             )
 
 
@@ -228,17 +248,17 @@ def main():
         raise SystemExit(
             f"{arguments.tessera}: no such program (build it with tools/build, or name it with --tessera)"
         )
-    load_before = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="tessera-peers-") as folder:
         scan, conditions = prepare(arguments, pathlib.Path(folder))
         tools, absent = choose_tools(arguments)
         for name, reason in absent.items():
             say(f"without {name}: {reason}")
-        times, versions = measure_iterations(tools, conditions, scan, arguments.repetitions)
+        meter = Meter(conditions, arguments)
+        times, versions = measure_iterations(tools, meter, scan)
         plans, curves = [], {}
         if not arguments.iterations_only:
             plans, curves = plan_results(tools, conditions, scan, arguments)
-            measure_results(plans, conditions, scan, arguments.repetitions)
+            measure_results(plans, meter, scan)
     comparison = report.Comparison(
         scan=(
             arguments.scan.name
@@ -250,7 +270,7 @@ def main():
         cores=conditions.cores,
         repetitions=arguments.repetitions,
         probe_start=arguments.probe_start,
-        load=[load_before, os.getloadavg()],
+        others_share=meter.others_share,
         versions=versions,
         absent=absent,
         tools=tools,

@@ -1,4 +1,4 @@
-"""Runs pty-chi on the CPU as one job of the comparison: drive_ptychi.py JOB.json (see tools.py for the job)."""
+"""Runs pty-chi on the CPU as one job of the comparison: drive_ptychi.py JOB.json (see job.py)."""
 
 import time
 
@@ -25,6 +25,7 @@ def make_options(job, num_epochs):
         api.PatchInterpolationMethods.BILINEAR if job.nearest else api.PatchInterpolationMethods.FOURIER
     )
     options.probe_options.optimization_plan.start = job.probe_start
+    options.object_options.step_size = options.probe_options.step_size = job.step_size
     options.probe_position_options.optimizable = False
     options.reconstructor_options.num_epochs = num_epochs
     options.reconstructor_options.batch_size = job.batch_size

@@ -1,4 +1,4 @@
-"""Runs PtyPy as one job of the comparison, alone or under mpiexec: drive_ptypy.py JOB.json (see tools.py)."""
+"""Runs PtyPy as one job of the comparison, alone or under mpiexec: drive_ptypy.py JOB.json (see job.py)."""
 
 import tempfile
 import time
@@ -85,7 +85,7 @@ def make_parameters(scratch):
 
 
 def transform_gain(ptycho):
-    """Power behind PtyPy's transform over the power before it, so that its probe can be handed on for a unitary one."""
+    """Power behind PtyPy's transform over the power before it: its probe is handed on for a unitary one."""
     pod = next(pod for pod in ptycho.pods.values() if pod.active)
     wave = np.asarray(pod.probe)
     return float((np.abs(pod.fw(wave)) ** 2).sum() / (np.abs(wave) ** 2).sum())

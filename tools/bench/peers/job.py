@@ -1,8 +1,8 @@
-"""What a driver of a peer shares with the harness: the job to do and how its result and times are handed back.
+"""What a driver of a peer shares with the harness: the job, and how its result and times are handed back.
 
-A job is a JSON file; the scan it names is the HDF5 file that scan.py prepares. Everything a driver returns is in
-one convention: object (y, x), probe (mode, y, x) for a unitary transform, windows_px (frame, 2) = (y, x) of the
-window's first pixel in the object.
+A job is a JSON file; the scan it names is the HDF5 file that scan.py prepares. Everything a driver returns is
+in one convention: object (y, x), probe (mode, y, x) for a unitary transform, windows_px (frame, 2) = (y, x)
+of the window's first pixel in the object.
 """
 
 import json
@@ -10,7 +10,6 @@ import sys
 import time
 
 import h5py
-import numpy as np
 
 
 class Stopwatch:
@@ -44,8 +43,9 @@ class Job:
         self.snapshots = settings["snapshots"]  # hand back the fields after every block
         self.nearest = settings["nearest"]
         self.probe_start = settings["probe_start"]
-        self.batch_size = settings["batch_size"]
         self.threads = settings["threads"]
+        self.batch_size = settings.get("batch_size")  # frames per update, where an engine has that
+        self.step_size = settings.get("step_size")
         self.result = settings["result"]
         self.scan = settings["scan"]
         self._kept = []

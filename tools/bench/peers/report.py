@@ -29,7 +29,7 @@ class Plan:
 
     def add(self, peer, peer_error, ours, our_error):
         for runs, run, error in ((self.peer_runs, peer, peer_error), (self.reference_runs, ours, our_error)):
-            runs.append({"wall_s": run.wall_s, "work_s": run.work_s, "cpu_s": run.cpu_s, "data_error": error})
+            runs.append({"wall_s": run.process.wall_s, "work_s": run.work_s, "cpu_s": run.process.cpu_s, "data_error": error})
 
     def ratio(self, key):
         return median_ratio([run[key] for run in self.peer_runs], [run[key] for run in self.reference_runs])

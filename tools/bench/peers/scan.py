@@ -1,4 +1,4 @@
-"""The scan as every tool of the comparison sees it, and the one data error by which all of them are judged."""
+"""The scan as every tool of the comparison sees it, and the one data error by which all are judged."""
 
 import h5py
 import numpy as np
@@ -51,8 +51,8 @@ class Scan:
         self.counts = float((self.patterns * self.mask).sum(dtype=np.float64))
 
     def data_error(self, fields):
-        """sum m (sqrt(I) - sqrt(d))^2 / sum m d in double precision, I from a unitary transform. Windows between
-        pixels shift the probe by a phase ramp in Fourier space, to the nearest whole pixel of the object."""
+        """sum m (sqrt(I) - sqrt(d))^2 / sum m d in double precision, I from a unitary transform. Windows
+        between pixels move the probe, by a phase ramp in Fourier space, over the nearest whole pixels."""
         probe = fields.probe.astype(np.complex128)
         object_field = fields.object.astype(np.complex128)
         height, width = probe.shape[-2:]
@@ -73,8 +73,8 @@ class Scan:
         return total / self.counts
 
     def write_for_peers(self, path, starts, pixel_size_m):
-        """One plain file for all peers: patterns as counted, DC in the centre, and per interpolation the windows,
-        the object's shape and the starting probe. `starts`: the fields that Tessera starts from."""
+        """One plain file for all peers: patterns as counted, DC in the centre, and per interpolation the
+        windows, the object's shape and the starting probe. `starts`: the fields that Tessera starts from."""
         if abs(pixel_size_m[0] / pixel_size_m[1] - 1) > 1e-6:
             raise SystemExit(f"the comparison needs square object pixels (here {pixel_size_m} m)")
         with h5py.File(path, "w") as file:

@@ -1,7 +1,7 @@
 """The measured programs: how each is started on a scan for so many iterations, and what it says afterwards.
 
-Each run is a process of its own, pinned to the same cores. `blocks` are iterations whose time is taken apart: the
-first warms up (and holds the iterations before the probe moves), the others are what an iteration costs.
+Each run is a process of its own, pinned to the same cores. `blocks` are iterations whose time is taken apart:
+the first warms up (and holds the iterations before the probe moves), the last says what an iteration costs.
 """
 
 import dataclasses
@@ -9,11 +9,10 @@ import json
 import os
 import pathlib
 import subprocess
-import time
-
-import h5py
 
 import environments
+import h5py
+from quiet import CoreTimes
 from scan import Fields, read_tessera_result
 
 HERE = pathlib.Path(__file__).parent
@@ -32,60 +31,71 @@ class Conditions:
 
 
 @dataclasses.dataclass
-class Run:
-    """One process: seconds of the wall clock and of all its cores, and what came out."""
+class Process:
+    """A program from start to end."""
 
+    begin_s: float  # of the machine's monotonic clock
     wall_s: float
     cpu_s: float
-    imports_s: float  # until an interpreter has its libraries: part of wall_s
+    others_share: float  # of the cores, meanwhile
+    output: str
+
+
+@dataclasses.dataclass
+class Run:
+    """A process and what came out of it."""
+
+    process: Process
     blocks_s: list
     fields: Fields
-    snapshots: list
     versions: dict
-    own_data_error: float = None
-    data_errors: list = None  # per iteration, where the program says them itself
+    imports_s: float = 0.0  # until an interpreter has its libraries: part of the process's time
+    snapshots: list = dataclasses.field(default_factory=list)  # fields after each block
+    data_errors: list = dataclasses.field(default_factory=list)  # after each iteration, as Tessera says them
+    own_data_error: float = None  # at the end, as the program says it
+
+    @property
+    def others_share(self):
+        return self.process.others_share
 
     @property
     def work_s(self):
         """Load, reconstruct, save."""
-        return self.wall_s - self.imports_s
+        return self.process.wall_s - self.imports_s
 
 
-def timed_process(command, conditions, threads):
+def run_process(command, conditions, threads):
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    before = CoreTimes(conditions.cores)
     cores = ",".join(str(core) for core in conditions.cores)
-    begin = time.monotonic()
-    process = subprocess.Popen(
+    done = subprocess.run(
         ["taskset", "--cpu-list", cores, *map(str, command)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         env=os.environ | limits,
         cwd=conditions.scratch,
         text=True,
     )
-    output, errors = process.communicate()
-    wall_s = time.monotonic() - begin
-    if process.returncode != 0:
+    after = CoreTimes(conditions.cores)
+    if done.returncode != 0:
         raise RuntimeError(
-            f"{' '.join(map(str, command))} ended with {process.returncode}:\n{errors[-3000:]}"
+            f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-3000:]}"
         )
-    return begin, wall_s, output
-
-
-def children_cpu_s():
-    times = os.times()
-    return times.children_user + times.children_system
+    return Process(
+        before.at_s,
+        after.at_s - before.at_s,
+        after.ours_s - before.ours_s,
+        after.others_share(before, conditions.cores),
+        done.stdout,
+    )
 
 
 class Tessera:
     def __init__(self, label, engine="CG", waves="auto", interpolation="nearest"):
         self.label, self.engine, self.waves, self.interpolation = label, engine, waves, interpolation
-        self.nearest = interpolation == "nearest"
         self.timing_blocks = [2, 20]  # whole tens: every tenth iteration makes the kept waves afresh
 
-    def run(self, conditions, blocks, snapshots=False):
-        result = conditions.scratch / "tessera.h5"
-        run_file = conditions.scratch / "tessera.yaml"
+    def run(self, conditions, blocks):
+        result, run_file = conditions.scratch / "tessera.h5", conditions.scratch / "tessera.yaml"
         run_file.write_text(
             f"scan: {{file: {json.dumps(str(conditions.scan))}}}\n"
             f"probe: {{initial: auto, update: {{start: {conditions.probe_start}}}}}\n"
@@ -94,108 +104,114 @@ class Tessera:
             f"runtime: {{waves: {self.waves}}}\n"
             "output: {pictures: false}\n"
         )
-        before = children_cpu_s()
-        _, wall_s, _ = timed_process(
-            [conditions.tessera, "reconstruct", run_file, "--output", result], conditions, threads=1
-        )  # its workers are StarPU's
-        cpu_s = children_cpu_s() - before
+        command = [conditions.tessera, "reconstruct", run_file, "--output", result]
+        process = run_process(command, conditions, threads=1)  # its workers are StarPU's
         fields, _, _ = read_tessera_result(result)
         with h5py.File(result) as file:
-            process = file["entry_1/process_1"]
-            at_s = [0.0, *process["time_s"][()]]
-            errors = list(process["data_error"][()])
-            version = process["version"].asstr()[()]
-            about = {
-                "Tessera": " ".join([version, process["about/commit"].asstr()[()]]).strip(),
-                "Tessera's runtime": process["about/runtime"].asstr()[()],
-            }
+            group = file["entry_1/process_1"]
+            at_s = [0.0, *group["time_s"][()]]
+            errors = [float(error) for error in group["data_error"]]
+            commit, runtime = (group[f"about/{key}"].asstr()[()] for key in ("commit", "runtime"))
+            versions = {"Tessera": f"{group['version'].asstr()[()]} {commit}".strip(), "with": runtime}
         ends = [sum(blocks[:count]) for count in range(len(blocks) + 1)]
         blocks_s = [at_s[last] - at_s[first] for first, last in zip(ends, ends[1:])]
-        return Run(wall_s, cpu_s, 0.0, blocks_s, fields, [], about, errors[-1], errors)
+        return Run(process, blocks_s, fields, versions, data_errors=errors, own_data_error=errors[-1])
 
 
 class Peer:
-    def __init__(self, label, driver, engine, processes=None, batch_size=None, interpolation="nearest"):
-        self.label, self.driver, self.engine, self.batch_size = label, driver, engine, batch_size
-        self.processes = processes  # under mpiexec; None: threads in one process
-        self.nearest = interpolation == "nearest"
-        self.interpolation = interpolation
+    """A peer's engine, driven by `driver` in its own environment."""
+
+    driver = None
+
+    def __init__(self, label, engine, interpolation):
+        self.label, self.engine, self.interpolation = label, engine, interpolation
         self.timing_blocks = [2, 5]
         self.python = None  # of its environment, once that is there
 
+    def settings(self, conditions):
+        """What its job says besides."""
+        raise NotImplementedError
+
+    def command(self, job):
+        return [self.python, HERE / self.driver, job]
+
     def run(self, conditions, blocks, snapshots=False):
         result, job = conditions.scratch / "peer.h5", conditions.scratch / "peer.json"
-        threads = 1 if self.processes else len(conditions.cores)
-        job.write_text(
-            json.dumps(
-                {
-                    "engine": self.engine,
-                    "blocks": blocks,
-                    "snapshots": snapshots,
-                    "nearest": self.nearest,
-                    "probe_start": conditions.probe_start,
-                    "batch_size": self.batch_size,
-                    "threads": threads,
-                    "scan": str(conditions.prepared),
-                    "result": str(result),
-                }
-            )
-        )
-        command = [self.python, HERE / self.driver, job]
-        if self.processes and self.processes > 1:
-            command = [environments.mpiexec(self.python), "-n", self.processes, *command]
-        before = children_cpu_s()
-        begin, wall_s, output = timed_process(command, conditions, threads)
-        cpu_s = children_cpu_s() - before
-        said = json.loads(output.strip().splitlines()[-1])
+        settings = self.settings(conditions) | {
+            "engine": self.engine,
+            "blocks": blocks,
+            "snapshots": snapshots,
+            "nearest": self.interpolation == "nearest",
+            "probe_start": conditions.probe_start,
+            "scan": str(conditions.prepared),
+            "result": str(result),
+        }
+        job.write_text(json.dumps(settings))
+        process = run_process(self.command(job), conditions, settings["threads"])
+        said = json.loads(process.output.strip().splitlines()[-1])
         with h5py.File(result) as file:
             windows_px = file["windows_px"][()]
-            fields = Fields(file["object"][()], file["probe"][()], windows_px)
-            kept = file.get("snapshots", {})
-            snapshots_kept = [
-                Fields(kept[str(i)]["object"][()], kept[str(i)]["probe"][()], windows_px)
-                for i in range(len(kept))
-            ]
+            kept = [file[f"snapshots/{index}"] for index in range(len(file.get("snapshots", ())))]
+            fields, *snapshots = (
+                Fields(group["object"][()], group["probe"][()], windows_px) for group in (file, *kept)
+            )
         return Run(
-            wall_s,
-            cpu_s,
-            said["imported"] - begin,
+            process,
             said["blocks_s"],
             fields,
-            snapshots_kept,
             said["versions"],
-            said["own_data_error"],
+            imports_s=said["imported"] - process.begin_s,
+            snapshots=snapshots,
+            own_data_error=said["own_data_error"],
         )
 
 
-def all_tools(num_cores, batch_sizes):
+class PtyPy(Peer):
+    driver = "drive_ptypy.py"
+
+    def __init__(self, engine, processes):
+        label = f"PtyPy {engine}, {processes} process{'es' if processes > 1 else ''}"
+        super().__init__(label, engine, "nearest")  # it knows no other
+        self.processes = processes
+
+    def settings(self, conditions):
+        return {"threads": 1}
+
+    def command(self, job):
+        alone = super().command(job)
+        return alone if self.processes == 1 else [environments.mpiexec(self.python), "-n", self.processes, *alone]
+
+
+class PtyChi(Peer):
+    driver = "drive_ptychi.py"
+
+    def __init__(self, engine, batch_size, step_size, interpolation):
+        suffix = "" if interpolation == "nearest" else ", sub-pixel"
+        super().__init__(f"pty-chi {engine}, batches of {batch_size}{suffix}", engine, interpolation)
+        self.batch_size, self.step_size = batch_size, step_size
+
+    def settings(self, conditions):
+        return {
+            "threads": len(conditions.cores),
+            "batch_size": self.batch_size,
+            "step_size": self.step_size,
+        }
+
+
+# Engine, frames per update, step size. LSQML as it comes, and with smaller batches, which converge in fewer
+# iterations. rPIE adds up the updates of a batch: as it comes (100, 1) it diverges where frames overlap much,
+# and these settings did best on a measured scan.
+PTYCHI_SETTINGS = [("LSQML", 100, 1.0), ("LSQML", 32, 1.0), ("rPIE", 10, 0.3)]
+
+
+def all_tools(num_cores):
     """Everything that can be measured, in the order of the table."""
-    ptypy = [
-        Peer(f"PtyPy {engine}, {count} process{'es' if count > 1 else ''}", "drive_ptypy.py", engine, count)
-        for engine in ("ML", "DM")
-        for count in sorted({1, num_cores})
-    ]
-    ptychi = [
-        Peer(f"pty-chi {engine}, batches of {size}", "drive_ptychi.py", engine, batch_size=size)
-        for engine in ("LSQML", "rPIE")
-        for size in batch_sizes
-    ]
-    ptychi_subpixel = [
-        Peer(
-            f"pty-chi {engine}, batches of {batch_sizes[0]}, sub-pixel",
-            "drive_ptychi.py",
-            engine,
-            batch_size=batch_sizes[0],
-            interpolation="fourier",
-        )
-        for engine in ("LSQML", "rPIE")
-    ]
     return [
         Tessera("Tessera CG, waves: keep", waves="keep"),
         Tessera("Tessera CG, waves: recompute", waves="recompute"),
         Tessera("Tessera GD", engine="GD"),
-        *ptypy,
-        *ptychi,
+        *(PtyPy(engine, processes) for engine in ("ML", "DM") for processes in sorted({1, num_cores})),
+        *(PtyChi(*settings, "nearest") for settings in PTYCHI_SETTINGS),
         Tessera("Tessera CG, default settings (sub-pixel)", interpolation="fourier"),
-        *ptychi_subpixel,
+        *(PtyChi(*settings, "fourier") for settings in PTYCHI_SETTINGS),
     ]
