@@ -14,6 +14,14 @@ double now_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+Error not_finite(const std::string& engine, std::ptrdiff_t iterations, std::int64_t bad_frames) {
+    return {
+        ExitCode::diverged,
+        fmt::format("{}: the cost is not finite after {} iterations ({} frames; a smaller step or another "
+                    "noise_model may help)",
+                    engine, iterations, bad_frames)};
+}
+
 }  // namespace
 
 // One engine's bookkeeping while it runs.
@@ -90,7 +98,7 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     throw_task_failure();
     run.records.push_back(record);
     run.reason = static_cast<StopReason>(record.stopped);
-    if (run.reason == StopReason::not_finite) throw not_finite(run, record.bad_frames);
+    if (run.reason == StopReason::not_finite) throw not_finite(run.name, iteration, record.bad_frames);
     if (hooks_.on_iteration) {
         const double counts = statistics_.total_counts;
         hooks_.on_iteration({run.name, iteration, run.config.num_iter, run.first_iteration + iteration,
@@ -116,7 +124,8 @@ void Reconstruction::finish_engine(EngineRun& run) {
         final_data_error_ = sums.squared_error / statistics_.total_counts;
     }
     throw_task_failure();
-    if (!std::isfinite(final_cost_) || !std::isfinite(final_data_error_)) throw not_finite(run, 0);
+    if (!std::isfinite(final_cost_) || !std::isfinite(final_data_error_))
+        throw not_finite(run.name, std::ssize(run.records), 0);
     append(history_, run, run.records.size(), final_cost_, final_data_error_);
     if (run.reason == StopReason::no_descent) {
         log::info("{}: no step lowers the cost any more after {} iterations: as far as single precision goes",
@@ -151,14 +160,6 @@ Result Reconstruction::snapshot_result(const EngineRun& run, const IterationStat
     snapshot_.collect(result.object, result.probe);
     result.probe = orthogonal_modes(result.probe);
     return result;
-}
-
-Error Reconstruction::not_finite(const EngineRun& run, std::int64_t bad_frames) const {
-    return {
-        ExitCode::diverged,
-        fmt::format("{}: the cost is not finite after {} iterations ({} frames; a smaller step or another "
-                    "noise_model may help)",
-                    run.name, run.records.size(), bad_frames)};
 }
 
 void Reconstruction::submit_snapshot(EngineRun& run, int iteration) {

@@ -60,7 +60,6 @@ class Reconstruction {
                 double last_data_error) const;
     Result snapshot_result(const EngineRun& run, const IterationState& record) const;
     Result result_without_fields(const History& history, double cost, double data_error) const;
-    Error not_finite(const EngineRun& run, std::int64_t bad_frames) const;
     std::vector<double> error_per_frame() const;
 
     const Problem& problem_;

@@ -63,7 +63,9 @@ def parse_arguments():
         default=0.1,
         help="the share of the cores that others may use; a run that sees more is repeated",
     )
-    parser.add_argument("--patience", type=float, default=300, help="seconds to wait for idle cores, each time")
+    parser.add_argument(
+        "--patience", type=float, default=300, help="seconds to wait for idle cores, each time"
+    )
     parser.add_argument(
         "--ptypy",
         default="ptypy==0.9.*",
@@ -280,7 +282,7 @@ def main():
     )
     print(comparison.text())
     if arguments.output:
-        say(f"written: {comparison.write(arguments.output, ROOT)}")
+        say(f"written: {comparison.write(arguments.output)}")
 
 
 if __name__ == "__main__":

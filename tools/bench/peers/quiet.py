@@ -1,6 +1,7 @@
-"""Keeps the work of others on a shared machine out of a measurement: waits until the cores are idle, and tells how
-much of a run's time others took. Programs suffer unequally from company (spinning threads of an OpenMP barrier lose
-whole time slices), so a ratio taken beside somebody's build says little."""
+"""Keeps the work of others on a shared machine out of a measurement: waits until the cores are idle, and tells
+how much of them others used during a run. Programs suffer unequally from company (threads that spin in an
+OpenMP barrier lose whole time slices), so a ratio taken beside somebody's build says little."""
+
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class CoreTimes:
-    """Seconds that some cores have been busy since the machine started, and those of this process's children."""
+    """Seconds that some cores have been busy since the machine started, and this process's children."""
 
     def __init__(self, cores):
         self.at_s = time.monotonic()
@@ -43,7 +44,7 @@ def wait(cores, limit, patience_s):
 
 
 def least_disturbed(measure, cores, limit, patience_s, tries=4):
-    """measure() among idle cores; repeated when others came in meanwhile, and the least disturbed run is kept."""
+    """measure() among idle cores; repeated when others came in meanwhile, the least disturbed run is kept."""
     best = None
     for _ in range(tries):
         wait(cores, limit, patience_s)

@@ -6,7 +6,6 @@ import json
 import pathlib
 import platform
 import statistics
-import subprocess
 
 from tools import Tessera
 
@@ -29,7 +28,15 @@ class Plan:
 
     def add(self, peer, peer_error, ours, our_error):
         for runs, run, error in ((self.peer_runs, peer, peer_error), (self.reference_runs, ours, our_error)):
-            runs.append({"wall_s": run.process.wall_s, "work_s": run.work_s, "cpu_s": run.process.cpu_s, "data_error": error})
+            runs.append(
+                {
+                    "wall_s": run.process.wall_s,
+                    "work_s": run.work_s,
+                    "cpu_s": run.process.cpu_s,
+                    "used_by_others": run.others_share,
+                    "data_error": error,
+                }
+            )
 
     def ratio(self, key):
         return median_ratio([run[key] for run in self.peer_runs], [run[key] for run in self.reference_runs])
@@ -74,7 +81,7 @@ class Comparison:
     cores: list
     repetitions: int
     probe_start: int
-    load: list
+    others_share: float
     versions: dict
     absent: dict
     tools: list
@@ -95,7 +102,13 @@ class Comparison:
 
     def iteration_table(self):
         references = [tool for tool in self.tools if isinstance(tool, Tessera) and tool.engine == "CG"]
-        rows = [["an iteration", "ms per frame", *(f"÷ {tool.label}" for tool in references)]]
+        rows = [
+            [
+                "an iteration",
+                "ms per frame",
+                *(f"÷ {tool.label.removeprefix('Tessera ')}" for tool in references),
+            ]
+        ]
         ratios = self.ratios_of_iterations()
         for tool in self.tools:
             rows.append(
@@ -114,12 +127,12 @@ class Comparison:
                 "data error",
                 "iterations",
                 "Tessera's",
-                "s without imports",
-                "s in all",
-                "Tessera's s",
-                "ratio without imports",
-                "ratio in all",
-                "ratio of CPU time",
+                "s",
+                "with imports",
+                "Tessera's",
+                "ratio",
+                "with imports",
+                "of CPU time",
             ]
         ]
         for plan in self.plans:
@@ -139,13 +152,12 @@ class Comparison:
 
     def text(self):
         height, width = self.frame_shape
-        versions = ", ".join(
-            f"{name} {version}" for name, version in sorted(self.versions.items()) if version
-        )
-        loads = " to ".join(f"{load[0]:.1f}" for load in self.load)
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         parts = [
-            f"{self.scan}: {self.num_frames} frames of {height} x {width}, one mode; {len(self.cores)} cores of "
-            f"{cpu_model()}; {self.repetitions} repetitions, load {loads}.\n{versions}.",
+            f"{self.scan}: {self.num_frames} frames of {height} x {width}, one mode.\n"
+            f"{len(self.cores)} cores of {cpu_model()}; {versions}.\n"
+            f"Medians of {self.repetitions} repetitions; others used at most {self.others_share:.0%} of the "
+            "cores during a run.",
             self.iteration_table(),
         ]
         if self.plans:
@@ -158,7 +170,7 @@ class Comparison:
             "scan": self.scan,
             "frames": self.num_frames,
             "frame_shape": self.frame_shape,
-            "machine": {"cpu": cpu_model(), "cores": self.cores, "load_average": self.load},
+            "machine": {"cpu": cpu_model(), "cores": self.cores, "used_by_others": self.others_share},
             "repetitions": self.repetitions,
             "probe_start": self.probe_start,
             "versions": self.versions,
@@ -169,13 +181,8 @@ class Comparison:
             "data_error_curves": self.curves,
         }
 
-    def write(self, folder, repository):
-        commit = (
-            subprocess.run(
-                ["git", "-C", repository, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-            ).stdout.strip()
-            or "unknown"
-        )
+    def write(self, folder):
+        commit = self.versions["Tessera"].split()[-1]
         stem = folder / f"peers-{datetime.date.today():%Y-%m-%d}-{commit}"
         folder.mkdir(parents=True, exist_ok=True)
         stem.with_suffix(".json").write_text(json.dumps(self.as_dict(), indent=1) + "\n")

@@ -179,7 +179,11 @@ class PtyPy(Peer):
 
     def command(self, job):
         alone = super().command(job)
-        return alone if self.processes == 1 else [environments.mpiexec(self.python), "-n", self.processes, *alone]
+        return (
+            alone
+            if self.processes == 1
+            else [environments.mpiexec(self.python), "-n", self.processes, *alone]
+        )
 
 
 class PtyChi(Peer):
@@ -191,11 +195,7 @@ class PtyChi(Peer):
         self.batch_size, self.step_size = batch_size, step_size
 
     def settings(self, conditions):
-        return {
-            "threads": len(conditions.cores),
-            "batch_size": self.batch_size,
-            "step_size": self.step_size,
-        }
+        return {"threads": len(conditions.cores), "batch_size": self.batch_size, "step_size": self.step_size}
 
 
 # Engine, frames per update, step size. LSQML as it comes, and with smaller batches, which converge in fewer
