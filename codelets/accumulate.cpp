@@ -1,6 +1,5 @@
 #include "codelets/accumulate.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "codelets/cost_model.hpp"
@@ -10,17 +9,6 @@ namespace {
 
 void add(cfloat* to, const cfloat* from, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] = to[i] + from[i];
-}
-
-void add(BatchSums& to, const BatchSums& from) {
-    to.cost += from.cost;
-    to.squared_error += from.squared_error;
-    to.gradient_norm += from.gradient_norm;
-    to.gradient_previous += from.gradient_previous;
-    to.gradient_direction += from.gradient_direction;
-    to.weight_max = std::max(to.weight_max, from.weight_max);
-    for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
-    to.bad_frames += from.bad_frames;
 }
 
 void clear_cpu(const ClearArgs& args, const Buffers& buffers) {
@@ -107,19 +95,25 @@ BufferBytes AddBatchArgs::buffer_bytes() const {
     return {out_bytes(window, probe_size), field_bytes(tile), sums_bytes(probe_size)};
 }
 
-const Codelet<ClearArgs> clear = Codelet<ClearArgs>::make<clear_cpu, clear_cost>("clear", {Access::write});
-const Codelet<AddBatchArgs> add_batch = Codelet<AddBatchArgs>::make<add_batch_cpu, add_batch_cost>(
-    "add_batch", {Access::read, Access::read_write, Access::read_write});
+const Codelet<ClearArgs> clear =
+    Codelet<ClearArgs>::make<clear_cpu, TESSERA_ON_DEVICE(clear_device), clear_cost>("clear",
+                                                                                     {Access::write});
+const Codelet<AddBatchArgs> add_batch =
+    Codelet<AddBatchArgs>::make<add_batch_cpu, TESSERA_ON_DEVICE(add_batch_device), add_batch_cost>(
+        "add_batch", {Access::read, Access::read_write, Access::read_write});
 const Codelet<AddBatchArgs> add_batch_scalars =
-    Codelet<AddBatchArgs>::make<add_batch_scalars_cpu, add_batch_cost>("add_batch_scalars",
-                                                                       {Access::read, Access::read_write});
+    Codelet<AddBatchArgs>::make<add_batch_scalars_cpu, TESSERA_ON_DEVICE(add_batch_scalars_device),
+                                add_batch_cost>("add_batch_scalars", {Access::read, Access::read_write});
 const Codelet<AddSumsArgs> add_sums =
-    Codelet<AddSumsArgs>::make<add_sums_cpu, add_sums_cost>("add_sums", {Access::read_write, Access::read});
+    Codelet<AddSumsArgs>::make<add_sums_cpu, TESSERA_ON_DEVICE(add_sums_device), add_sums_cost>(
+        "add_sums", {Access::read_write, Access::read});
 const Codelet<CutStripArgs> cut_strip =
-    Codelet<CutStripArgs>::make<cut_strip_cpu, cut_strip_cost>("cut_strip", {Access::read, Access::write});
-const Codelet<AddStripArgs> add_strip = Codelet<AddStripArgs>::make<add_strip_cpu, add_strip_cost>(
-    "add_strip", {Access::read, Access::read_write});
-const Codelet<CopyArgs> copy =
-    Codelet<CopyArgs>::make<copy_cpu, copy_cost>("copy", {Access::read, Access::write});
+    Codelet<CutStripArgs>::make<cut_strip_cpu, TESSERA_ON_DEVICE(cut_strip_device), cut_strip_cost>(
+        "cut_strip", {Access::read, Access::write});
+const Codelet<AddStripArgs> add_strip =
+    Codelet<AddStripArgs>::make<add_strip_cpu, TESSERA_ON_DEVICE(add_strip_device), add_strip_cost>(
+        "add_strip", {Access::read, Access::read_write});
+const Codelet<CopyArgs> copy = Codelet<CopyArgs>::make<copy_cpu, TESSERA_ON_DEVICE(copy_device), copy_cost>(
+    "copy", {Access::read, Access::write});
 
 }  // namespace tessera

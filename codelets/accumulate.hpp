@@ -65,4 +65,13 @@ struct CopyArgs {
 };
 extern const Codelet<CopyArgs> copy;
 
+// On a device: accumulate.cu.
+void clear_device(const ClearArgs&, const Buffers&, Device&);
+void add_batch_device(const AddBatchArgs&, const Buffers&, Device&);
+void add_batch_scalars_device(const AddBatchArgs&, const Buffers&, Device&);
+void add_sums_device(const AddSumsArgs&, const Buffers&, Device&);
+void cut_strip_device(const CutStripArgs&, const Buffers&, Device&);
+void add_strip_device(const AddStripArgs&, const Buffers&, Device&);
+void copy_device(const CopyArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

@@ -20,4 +20,7 @@ extern const Codelet<ChooseStepArgs> choose_step;
 double accepted_step(const std::array<double, num_trials + 1>& cost, double ladder_centre, double slope,
                      bool refine_by_parabola);
 
+// On a device: choose_step.cu.
+void choose_step_device(const ChooseStepArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

@@ -41,4 +41,7 @@ struct DotProducts {
 };
 double conjugate_beta(DirectionRule rule, const DotProducts& dots, double momentum);
 
+// On a device: conjugate.cu.
+void conjugate_device(const ConjugateArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

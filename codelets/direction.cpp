@@ -47,9 +47,10 @@ BufferBytes DirectionArgs::buffer_bytes() const {
     return {moving_field_bytes(size), size * sizeof(cfloat), weight_bytes(plane), sizeof(IterationState)};
 }
 
-const Codelet<DirectionArgs> direction = Codelet<DirectionArgs>::make<direction_cpu, direction_cost>(
-    "direction", {Access::read_write, Access::read, Access::read, Access::read});
-const Codelet<StepArgs> step =
-    Codelet<StepArgs>::make<step_cpu, step_cost>("step", {Access::read_write, Access::read});
+const Codelet<DirectionArgs> direction =
+    Codelet<DirectionArgs>::make<direction_cpu, TESSERA_ON_DEVICE(direction_device), direction_cost>(
+        "direction", {Access::read_write, Access::read, Access::read, Access::read});
+const Codelet<StepArgs> step = Codelet<StepArgs>::make<step_cpu, TESSERA_ON_DEVICE(step_device), step_cost>(
+    "step", {Access::read_write, Access::read});
 
 }  // namespace tessera

@@ -27,4 +27,8 @@ struct StepArgs {
 // value += step direction. Buffers: object or probe RW, state R.
 extern const Codelet<StepArgs> step;
 
+// On a device: direction.cu.
+void direction_device(const DirectionArgs&, const Buffers&, Device&);
+void step_device(const StepArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

@@ -38,7 +38,7 @@ BufferBytes DotsArgs::buffer_bytes() const {
             weight_bytes(tile), sizeof(IterationState), sizeof(BatchSums)};
 }
 
-const Codelet<DotsArgs> dots = Codelet<DotsArgs>::make<dots_cpu, dots_cost>(
+const Codelet<DotsArgs> dots = Codelet<DotsArgs>::make<dots_cpu, TESSERA_ON_DEVICE(dots_device), dots_cost>(
     "dots", {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read_write});
 
 }  // namespace tessera

@@ -18,4 +18,7 @@ struct DotsArgs {
 // sums RW.
 extern const Codelet<DotsArgs> dots;
 
+// On a device: dots.cu.
+void dots_device(const DotsArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

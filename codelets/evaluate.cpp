@@ -74,9 +74,10 @@ BufferBytes EvaluateArgs::buffer_bytes() const {
             static_cast<std::size_t>(shape.num_frames) * sizeof(double)};
 }
 
-const Codelet<EvaluateArgs> evaluate = Codelet<EvaluateArgs>::make<evaluate_cpu, evaluate_cost>(
-    "evaluate",
-    {Access::read, Access::read, Access::read, Access::read, Access::read, Access::write, Access::write});
+const Codelet<EvaluateArgs> evaluate =
+    Codelet<EvaluateArgs>::make<evaluate_cpu, TESSERA_ON_DEVICE(evaluate_device), evaluate_cost>(
+        "evaluate",
+        {Access::read, Access::read, Access::read, Access::read, Access::read, Access::write, Access::write});
 
 }  // namespace tessera
 #endif  // HWY_ONCE

@@ -15,4 +15,7 @@ struct EvaluateArgs {
 // sum m (sqrt(I) - sqrt(d))^2 of each frame, double (frame). Cost: 1 transform a mode and frame.
 extern const Codelet<EvaluateArgs> evaluate;
 
+// On a device: evaluate.cu.
+void evaluate_device(const EvaluateArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

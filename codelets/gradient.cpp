@@ -108,12 +108,14 @@ BufferBytes GradientArgs::buffer_bytes() const {
             waves == KeptWaves::none ? 0 : wave_bytes(shape)};
 }
 
-const Codelet<GradientArgs> gradient = Codelet<GradientArgs>::make<gradient_cpu, gradient_cost>(
-    "gradient",
-    {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
+const Codelet<GradientArgs> gradient =
+    Codelet<GradientArgs>::make<gradient_cpu, TESSERA_ON_DEVICE(gradient_device), gradient_cost>(
+        "gradient",
+        {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
 
 const Codelet<GradientArgs> gradient_keeping_waves =
-    Codelet<GradientArgs>::make<gradient_keeping_waves_cpu, gradient_cost>(
+    Codelet<GradientArgs>::make<gradient_keeping_waves_cpu, TESSERA_ON_DEVICE(gradient_device),
+                                gradient_cost>(
         "gradient_keeping_waves", {Access::read, Access::read, Access::read, Access::read, Access::read,
                                    Access::read, Access::write, Access::read_write});
 

@@ -33,4 +33,7 @@ struct GradientArgs {
 extern const Codelet<GradientArgs> gradient;
 extern const Codelet<GradientArgs> gradient_keeping_waves;
 
+// On a device: gradient.cu.
+void gradient_device(const GradientArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

@@ -60,7 +60,8 @@ BufferBytes IlluminationArgs::buffer_bytes() const {
 }
 
 const Codelet<IlluminationArgs> illumination =
-    Codelet<IlluminationArgs>::make<illumination_cpu, illumination_cost>(
+    Codelet<IlluminationArgs>::make<illumination_cpu, TESSERA_ON_DEVICE(illumination_device),
+                                    illumination_cost>(
         "illumination", {Access::read, Access::read, Access::read, Access::read, Access::write});
 
 }  // namespace tessera

@@ -16,4 +16,7 @@ struct IlluminationArgs {
 // W. Returns with out cleared when stopped. Cost: no transform.
 extern const Codelet<IlluminationArgs> illumination;
 
+// On a device: illumination.cu.
+void illumination_device(const IlluminationArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

@@ -6,6 +6,7 @@
 
 #include "config/run_config.hpp"
 #include "math/complex.hpp"
+#include "math/host_device.hpp"
 #include "scan/scan.hpp"
 
 // What is inside the data that tasks exchange. Every block starts on a 64-byte boundary.
@@ -47,6 +48,17 @@ struct BatchSums {
     std::int64_t bad_frames = 0;             // with a cost that is not finite
 };
 
+TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
+    to.cost += from.cost;
+    to.squared_error += from.squared_error;
+    to.gradient_norm += from.gradient_norm;
+    to.gradient_previous += from.gradient_previous;
+    to.gradient_direction += from.gradient_direction;
+    to.weight_max = to.weight_max < from.weight_max ? from.weight_max : to.weight_max;
+    for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
+    to.bad_frames += from.bad_frames;
+}
+
 // The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
 // the host.
 struct IterationState {
@@ -83,6 +95,7 @@ struct BatchShape {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool has_background = false;
+    bool on_chip = false;  // on a GPU, by kernels that keep waves on the chip where there are any
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }

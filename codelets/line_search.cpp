@@ -120,12 +120,14 @@ BufferBytes LineSearchArgs::buffer_bytes() const {
             waves == KeptWaves::none ? 0 : wave_bytes(shape)};
 }
 
-const Codelet<LineSearchArgs> line_search = Codelet<LineSearchArgs>::make<line_search_cpu, line_search_cost>(
-    "line_search",
-    {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
+const Codelet<LineSearchArgs> line_search =
+    Codelet<LineSearchArgs>::make<line_search_cpu, TESSERA_ON_DEVICE(line_search_device), line_search_cost>(
+        "line_search",
+        {Access::read, Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
 
 const Codelet<LineSearchArgs> line_search_keeping_waves =
-    Codelet<LineSearchArgs>::make<line_search_keeping_waves_cpu, line_search_cost>(
+    Codelet<LineSearchArgs>::make<line_search_keeping_waves_cpu, TESSERA_ON_DEVICE(line_search_device),
+                                  line_search_cost>(
         "line_search_keeping_waves", {Access::read, Access::read, Access::read, Access::read, Access::read,
                                       Access::read, Access::write, Access::read_write});
 

@@ -26,4 +26,7 @@ extern const Codelet<LineSearchArgs> line_search_keeping_waves;
 // The ladder: factors of two around the centre, i = 0 .. num_trials - 1.
 double trial_step(double centre, std::size_t i);
 
+// On a device: line_search.cu.
+void line_search_device(const LineSearchArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

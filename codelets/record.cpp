@@ -18,6 +18,7 @@ Cost record_cost(const RecordArgs&) {
 }  // namespace
 
 const Codelet<RecordArgs> record =
-    Codelet<RecordArgs>::make<record_cpu, record_cost>("record", {Access::read, Access::write});
+    Codelet<RecordArgs>::make<record_cpu, TESSERA_ON_DEVICE(record_device), record_cost>(
+        "record", {Access::read, Access::write});
 
 }  // namespace tessera

@@ -12,4 +12,7 @@ struct RecordArgs {
 // The iteration's record for the host: the state with the time. Buffers: state R, record W.
 extern const Codelet<RecordArgs> record;
 
+// On a device: record.cu.
+void record_device(const RecordArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

@@ -1,9 +1,9 @@
 #include "codelets/weigh.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "codelets/cost_model.hpp"
+#include "codelets/iteration_rules.hpp"
 
 namespace tessera {
 namespace {
@@ -16,11 +16,6 @@ float real_parts(const cfloat* from, float* to, std::size_t count) {
         largest = std::max(largest, to[i]);
     }
     return largest;
-}
-
-// Preconditioners divide by it.
-double positive(double largest) {
-    return std::max(largest, static_cast<double>(std::numeric_limits<float>::min()) * 1e10);
 }
 
 void weigh_object_cpu(const WeighObjectArgs& args, const Buffers& buffers) {
@@ -37,9 +32,9 @@ void weigh_probe_cpu(const WeighProbeArgs& args, const Buffers& buffers) {
     const auto* total = buffers.get<const std::byte>(0);
     IterationState& state = *buffers.get<IterationState>(2);
     if (state.stopped != 0) return;
-    state.coverage_max = positive(
+    state.coverage_max = rules::positive_weight(
         static_cast<double>(real_parts(probe_part(total), buffers.get<float>(1), args.probe.area())));
-    state.illumination_max = positive(batch_sums(total)->weight_max);
+    state.illumination_max = rules::positive_weight(batch_sums(total)->weight_max);
 }
 
 Cost weigh_probe_cost(const WeighProbeArgs& args) {
@@ -49,9 +44,11 @@ Cost weigh_probe_cost(const WeighProbeArgs& args) {
 }  // namespace
 
 const Codelet<WeighObjectArgs> weigh_object =
-    Codelet<WeighObjectArgs>::make<weigh_object_cpu, weigh_object_cost>(
-        "weigh_object", {Access::read, Access::write, Access::read_write});
-const Codelet<WeighProbeArgs> weigh_probe = Codelet<WeighProbeArgs>::make<weigh_probe_cpu, weigh_probe_cost>(
-    "weigh_probe", {Access::read, Access::write, Access::read_write});
+    Codelet<WeighObjectArgs>::make<weigh_object_cpu, TESSERA_ON_DEVICE(weigh_object_device),
+                                   weigh_object_cost>("weigh_object",
+                                                      {Access::read, Access::write, Access::read_write});
+const Codelet<WeighProbeArgs> weigh_probe =
+    Codelet<WeighProbeArgs>::make<weigh_probe_cpu, TESSERA_ON_DEVICE(weigh_probe_device), weigh_probe_cost>(
+        "weigh_probe", {Access::read, Access::write, Access::read_write});
 
 }  // namespace tessera

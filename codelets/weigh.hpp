@@ -27,4 +27,8 @@ struct WeighProbeArgs {
 // W, state RW.
 extern const Codelet<WeighProbeArgs> weigh_probe;
 
+// On a device: weigh.cu.
+void weigh_object_device(const WeighObjectArgs&, const Buffers&, Device&);
+void weigh_probe_device(const WeighProbeArgs&, const Buffers&, Device&);
+
 }  // namespace tessera

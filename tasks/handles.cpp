@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "codelets/device_scratch.hpp"
 #include "scan/geometry.hpp"
 
 namespace tessera {
@@ -19,18 +20,12 @@ Strip strip_of(const Rect& rect, const Rect& tile) {
 BatchHandles make_batch(const Problem& problem, const Tile& tile, const Batch& batch) {
     BatchHandles handles;
     BatchShape& s = handles.shape;
+    s = largest_batch(problem);
     s.num_frames = static_cast<std::int32_t>(batch.frames.size());
-    s.num_modes = problem.config.probe.num_modes;
-    s.frame = shape2(problem.scan.frame_shape);
-    s.probe = shape2(problem.probe_shape);
     s.tile = {tile.extended.height(), tile.extended.width()};
     s.window_y = batch.window.y0 - tile.extended.y0;
     s.window_x = batch.window.x0 - tile.extended.x0;
     s.window = {batch.window.height(), batch.window.width()};
-    s.pattern_type = problem.scan.pattern_type;
-    s.interpolation = problem.config.positions.interpolation;
-    s.near_field = problem.near_field();
-    s.has_background = problem.scan.background.has_value();
     handles.reaches_neighbour = batch.reaches_neighbour;
     handles.patterns = Data(patterns_bytes(s));
     handles.frames = Data(frames_bytes(s));
@@ -44,7 +39,7 @@ BatchHandles make_batch(const Problem& problem, const Tile& tile, const Batch& b
     return handles;
 }
 
-TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_size, int num_workers) {
+TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_size) {
     const Tile& tile = problem.tiling.tiles[t];
     TileHandles handles;
     handles.shape = {tile.extended.height(), tile.extended.width()};
@@ -62,7 +57,8 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
         const Shape2& window = handles.batches.back().shape.window;
         if (window.area() > largest.area()) largest = window;
     }
-    const auto slots = std::min(static_cast<std::size_t>(num_out_slots(num_workers)), handles.batches.size());
+    const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
+                                handles.batches.size());
     for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(out_bytes(largest, probe_size));
     for (const Neighbour& neighbour : tile.neighbours) {
         const Rect& other = problem.tiling.tiles[static_cast<std::size_t>(neighbour.tile)].extended;
@@ -114,13 +110,14 @@ std::vector<void*> Handles::frame_memory(const Problem& problem) {
     return memory;
 }
 
-Handles make_handles(const Problem& problem, int num_workers) {
+Handles make_handles(const Problem& problem) {
+    reserve_device_scratch(largest_batch(problem));
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
     handles.probe_shape = shape2(problem.probe_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
-        handles.tiles.push_back(make_tile(problem, t, handles.probe_size, num_workers));
+        handles.tiles.push_back(make_tile(problem, t, handles.probe_size));
     }
     handles.detector = make_detector(problem);
     handles.probe = Data(moving_field_bytes(handles.probe_size));

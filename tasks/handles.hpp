@@ -50,7 +50,7 @@ struct Handles {
 };
 
 // Allocates and registers; fills positions and detector. Needs a running Runtime.
-Handles make_handles(const Problem& problem, int num_workers);
+Handles make_handles(const Problem& problem);
 
 // Before the first task of a run.
 void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 2>& object);

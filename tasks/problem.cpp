@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "codelets/device_scratch.hpp"
 #include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
@@ -86,20 +87,44 @@ void require_equal_pixels(const char* key, const std::filesystem::path& file, co
     }
 }
 
+void require_gpu_memory(const Problem& problem) {
+    const std::size_t limit = problem.machine.gpu_memory_bytes;
+    if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
+    throw runtime_failure(
+        "a GPU needs {:.2f} GiB at least and {:.2f} GiB are allowed (runtime.memory_limit.gpu, or the GPU's "
+        "memory): a smaller tiling.batch_size or fewer probe.num_modes need less",
+        static_cast<double>(problem.gpu_memory.least_bytes) / (1u << 30),
+        static_cast<double>(limit) / (1u << 30));
+}
+
 }  // namespace
 
-Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_workers) {
+BatchShape largest_batch(const Problem& problem) {
+    BatchShape shape;
+    shape.num_modes = problem.config.probe.num_modes;
+    shape.frame = {problem.scan.frame_shape[0], problem.scan.frame_shape[1]};
+    shape.probe = {problem.probe_shape[0], problem.probe_shape[1]};
+    shape.num_frames = problem.tiling.batch_size;
+    shape.pattern_type = problem.scan.pattern_type;
+    shape.interpolation = problem.config.positions.interpolation;
+    shape.near_field = problem.near_field();
+    shape.has_background = problem.scan.background.has_value();
+    return shape;
+}
+
+Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine) {
     Problem problem;
     problem.config = config;
     problem.scan = scan;
-    problem.num_workers = num_workers;
+    problem.machine = machine;
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation);
     const int batch_size = config.tiling.batch_size.value_or(
-        automatic_batch_size(scan.frame_shape, config.probe.num_modes, scan.num_frames));
-    problem.tiling = make_tiling(problem.placement,
-                                 config.tiling.tiles.value_or(automatic_grid(problem.placement)), batch_size);
+        automatic_batch_size(scan.frame_shape, config.probe.num_modes, scan.num_frames, machine.kind()));
+    problem.tiling = make_tiling(
+        problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
+        batch_size);
 
     ForecastInput input;
     input.frame_shape = scan.frame_shape;
@@ -108,14 +133,20 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_work
     input.pattern_type = scan.pattern_type;
     input.interpolation = config.positions.interpolation;
     input.near_field = problem.near_field();
-    input.num_workers = num_workers;
+    input.machine = machine;
+    input.line_search = has_line_search(config);
+    input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     const std::size_t limit = host_memory_bytes(config);
-    // Kept waves pay when they fit comfortably: never more than half of the machine.
-    input.keep_waves = has_line_search(config) &&
-                       (config.runtime.waves == Waves::keep || (config.runtime.waves == Waves::automatic &&
-                                                                waves_fit(input, problem.tiling, limit / 2)));
+    // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
+    // faster than it would fetch them.
+    input.keep_waves =
+        has_line_search(config) && (config.runtime.waves == Waves::keep ||
+                                    (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&
+                                     waves_fit(input, problem.tiling, limit / 2)));
     problem.keep_waves = input.keep_waves;
     problem.memory = forecast_memory(input, problem.tiling);
+    if (machine.num_gpus > 0) problem.gpu_memory = forecast_gpu_memory(input, problem.tiling);
+    require_gpu_memory(problem);
     if (problem.memory.total_bytes() > limit) {
         throw runtime_failure(
             "this run needs {:.2f} GiB and {:.2f} GiB are allowed (runtime.memory_limit.host, or the "

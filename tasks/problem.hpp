@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/array.hpp"
+#include "codelets/layout.hpp"
 #include "config/run_config.hpp"
 #include "io/scan_reader.hpp"
 #include "math/complex.hpp"
@@ -22,15 +23,20 @@ struct Problem {
     Placement placement;
     Tiling tiling;
     bool keep_waves = false;
-    int num_workers = 1;
+    Machine machine;
     MemoryForecast memory;
+    GpuForecast gpu_memory;
 
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 
 // Resolves every automatic choice. Throws usage and data Errors, and a runtime Error when the forecast does
-// not fit into runtime.memory_limit.host. `num_workers` only sizes the forecast.
-Problem make_problem(const RunConfig& config, const ScanInfo& scan, int num_workers);
+// not fit into runtime.memory_limit. The number of workers only sizes the forecast; whether there are GPUs
+// also chooses tiles and batches.
+Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine);
+
+// What all batches have in common, with as many frames as the largest has; neither tile nor window.
+BatchShape largest_batch(const Problem& problem);
 
 // What is known once the frames are: their mean for the probe guess, and their sums.
 struct FrameStatistics {

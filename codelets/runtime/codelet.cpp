@@ -1,5 +1,7 @@
 #include "codelets/runtime/codelet.hpp"
 
+#include <starpu_profiling.h>
+
 #include <mutex>
 #include <optional>
 
@@ -10,6 +12,8 @@ struct TaskFailure {
     std::mutex lock;
     std::optional<std::string> message;
 };
+
+TaskPlacement placement_of_tasks = TaskPlacement::cpus;
 
 TaskFailure& task_failure() {
     static TaskFailure instance;
@@ -28,6 +32,45 @@ void reset_codelet_statistics() {
         statistics->nanoseconds = 0;
         statistics->tasks = 0;
     }
+}
+
+void count_task(CodeletStatistics& statistics, std::chrono::nanoseconds took) {
+    statistics.nanoseconds.fetch_add(took.count(), std::memory_order_relaxed);
+    statistics.tasks.fetch_add(1, std::memory_order_relaxed);
+}
+
+void count_device_time(starpu_task& task, CodeletStatistics& statistics) {
+    if (placement_of_tasks == TaskPlacement::cpus) return;
+    task.callback_arg = &statistics;
+    task.callback_func = [](void* counted) {
+        starpu_profiling_task_info* info = starpu_task_get_current()->profiling_info;
+        if (info == nullptr || starpu_worker_get_type(info->workerid) != STARPU_CUDA_WORKER) return;
+        const double us = starpu_timing_timespec_delay_us(&info->start_time, &info->end_time);
+        count_task(*static_cast<CodeletStatistics*>(counted),
+                   std::chrono::nanoseconds(static_cast<std::int64_t>(1e3 * us)));
+    };
+}
+
+void place_tasks(TaskPlacement placement) {
+    placement_of_tasks = placement;
+}
+
+std::int32_t task_placement() {
+    switch (placement_of_tasks) {
+        case TaskPlacement::cpus:
+            return STARPU_CPU;
+        case TaskPlacement::gpus:
+            return STARPU_CUDA;
+        case TaskPlacement::anywhere:
+            return STARPU_CPU | STARPU_CUDA;
+    }
+    return STARPU_CPU;
+}
+
+// A core with AVX2; a data centre's GPU with transforms between its second-level cache and its memory.
+const NominalSpeed& nominal_speed(const starpu_perfmodel_arch* arch) {
+    static constexpr NominalSpeed core = {15e3, 8e3, 2}, gpu = {4e6, 2e6, 15};
+    return arch != nullptr && arch->ndevices > 0 && arch->devices[0].type == STARPU_CUDA_WORKER ? gpu : core;
 }
 
 void note_task_failure(const char* codelet, const char* what) noexcept {

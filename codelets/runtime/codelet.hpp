@@ -54,11 +54,39 @@ struct CodeletStatistics {
 };
 std::vector<CodeletStatistics*>& codelet_statistics();
 void reset_codelet_statistics();
+void count_task(CodeletStatistics& statistics, std::chrono::nanoseconds took);
+// Has StarPU's clock count the task if it runs on a GPU.
+void count_device_time(starpu_task& task, CodeletStatistics& statistics);
 
 // An exception inside a task cannot cross StarPU's C frames: it is noted here, the first one wins, and the
 // host throws it.
 void note_task_failure(const char* codelet, const char* what) noexcept;
 void throw_task_failure();  // if there is one
+
+// What a device body is written with (codelets/device/device.hpp).
+class Device;
+Device& device_of_this_worker();
+template <class Args>
+using DeviceBody = void (*)(const Args&, const Buffers&, Device&);
+
+// A device body, where this build has any.
+#if defined(TESSERA_WITH_CUDA) || defined(TESSERA_WALKED)
+#define TESSERA_ON_DEVICE(body) body
+#else
+#define TESSERA_ON_DEVICE(body) nullptr
+#endif
+
+// Where tasks run: decided once, when StarPU starts.
+enum class TaskPlacement { cpus, gpus, anywhere };
+void place_tasks(TaskPlacement placement);
+std::int32_t task_placement();  // for starpu_task::where
+
+// Kinds of workers differ in speed by orders of magnitude, which is all that a scheduler has to know before
+// it has seen a task.
+struct NominalSpeed {
+    double flops_per_us, bytes_per_us, overhead_us;
+};
+const NominalSpeed& nominal_speed(const starpu_perfmodel_arch* arch);
 
 // One operation: its name, how it uses its buffers, its body for each device, its cost. `Args` is a trivially
 // copyable struct with `BufferBytes buffer_bytes() const`. Codelets are global constants; an engine only
@@ -68,9 +96,10 @@ class Codelet {
   public:
     static_assert(std::is_trivially_copyable_v<Args>);
 
-    template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
+    template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice,
+              Cost (*CostOf)(const Args&)>
     static Codelet make(const char* name, std::initializer_list<Access> accesses) {
-        return Codelet(name, accesses, &cpu_entry<Cpu>, &cost_entry<CostOf>, &statistics_of<Cpu>, CostOf);
+        return Codelet(name, accesses, entries<Cpu, OnDevice, CostOf>(), &statistics_of<Cpu>, CostOf);
     }
     Codelet(const Codelet&) = delete;
     Codelet& operator=(const Codelet&) = delete;
@@ -87,8 +116,10 @@ class Codelet {
         task->cl_arg = copy;
         task->cl_arg_size = sizeof(Args);
         task->cl_arg_free = 1;
+        task->where = task_placement();
         task->priority = priority;
         task->flops = cost_of_(args).flops;
+        count_device_time(*task, *statistics_);
         std::size_t i = 0;
         for (const Data* item : data) STARPU_TASK_SET_HANDLE(task, item->handle(), i++);
         if (const int failed = starpu_task_submit(task); failed != 0) {
@@ -100,22 +131,29 @@ class Codelet {
     }
 
   private:
-    Codelet(const char* name, std::initializer_list<Access> accesses, starpu_cpu_func_t cpu,
-            double (*cost)(starpu_task*, starpu_perfmodel_arch*, unsigned), CodeletStatistics* statistics,
-            Cost (*cost_of)(const Args&))
-        : num_buffers_(accesses.size()), cost_of_(cost_of) {
+    using Entry = void (*)(void* buffers[], void* args);
+    struct Entries {
+        Entry cpu = nullptr, cuda = nullptr;
+        double (*cost)(starpu_task*, starpu_perfmodel_arch*, unsigned) = nullptr;
+    };
+
+    Codelet(const char* name, std::initializer_list<Access> accesses, const Entries& entries,
+            CodeletStatistics* statistics, Cost (*cost_of)(const Args&))
+        : num_buffers_(accesses.size()), cost_of_(cost_of), statistics_(statistics) {
         TESSERA_EXPECT(accesses.size() <= max_buffers);
         statistics->name = name;
         codelet_statistics().push_back(statistics);
         starpu_codelet_init(&codelet_);
         codelet_.name = name;
-        codelet_.cpu_funcs[0] = cpu;
+        codelet_.cpu_funcs[0] = entries.cpu;
+        codelet_.cuda_funcs[0] = entries.cuda;
+        if (entries.cuda != nullptr) codelet_.cuda_flags[0] = STARPU_CUDA_ASYNC;
         codelet_.nbuffers = static_cast<int>(accesses.size());
         std::size_t i = 0;
         for (const Access access : accesses) codelet_.modes[i++] = to_starpu(access);
         model_.type = STARPU_PER_ARCH;
         model_.symbol = name;
-        model_.arch_cost_function = cost;
+        model_.arch_cost_function = entries.cost;
         codelet_.model = &model_;
     }
 
@@ -135,26 +173,59 @@ class Codelet {
         }
     }
 
-    template <void (*Cpu)(const Args&, const Buffers&)>
-    static void cpu_entry(void* buffers[], void* args) noexcept {
+    template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice,
+              Cost (*CostOf)(const Args&)>
+    static constexpr Entries entries() {
+        Entries all;
+        all.cpu = &cpu_entry<Cpu>;
+        all.cost = &cost_entry<CostOf>;
+#if defined(TESSERA_WALKED)
+        all.cpu = &walked_entry<Cpu, OnDevice>;
+#elif defined(TESSERA_WITH_CUDA)
+        all.cuda = &cuda_entry<Cpu, OnDevice>;
+#endif
+        return all;
+    }
+
+    template <class Body>
+    static void run(CodeletStatistics& statistics, const Body& body) noexcept {
         const auto begin = std::chrono::steady_clock::now();
         try {
-            Cpu(*static_cast<const Args*>(args), Buffers(buffers));
+            body();
+        } catch (const std::exception& failure) {
+            note_task_failure(statistics.name, failure.what());
+        }
+        count_task(statistics, std::chrono::steady_clock::now() - begin);
+    }
+
+    template <void (*Cpu)(const Args&, const Buffers&)>
+    static void cpu_entry(void* buffers[], void* args) noexcept {
+        run(statistics_of<Cpu>, [&] { Cpu(*static_cast<const Args*>(args), Buffers(buffers)); });
+    }
+
+    template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice>
+    static void walked_entry(void* buffers[], void* args) noexcept {
+        run(statistics_of<Cpu>,
+            [&] { OnDevice(*static_cast<const Args*>(args), Buffers(buffers), device_of_this_worker()); });
+    }
+
+    // The body only queues work on the stream: how long that takes on the device is asked of StarPU when the
+    // task is done.
+    template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice>
+    static void cuda_entry(void* buffers[], void* args) noexcept {
+        try {
+            OnDevice(*static_cast<const Args*>(args), Buffers(buffers), device_of_this_worker());
         } catch (const std::exception& failure) {
             note_task_failure(statistics_of<Cpu>.name, failure.what());
         }
-        const auto took = std::chrono::steady_clock::now() - begin;
-        statistics_of<Cpu>.nanoseconds.fetch_add(
-            std::chrono::duration_cast<std::chrono::nanoseconds>(took).count(), std::memory_order_relaxed);
-        statistics_of<Cpu>.tasks.fetch_add(1, std::memory_order_relaxed);
     }
 
-    // Microseconds on a nominal core; schedulers need the ratio between codelets, not the truth.
+    // Schedulers need the ratio between codelets and between kinds of workers, not the truth.
     template <Cost (*CostOf)(const Args&)>
-    static double cost_entry(starpu_task* task, starpu_perfmodel_arch*, unsigned) {
-        constexpr double flops_per_us = 15e3, bytes_per_us = 8e3, overhead_us = 2;
+    static double cost_entry(starpu_task* task, starpu_perfmodel_arch* arch, unsigned) {
+        const NominalSpeed& speed = nominal_speed(arch);
         const Cost cost = CostOf(*static_cast<const Args*>(task->cl_arg));
-        return overhead_us + std::max(cost.flops / flops_per_us, cost.bytes / bytes_per_us);
+        return speed.overhead_us + std::max(cost.flops / speed.flops_per_us, cost.bytes / speed.bytes_per_us);
     }
 
     template <void (*Cpu)(const Args&, const Buffers&)>
@@ -162,6 +233,7 @@ class Codelet {
 
     std::size_t num_buffers_;
     Cost (*cost_of_)(const Args&);
+    CodeletStatistics* statistics_;
     mutable starpu_codelet codelet_{};
     mutable starpu_perfmodel model_{};
 };

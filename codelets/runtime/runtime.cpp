@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <starpu.h>
+#include <starpu_profiling.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "codelets/runtime/codelet.hpp"
+#include "codelets/runtime/gpus.hpp"
 #include "math/fft.hpp"
 
 namespace tessera {
@@ -55,10 +58,11 @@ int wanted_workers(const RuntimeConfig& config) {
     return workers;
 }
 
-std::string wanted_scheduler(const RuntimeConfig& config) {
+std::string wanted_scheduler(const RuntimeConfig& config, int num_gpus) {
     if (config.scheduler) return *config.scheduler;
     const char* environment = std::getenv("STARPU_SCHED");
-    return environment != nullptr && *environment != '\0' ? environment : "lws";
+    if (environment != nullptr && *environment != '\0') return environment;
+    return num_gpus > 0 ? "dmdas" : "lws";
 }
 
 void check_scheduler(const std::string& name) {
@@ -84,50 +88,83 @@ int num_usable_cores() {
     return static_cast<int>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
 
-Runtime::Runtime(const RuntimeConfig& config) : scheduler_(wanted_scheduler(config)) {
+Machine machine_for(const RuntimeConfig& config) {
+    Machine machine;
+    machine.num_gpus = config.gpus.value_or(num_usable_gpus());
+    if (machine.num_gpus > num_usable_gpus()) {
+        throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,
+                              num_usable_gpus(), why_no_more_gpus());
+    }
+    machine.num_cpus = config.cpus.value_or(num_usable_cores());
+    // Without CPU tasks their workers would only keep the threads that drive the GPUs from their cores.
+    if (machine.num_gpus > 0 && !config.mixed) machine.num_cpus = 0;
+    if (machine.num_gpus > 0) machine.gpu_memory_bytes = usable_gpu_memory(config, machine.num_gpus);
+    return machine;
+}
+
+Runtime::Runtime(const RuntimeConfig& config)
+    : machine_(machine_for(config)), scheduler_(wanted_scheduler(config, machine_.num_gpus)) {
     set_environment();
     check_scheduler(scheduler_);
+    const bool is_driven_by_gpus = machine_.num_gpus > 0 && !config.mixed;
     const int workers = wanted_workers(config);
     starpu_conf conf;
     starpu_conf_init(&conf);
     conf.precedence_over_environment_variables = 1;
     conf.sched_policy_name = scheduler_.c_str();
-    conf.ncuda = 0;
+    conf.ncuda = machine_.num_gpus;
     conf.nopencl = 0;
-    conf.ncpus = workers;
+    conf.ncpus = is_driven_by_gpus ? 0 : workers;
+    limit_gpu_memory(machine_);
     if (const int failed = starpu_init(&conf); failed != 0) {
         throw runtime_failure("StarPU does not start (its error {}): is there a CPU core to run on?",
                               -failed);
     }
     starpu_malloc_set_align(64);
-    num_workers_ = static_cast<int>(starpu_cpu_worker_get_count());
-    if (config.cpus && num_workers_ < *config.cpus) {
-        const int got = num_workers_;
+    machine_.num_cpus = static_cast<int>(starpu_cpu_worker_get_count());
+    const int gpus = static_cast<int>(starpu_cuda_worker_get_count());
+    place_tasks(machine_.num_gpus == 0 ? TaskPlacement::cpus
+                : config.mixed         ? TaskPlacement::anywhere
+                                       : TaskPlacement::gpus);
+    if (machine_.num_gpus > 0) starpu_profiling_status_set(STARPU_PROFILING_ENABLE);
+    if (gpus < machine_.num_gpus) {
+        starpu_shutdown();
+        throw runtime_failure("runtime.gpus: StarPU starts {} of {} GPUs (it was built for at most {})", gpus,
+                              machine_.num_gpus, STARPU_MAXCUDADEVS);
+    }
+    if (is_driven_by_gpus) return;
+    if (config.cpus && machine_.num_cpus < *config.cpus) {
+        const int got = machine_.num_cpus;
         starpu_shutdown();
         throw runtime_failure(
             "runtime.cpus: {} workers asked for, this StarPU starts {} (Debian's is built for at most 4: "
             "tools/starpu/build cpu makes one without that limit)",
             *config.cpus, got);
     }
-    if (conf.ncpus < 0 && num_workers_ < num_usable_cores()) {
+    if (conf.ncpus < 0 && machine_.num_cpus < num_usable_cores()) {
         log::warning(
             "this StarPU uses {} of {} cores (it was built for at most {}): tools/starpu/build cpu makes one "
             "without "
             "that limit",
-            num_workers_, num_usable_cores(), STARPU_MAXCPUS);
+            machine_.num_cpus, num_usable_cores(), STARPU_MAXCPUS);
     }
 }
 
 Runtime::~Runtime() {
     starpu_task_wait_for_all();
+    release_gpus();
     starpu_shutdown();
 }
 
 std::string Runtime::description() const {
     int major = 0, minor = 0, release = 0;
     starpu_get_version(&major, &minor, &release);
-    return fmt::format("StarPU {}.{}.{}, {} CPU worker{}, scheduler {}", major, minor, release, num_workers_,
-                       num_workers_ == 1 ? "" : "s", scheduler_);
+    const auto counted = [](int number, const char* what) {
+        return number == 0 ? std::string() : fmt::format(", {} {}{}", number, what, number == 1 ? "" : "s");
+    };
+    return fmt::format("StarPU {}.{}.{}{}{}, scheduler {}", major, minor, release,
+                       counted(machine_.num_gpus, "GPU"), counted(machine_.num_cpus, "CPU worker"),
+                       scheduler_);
 }
 
 }  // namespace tessera

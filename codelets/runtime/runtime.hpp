@@ -3,6 +3,7 @@
 #include <string>
 
 #include "config/run_config.hpp"
+#include "tiling/machine.hpp"
 
 namespace tessera {
 
@@ -14,15 +15,18 @@ class Runtime {
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
 
-    int num_workers() const { return num_workers_; }
+    const Machine& machine() const { return machine_; }
+    int num_workers() const { return machine_.num_workers(); }
     const std::string& scheduler() const { return scheduler_; }
     std::string description() const;  // "StarPU 1.3.10, 2 CPU workers, scheduler lws"
 
   private:
-    int num_workers_ = 0;
+    Machine machine_;
     std::string scheduler_;
 };
 
 int num_usable_cores();  // that this process may run on
+// What a run with this configuration would run on. GPUs that are asked for and not there are a runtime Error.
+Machine machine_for(const RuntimeConfig& config);
 
 }  // namespace tessera

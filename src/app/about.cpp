@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/version.hpp"
+#include "codelets/runtime/gpus.hpp"
 #include "math/fft.hpp"
 
 namespace tessera::app {
@@ -25,6 +26,11 @@ std::string processor() {
     return "unknown";
 }
 
+std::string devices(const Machine& machine) {
+    const std::string cores = fmt::format("{}, {} cores in use", processor(), machine.num_cpus);
+    return machine.num_gpus == 0 ? cores : fmt::format("{}; {}", gpu_names(), cores);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> about_run(const Problem& problem, const Runtime& runtime) {
@@ -34,7 +40,7 @@ std::map<std::string, std::string> about_run(const Problem& problem, const Runti
         {"version", version()},
         {"commit", commit()},
         {"host", host_name()},
-        {"devices", fmt::format("{}, {} cores in use", processor(), runtime.num_workers())},
+        {"devices", devices(runtime.machine())},
         {"runtime", runtime.description()},
         {"transforms", fft_identity()},
         {"tiles", fmt::format("{} x {}", tiling.grid[0], tiling.grid[1])},

@@ -1,6 +1,7 @@
 #include "app/commands.hpp"
 #include "base/log.hpp"
 #include "codelets/cost_model.hpp"
+#include "codelets/runtime/gpus.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/scan_reader.hpp"
@@ -26,17 +27,36 @@ void print_scan(const ScanInfo& scan, const Problem& problem) {
 void print_plan(const Problem& problem) {
     std::size_t batches = 0;
     for (const Tile& tile : problem.tiling.tiles) batches += tile.batches.size();
-    fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {} workers, waves: {}\n",
-               problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size,
-               problem.num_workers, problem.keep_waves ? "keep" : "recompute");
+    const Machine& machine = problem.machine;
+    const std::string workers = machine.num_gpus > 0
+                                    ? fmt::format("{} GPUs ({})", machine.num_gpus, gpu_names())
+                                    : fmt::format("{} workers", machine.num_cpus);
+    fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
+               problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
+               problem.keep_waves ? "keep" : "recompute");
 }
 
-void print_memory(const MemoryForecast& memory) {
-    fmt::print("\nmemory\n");
-    for (const MemoryTerm& term : memory.terms) {
+void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::size_t total) {
+    fmt::print("\n{}\n", title);
+    for (const MemoryTerm& term : terms) {
         fmt::print("  {:9.1f} MiB  {}\n", static_cast<double>(term.bytes) / mebibyte, term.what);
     }
-    fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(memory.total_bytes()) / mebibyte);
+    fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
+}
+
+void print_memory(const Problem& problem) {
+    print_terms("memory", problem.memory.terms, problem.memory.total_bytes());
+    if (problem.machine.num_gpus == 0) return;
+    const GpuForecast& gpu = problem.gpu_memory;
+    print_terms("memory of each GPU", gpu.terms, gpu.total_bytes());
+    const std::size_t limit = problem.machine.gpu_memory_bytes;
+    if (gpu.total_bytes() <= limit) return;
+    constexpr double nominal_bytes_per_s = 20e9;  // PCIe
+    fmt::print(
+        "  of {:.1f} MiB allowed: {:.1f} MiB are streamed in every iteration, {:.3g} s at a nominal {:.0f} "
+        "GB/s\n",
+        static_cast<double>(limit) / mebibyte, static_cast<double>(gpu.streamed_bytes) / mebibyte,
+        static_cast<double>(gpu.streamed_bytes) / nominal_bytes_per_s, nominal_bytes_per_s * 1e-9);
 }
 
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
@@ -49,17 +69,20 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
 }
 
 void print_time(const Problem& problem) {
-    constexpr double nominal_flops_per_s = 12e9;  // a core with AVX2, transforms and pixel work together
+    // A core with AVX2, a data centre's GPU; transforms and pixel work together.
+    const bool on_gpus = problem.machine.num_gpus > 0;
+    const double nominal_flops_per_s = on_gpus ? 2e12 : 12e9;
+    const int workers = on_gpus ? problem.machine.num_gpus : problem.machine.num_cpus;
     const double pixels = static_cast<double>(problem.scan.mask.size());
     const double transform = 5 * pixels * std::log2(pixels);
     double seconds = 0;
     for (const EngineConfig& engine : problem.config.engines) {
         seconds += engine.num_iter * transforms_per_iteration(engine, problem) * transform *
                    problem.config.probe.num_modes * static_cast<double>(problem.scan.num_frames) /
-                   (nominal_flops_per_s * problem.num_workers);
+                   (nominal_flops_per_s * workers);
     }
-    fmt::print("\ntime\n  about {:.0f} s at a nominal {:.0f} GFLOP/s a core (the order of magnitude)\n",
-               seconds, nominal_flops_per_s * 1e-9);
+    fmt::print("\ntime\n  about {:.0f} s at a nominal {:.0f} GFLOP/s a {} (the order of magnitude)\n",
+               seconds, nominal_flops_per_s * 1e-9, on_gpus ? "GPU" : "core");
 }
 
 }  // namespace
@@ -71,8 +94,7 @@ ExitCode check(const CheckOptions& options) {
     if (!problems.empty()) return ExitCode::usage;
 
     const ScanReader reader(config.scan, options.run_file.parent_path());
-    const int workers = config.runtime.cpus.value_or(num_usable_cores());
-    const Problem problem = make_problem(config, reader.info(), workers);
+    const Problem problem = make_problem(config, reader.info(), machine_for(config.runtime));
     fmt::print("settings\n");
     const std::string resolved = write_run_config(config);
     for (std::size_t begin = 0; begin < resolved.size();) {
@@ -82,7 +104,7 @@ ExitCode check(const CheckOptions& options) {
     }
     print_scan(reader.info(), problem);
     print_plan(problem);
-    print_memory(problem.memory);
+    print_memory(problem);
     print_time(problem);
     return ExitCode::done;
 }

@@ -132,9 +132,9 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     check_output_is_writable(output);
 
     const Runtime runtime(config.runtime);
-    const Problem problem = make_problem(config, reader.info(), runtime.num_workers());
+    const Problem problem = make_problem(config, reader.info(), runtime.machine());
     describe(problem, runtime);
-    Handles handles = make_handles(problem, runtime.num_workers());
+    Handles handles = make_handles(problem);
     const FrameStatistics statistics = read_all_frames(reader, problem, handles.frame_memory(problem));
     set_object(handles, problem, initial_object(problem, folder));
     set_probe(handles, initial_probe(problem, statistics, folder));

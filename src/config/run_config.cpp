@@ -37,6 +37,9 @@ constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRu
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
 constexpr Word<Waves> waves_words[] = {
     {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
+constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
+constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
+                                                 {"on_chip", GpuKernels::on_chip}};
 
 // Energy and wavelength of photons both given: they may differ by the rounding of either.
 void check_wavelength(KeyVisitor& io, const GeometryConfig& c) {
@@ -199,20 +202,25 @@ static void describe(KeyVisitor& io, TilingConfig& c) {
     io.key("batch_size", c.batch_size, at_least(1).or_auto());
 }
 
-// memory_limit is a map in the file, ready for other memories than the host's, and a plain member here.
+// memory_limit is a map in the file, and plain members here.
 struct MemoryLimit {
     std::optional<std::uint64_t>& host_bytes;
+    std::optional<std::uint64_t>& gpu_bytes;
 };
 static void describe(KeyVisitor& io, MemoryLimit& c) {
     io.key("host", c.host_bytes, above(0).in(Unit::bytes));
+    io.key("gpu", c.gpu_bytes, above(0).in(Unit::bytes));
 }
 
 static void describe(KeyVisitor& io, RuntimeConfig& c) {
     io.key("scheduler", c.scheduler, anything().or_auto());
     io.key("cpus", c.cpus, at_least(1).or_auto());
+    io.key("gpus", c.gpus, at_least(0).or_auto());
+    io.choice("mixed", c.mixed, mixed_words);
+    io.choice("gpu_kernels", c.gpu_kernels, gpu_kernel_words);
     io.choice("waves", c.waves, waves_words);
     io.key("submit_ahead", c.submit_ahead, within(1, 1000));
-    MemoryLimit memory_limit{c.memory_limit_host_bytes};
+    MemoryLimit memory_limit{c.memory_limit_host_bytes, c.memory_limit_gpu_bytes};
     io.group("memory_limit", memory_limit);
     io.key("time_limit", c.time_limit_s, above(0).in(Unit::seconds));
     io.key("random_seed", c.random_seed);

@@ -157,13 +157,19 @@ struct TilingConfig {
 };
 
 enum class Waves { automatic, keep, recompute };
+// staged: transforms of a library between kernels. on_chip: a frame's waves stay on the chip, where they fit.
+enum class GpuKernels { staged, on_chip };
 
 struct RuntimeConfig {
     std::optional<std::string> scheduler;  // null: auto (lws on CPUs)
     std::optional<int> cpus;               // null: auto (every core this process may use)
+    std::optional<int> gpus;               // null: auto (every GPU that this build can use, often none)
+    bool mixed = false;                    // with GPUs: do CPU workers take part in the arithmetic?
+    GpuKernels gpu_kernels = GpuKernels::staged;
     Waves waves = Waves::automatic;
     int submit_ahead = 3;
     std::optional<std::uint64_t> memory_limit_host_bytes;  // written as 8GiB, 500MB or a number of bytes
+    std::optional<std::uint64_t> memory_limit_gpu_bytes;   // of each GPU
     std::optional<double> time_limit_s;                    // written as seconds, 90s, 10min, 2h
     std::uint64_t random_seed = 0;
     bool operator==(const RuntimeConfig&) const = default;

@@ -17,11 +17,19 @@ std::size_t area(std::array<int, 2> shape) {
     return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
 }
 
+std::size_t sum_of(const std::vector<MemoryTerm>& terms) {
+    return std::accumulate(terms.begin(), terms.end(), std::size_t{0},
+                           [](std::size_t sum, const MemoryTerm& term) { return sum + term.bytes; });
+}
+
 }  // namespace
 
 std::size_t MemoryForecast::total_bytes() const {
-    return std::accumulate(terms.begin(), terms.end(), std::size_t{0},
-                           [](std::size_t sum, const MemoryTerm& term) { return sum + term.bytes; });
+    return sum_of(terms);
+}
+
+std::size_t GpuForecast::total_bytes() const {
+    return sum_of(terms);
 }
 
 int num_out_slots(int num_workers) {
@@ -31,7 +39,7 @@ int num_out_slots(int num_workers) {
 MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     constexpr std::size_t complex_bytes = 8;
     const auto modes = static_cast<std::size_t>(in.num_modes);
-    const auto workers = static_cast<std::size_t>(in.num_workers);
+    const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
     std::size_t frames = 0, strips = 0, handles = 0;
     for (const Tile& tile : tiling.tiles) {
@@ -41,7 +49,8 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
         handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
     }
     const auto pixels = static_cast<std::size_t>(tiling.extended_area());
-    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.num_workers)) * tiling.tiles.size();
+    const std::size_t slots =
+        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * tiling.tiles.size();
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
     const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
 
@@ -64,6 +73,44 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t object = area(tiling.object_shape);
     add("copies for results: from the tiles, put together, as a file",
         (pixels + 2 * object + 3 * probe) * complex_bytes);
+    return forecast;
+}
+
+GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
+    constexpr std::size_t complex_bytes = 8, batches_on_their_way = 4;
+    const auto gpus = static_cast<std::size_t>(std::max(in.machine.num_gpus, 1));
+    const std::size_t frame = area(in.frame_shape), modes = static_cast<std::size_t>(in.num_modes);
+    const std::size_t probe = area(in.probe_shape) * modes;
+    const auto pixels = static_cast<std::size_t>(tiling.extended_area());
+    std::size_t frames = 0, strips = 0;
+    for (const Tile& tile : tiling.tiles) {
+        frames += static_cast<std::size_t>(tile.num_frames());
+        for (const Neighbour& neighbour : tile.neighbours)
+            strips += static_cast<std::size_t>(neighbour.overlap.area());
+    }
+    const std::size_t slots =
+        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * tiling.tiles.size();
+    const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
+    const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
+    const std::size_t patterns = frames * pattern / gpus, waves = frames * wave / gpus;
+
+    GpuForecast forecast;
+    const auto add = [&](std::string what, std::size_t bytes) {
+        forecast.terms.push_back({std::move(what), bytes});
+        forecast.least_bytes += bytes;
+    };
+    add("object tiles: value, direction, gradients, illumination", pixels * (5 * complex_bytes + 4));
+    add("strips between tiles", strips * complex_bytes);
+    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
+    add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
+    add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
+    forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
+    if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
+    forecast.least_bytes +=
+        batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
+    const std::size_t passes = in.line_search ? 2 : 1;
+    forecast.streamed_bytes = passes * (patterns + 2 * waves);
     return forecast;
 }
 

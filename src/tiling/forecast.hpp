@@ -31,11 +31,24 @@ struct ForecastInput {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool keep_waves = false;
-    int num_workers = 1;
+    bool line_search = true;  // two passes over the frames an iteration, not one
+    Machine machine;
+    std::size_t gpu_scratch_bytes = 0;
 };
 
 // The peak resident memory of one process, term by term, in the sizes of codelets/layout.hpp.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);
+
+// The memory of each GPU. Below the sum of the terms frames (and kept waves) are streamed: StarPU gives up
+// what was used longest ago, which in sweeps over all batches is what comes next, so everything is fetched in
+// every pass.
+struct GpuForecast {
+    std::vector<MemoryTerm> terms;
+    std::size_t least_bytes = 0;     // what cannot be streamed, and a few batches on their way
+    std::size_t streamed_bytes = 0;  // to and from each GPU per iteration, when it does stream
+    std::size_t total_bytes() const;
+};
+GpuForecast forecast_gpu_memory(const ForecastInput& input, const Tiling& tiling);
 
 // Slots for what batches add up to, per tile: enough that no worker waits for one. Does not change the
 // answer.

@@ -211,19 +211,24 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
     return tiling;
 }
 
-int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames) {
+int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames,
+                         DeviceKind kind) {
+    // On a GPU a task should keep every multiprocessor busy for about a millisecond.
+    constexpr double gpu_pixels = 256.0 * 128 * 128;
     constexpr double task_s = 1.5e-3, nominal_flops_per_s = 25e9, share_of_transforms = 0.6;
     const double pixels = static_cast<double>(frame_shape[0]) * frame_shape[1];
     const double transform_s = 5 * pixels * std::log2(std::max(pixels, 2.0)) / nominal_flops_per_s;
     const double frame_s = 2 * num_modes * transform_s / share_of_transforms;
-    const auto by_time = static_cast<std::ptrdiff_t>(std::lround(task_s / frame_s));
+    const double frames = kind == DeviceKind::gpu ? gpu_pixels / (pixels * num_modes) : task_s / frame_s;
+    const auto by_time = static_cast<std::ptrdiff_t>(std::lround(frames));
     const std::ptrdiff_t enough_tasks =
         std::max<std::ptrdiff_t>(num_frames / 16, 1);  // small scans still spread out
-    return static_cast<int>(std::clamp<std::ptrdiff_t>(std::min(by_time, enough_tasks), 1, 256));
+    return static_cast<int>(
+        std::clamp<std::ptrdiff_t>(std::min(by_time, enough_tasks), 1, kind == DeviceKind::gpu ? 4096 : 256));
 }
 
-std::array<int, 2> automatic_grid(const Placement& placement) {
-    constexpr std::ptrdiff_t frames_per_tile = 64;
+std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind) {
+    const std::ptrdiff_t frames_per_tile = kind == DeviceKind::gpu ? 512 : 64;
     constexpr double most_overhead = 1.35;
     const auto most_tiles = std::max<std::ptrdiff_t>(std::ssize(placement.windows) / frames_per_tile, 1);
     const double object_area = static_cast<double>(placement.object_shape[0]) * placement.object_shape[1];

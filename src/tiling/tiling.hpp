@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scan/positions.hpp"
+#include "tiling/machine.hpp"
 
 namespace tessera {
 
@@ -65,12 +66,15 @@ struct Tiling {
 // object has fewer rows or columns than the grid.
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size);
 
-// The automatic choices: functions of the scan's shape and the number of modes alone, never of timings or
-// workers, so that the same run file gives the same answer everywhere.
-//  - batch: about 1.5 ms of gradient on a nominal core (25 GFLOP/s of transforms);
-//  - grid: as many tiles as there are 64 frames for, while the extended tiles together stay below 1.35 x the
-//  object.
-int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames);
-std::array<int, 2> automatic_grid(const Placement& placement);
+// The automatic choices: functions of the scan's shape, the number of modes and the kind of device alone,
+// never of timings or workers, so that the same run file gives the same answer everywhere.
+//  - batch: about 1.5 ms of gradient on a nominal core (25 GFLOP/s of transforms); on a GPU 256 frames of 128
+//  x
+//    128 pixels, a sixteenth of the scan at most;
+//  - grid: as many tiles as there are 64 frames for (on a GPU 512), while the extended tiles together stay
+//  below 1.35 x the object.
+int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames,
+                         DeviceKind kind = DeviceKind::cpu);
+std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind = DeviceKind::cpu);
 
 }  // namespace tessera

@@ -28,7 +28,7 @@ PROGRAM = None  # path of tessera, from the command line
 
 
 def tessera(*arguments):
-    """Runs the program on one core and returns what it writes to stdout."""
+    """Runs the program on one core (or, with TESSERA_TEST_DEVICE=cuda, one GPU) and returns what it writes to stdout."""
     environment = {**os.environ, "STARPU_WORKERS_NOBIND": "1", "STARPU_SILENT": "1"}
     done = subprocess.run(
         [PROGRAM, "--quiet", *map(str, arguments)], env=environment, capture_output=True, text=True
@@ -39,7 +39,8 @@ def tessera(*arguments):
 
 
 def reconstruct(run_file, scan, result, *overrides):
-    overrides = [f"scan.file={scan}", "output.pictures=false", "runtime.cpus=1", *overrides]
+    device = "runtime.gpus=1" if os.environ.get("TESSERA_TEST_DEVICE") == "cuda" else "runtime.cpus=1"
+    overrides = [f"scan.file={scan}", "output.pictures=false", device, *overrides]
     options = [word for override in overrides for word in ("--set", override)]
     tessera("reconstruct", run_file, "--output", result, *options)
 

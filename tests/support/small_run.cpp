@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "io/scan_writer.hpp"
+#include "support/test_device.hpp"
 
 namespace tessera::test {
 namespace {
@@ -80,7 +81,7 @@ RunConfig SmallScan::run_config() const {
     config.probe.num_modes = static_cast<int>(truth_.probe_guess.extent(0));
     config.tiling.tiles = {2, 2};
     config.tiling.batch_size = 4;
-    config.runtime.cpus = 1;
+    run_on_test_device(config.runtime);
     config.runtime.scheduler = "eager";
     config.runtime.waves = Waves::recompute;
     return config;
@@ -91,9 +92,9 @@ Outcome run(const RunConfig& config, const RunSettings& settings) {
     ScanReader reader(config.scan, {});
     const Runtime runtime(config.runtime);
     Outcome outcome;
-    outcome.problem = make_problem(config, reader.info(), runtime.num_workers());
+    outcome.problem = make_problem(config, reader.info(), runtime.machine());
     const Problem& problem = outcome.problem;
-    Handles handles = make_handles(problem, runtime.num_workers());
+    Handles handles = make_handles(problem);
     for (TileHandles& tile : handles.tiles) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
     }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "codelets/runtime/runtime.hpp"
+#include "support/test_device.hpp"
 
 namespace tessera::test {
 namespace {
@@ -15,7 +16,7 @@ class StarpuEnvironment : public testing::Environment {
     void SetUp() override {
         setenv("STARPU_WORKERS_NOBIND", "1", 0);
         RuntimeConfig config;
-        config.cpus = 1;
+        run_on_test_device(config);
         runtime_ = std::make_unique<Runtime>(config);
     }
     void TearDown() override { runtime_.reset(); }

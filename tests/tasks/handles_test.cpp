@@ -21,7 +21,7 @@ class HandlesTest : public testing::Test {
         config_.tiling.batch_size = 3;
     }
     Problem make(int num_workers = 1) const {
-        return make_problem(config_, ScanReader(config_.scan, {}).info(), num_workers);
+        return make_problem(config_, ScanReader(config_.scan, {}).info(), Machine{.num_cpus = num_workers});
     }
 
     SmallScan scan_{far_field_scan()};
@@ -31,7 +31,7 @@ class HandlesTest : public testing::Test {
 
 TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
     const Problem problem = make();
-    const Handles handles = make_handles(problem, 1);
+    const Handles handles = make_handles(problem);
     ASSERT_EQ(handles.tiles.size(), 6U);
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
         const Rect& extended = problem.tiling.tiles[t].extended;
@@ -60,7 +60,7 @@ TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
 
 TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
     const Problem problem = make();
-    Handles handles = make_handles(problem, 1);
+    Handles handles = make_handles(problem);
     std::vector<void*> memory = handles.frame_memory(problem);
     ASSERT_EQ(std::ssize(memory), problem.scan.num_frames);
     std::sort(memory.begin(), memory.end());
@@ -75,7 +75,7 @@ TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
 
 TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
     const Problem problem = make();
-    Handles handles = make_handles(problem, 1);
+    Handles handles = make_handles(problem);
     const auto& shape = problem.placement.object_shape;
     Array<cfloat, 2> object({shape[0], shape[1]});
     for (std::ptrdiff_t i = 0; i < object.size(); ++i) object[i] = {static_cast<float>(i), -1};
@@ -93,7 +93,7 @@ TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
 // What is cut from one tile lands on the same pixels of the other.
 TEST_F(HandlesTest, StripsMeetOnTheSamePixels) {
     const Problem problem = make();
-    const Handles handles = make_handles(problem, 1);
+    const Handles handles = make_handles(problem);
     std::size_t strips = 0;
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
         const Rect& here = problem.tiling.tiles[t].extended;
@@ -112,7 +112,7 @@ TEST_F(HandlesTest, StripsMeetOnTheSamePixels) {
 TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
     const Problem problem = make();
     for (const int workers : {1, 2, 50}) {
-        const Handles handles = make_handles(problem, workers);
+        const Handles handles = make_handles(make(workers));
         for (const TileHandles& tile : handles.tiles) {
             EXPECT_EQ(tile.out.size(),
                       std::min(static_cast<std::size_t>(num_out_slots(workers)), tile.batches.size()));
@@ -155,7 +155,7 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }
-        const auto allocated = static_cast<double>(bytes_of(make_handles(problem, 1)));
+        const auto allocated = static_cast<double>(bytes_of(make_handles(problem)));
         EXPECT_NEAR(allocated / static_cast<double>(forecast), 1, 0.03);
     }
 }

@@ -22,7 +22,7 @@ ForecastInput input() {
     in.frame_shape = {64, 48};
     in.probe_shape = {64, 48};
     in.num_modes = 2;
-    in.num_workers = 4;
+    in.machine.num_cpus = 4;
     return in;
 }
 
@@ -93,7 +93,7 @@ TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
         return total(in, tiling);
     };
     EXPECT_GT(with([](ForecastInput& in) { in.num_modes = 3; }), before);
-    EXPECT_GT(with([](ForecastInput& in) { in.num_workers = 5; }), before);
+    EXPECT_GT(with([](ForecastInput& in) { in.machine.num_cpus = 5; }), before);
     EXPECT_LT(with([](ForecastInput& in) { in.interpolation = Interpolation::nearest; }), before);
     EXPECT_GT(total(input(), make_tiling(raster(11, 12), {2, 2}, 8)), before);
 }

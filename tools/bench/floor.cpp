@@ -1,10 +1,12 @@
-// How far the frame passes are from the transforms that they cannot do without: time of the gradient,
-// line-search and evaluation codelets on one core, divided by the time of the same number of FFTW transforms
-// of the same shapes with the data in cache. Interleaved repetitions in one process; the least times and
-// their ratio are printed, as a table and as JSON.
+// How far the frame passes are from what they cannot do without: time of the gradient, line-search and
+// evaluation codelets on one core or one GPU, divided by the time of the same number of transforms of the
+// same shapes (FFTW with the data in cache; cuFFT with as many frames at a time as the codelets take). Beside
+// it the bytes that must move at least (frames as stored, the window, the probe) and the flops, as rates.
+// Interleaved repetitions in one process; the least times and their ratio are printed, as a table and as
+// JSON.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <functional>
 #include <random>
 
@@ -12,7 +14,8 @@
 #include "codelets/gradient.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/runtime/runtime.hpp"
-#include "math/fft.hpp"
+#include "tiling/tiling.hpp"
+#include "tools/bench/transforms.hpp"
 
 namespace {
 
@@ -24,14 +27,10 @@ struct Options {
     std::string interpolation = "nearest";
     std::string noise = "amplitude";
     std::string waves = "recompute";
+    bool gpu = false;
     int repetitions = 40;
     std::string json;
 };
-
-double now_us() {
-    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 // Repetitions are short and many, so that on a shared machine some run undisturbed: those are the ones to
 // compare.
@@ -49,7 +48,9 @@ struct BatchData {
         shape.tile = {2 * size, 2 * size};
         shape.window = shape.tile;
         shape.num_modes = num_modes;
-        shape.num_frames = std::max(2, static_cast<int>(5e5 / (size * size * num_modes)));
+        shape.num_frames = options.gpu
+                               ? automatic_batch_size({size, size}, num_modes, 1 << 20, DeviceKind::gpu)
+                               : std::max(2, static_cast<int>(5e5 / (size * size * num_modes)));
         shape.interpolation = options.interpolation == "fourier"    ? Interpolation::fourier
                               : options.interpolation == "bilinear" ? Interpolation::bilinear
                                                                     : Interpolation::nearest;
@@ -97,35 +98,17 @@ double microseconds_of(const char* codelet) {
     return 0;
 }
 
-// The transforms alone: the frame's modes forward and back, in cache.
-double floor_us(const BatchData& batch, const FftwPlan& plan, int transforms) {
-    const auto pixels = static_cast<std::ptrdiff_t>(batch.shape.frame.area());
-    Array<cfloat, 2> waves({batch.shape.num_modes, pixels}, {1, 0});
-    double sum = 0;
-    for (int j = 0; j < batch.shape.num_frames; ++j) {
-        for (cfloat& value : waves) value = {0.5f, 0.25f};  // values stay finite, data stays in cache
-        const double begin = now_us();
-        for (int t = 0; t < transforms; ++t) {
-            for (int k = 0; k < batch.shape.num_modes; ++k) {
-                cfloat* wave = waves.slice(k).data();
-                t % 2 == 0 ? plan.forward(wave) : plan.backward(wave);
-            }
-        }
-        sum += now_us() - begin;
-    }
-    return sum;
-}
-
 struct Row {
     int size, modes;
     const char* pass;
     int transforms;
     double us_per_frame, floor_per_frame, ratio;
+    double gbytes_per_s, gflops_per_s;  // that must move, of transforms
 };
 
 void measure(int size, int num_modes, const Options& options, std::vector<Row>& rows) {
     BatchData batch(size, num_modes, options);
-    const FftwPlan library({size, size});
+    const Data number(sizeof(float));
     const int shifts = options.interpolation == "fourier" ? 2 : 0;
     const bool keep = options.waves == "keep";
     struct Pass {
@@ -170,17 +153,24 @@ void measure(int size, int num_modes, const Options& options, std::vector<Row>& 
             reset_codelet_statistics();
             pass.submit();
             starpu_task_wait_for_all();
-            const double pass_us = microseconds_of(pass.name),
-                         floor = floor_us(batch, library, pass.transforms);
+            bench::transforms.submit({batch.shape, pass.transforms}, {&number});
+            starpu_task_wait_for_all();
+            const double pass_us = microseconds_of(pass.name), floor = microseconds_of("transforms");
             if (repetition == 0) continue;  // warm-up: plans, scratch memory
             times.push_back(pass_us / batch.shape.num_frames);
             floors.push_back(floor / batch.shape.num_frames);
         }
-        rows.push_back({size, num_modes, pass.name, pass.transforms, least(times), least(floors),
-                        least(times) / least(floors)});
+        const double pixels = static_cast<double>(batch.shape.frame.area());
+        const double bytes =
+            static_cast<double>(patterns_bytes(batch.shape) + batch.out.bytes()) / batch.shape.num_frames;
+        const double flops = 5 * pixels * std::log2(pixels) * num_modes * pass.transforms;
+        const double us = least(times);
+        rows.push_back({size, num_modes, pass.name, pass.transforms, us, least(floors), us / least(floors),
+                        bytes / us * 1e-3, flops / us * 1e-3});
         const Row& row = rows.back();
-        fmt::print("{:5} {:5}  {:26} {:10} {:12.1f} {:12.1f} {:8.2f}\n", row.size, row.modes, row.pass,
-                   row.transforms, row.us_per_frame, row.floor_per_frame, row.ratio);
+        fmt::print("{:5} {:5}  {:26} {:10} {:12.2f} {:12.2f} {:8.2f} {:8.1f} {:9.1f}\n", row.size, row.modes,
+                   row.pass, row.transforms, row.us_per_frame, row.floor_per_frame, row.ratio,
+                   row.gbytes_per_s, row.gflops_per_s);
     }
 }
 
@@ -188,21 +178,24 @@ void measure(int size, int num_modes, const Options& options, std::vector<Row>& 
 
 int main(int argc, char** argv) {
     Options options;
-    CLI::App program("Frame passes against the FFTW floor, on one core");
+    CLI::App program("Frame passes against the floor of their transforms, on one core or one GPU");
     program.add_option("--sizes", options.sizes, "Frame sizes");
     program.add_option("--modes", options.modes, "Numbers of probe modes");
     program.add_option("--interpolation", options.interpolation, "nearest, bilinear or fourier");
     program.add_option("--noise", options.noise, "amplitude, poisson or gaussian");
     program.add_option("--waves", options.waves, "recompute or keep");
+    program.add_flag("--gpu", options.gpu, "On a GPU");
     program.add_option("--repetitions", options.repetitions, "Counted repetitions");
     program.add_option("--json", options.json, "Also write the rows to this file");
     CLI11_PARSE(program, argc, argv);
 
     RuntimeConfig config;
     config.cpus = 1;
+    config.gpus = options.gpu ? 1 : 0;
     const Runtime runtime(config);
-    fmt::print("{:>5} {:>5}  {:26} {:>10} {:>12} {:>12} {:>8}\n", "size", "modes", "pass", "transforms",
-               "us/frame", "floor us", "ratio");
+    fmt::print("{}\n", runtime.description());
+    fmt::print("{:>5} {:>5}  {:26} {:>10} {:>12} {:>12} {:>8} {:>8} {:>9}\n", "size", "modes", "pass",
+               "transforms", "us/frame", "floor us", "ratio", "GB/s", "GFLOP/s");
     std::vector<Row> rows;
     for (const int size : options.sizes) {
         for (const int modes : options.modes) measure(size, modes, options, rows);
@@ -213,9 +206,11 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
         fmt::print(file,
                    "{}{{\"size\":{},\"modes\":{},\"pass\":\"{}\",\"transforms\":{},\"us_per_frame\":{:.2f},"
-                   "\"floor_us_per_frame\":{:.2f},\"ratio\":{:.3f}}}",
+                   "\"floor_us_per_frame\":{:.2f},\"ratio\":{:.3f},\"gbytes_per_s\":{:.2f},\"gflops_per_s\":{"
+                   ":.2f}}}",
                    i == 0 ? "[" : ",\n", rows[i].size, rows[i].modes, rows[i].pass, rows[i].transforms,
-                   rows[i].us_per_frame, rows[i].floor_per_frame, rows[i].ratio);
+                   rows[i].us_per_frame, rows[i].floor_per_frame, rows[i].ratio, rows[i].gbytes_per_s,
+                   rows[i].gflops_per_s);
     }
     fmt::print(file, "]\n");
     return std::fclose(file);

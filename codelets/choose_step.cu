@@ -1,0 +1,22 @@
+#include "codelets/choose_step.hpp"
+
+#include "codelets/device/device.hpp"
+#include "codelets/iteration_rules.hpp"
+
+namespace tessera {
+namespace {
+
+struct ChooseStepScalars {
+    const BatchSums* sums;
+    IterationState* state;
+    TESSERA_HD void operator()() const { rules::choose_step(*sums, *state); }
+};
+
+}  // namespace
+
+void choose_step_device(const ChooseStepArgs&, const Buffers& buffers, Device& device) {
+    device.once(
+        ChooseStepScalars{batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
+}
+
+}  // namespace tessera

@@ -1,0 +1,324 @@
+#pragma once
+
+#include "codelets/device/device.hpp"
+#include "codelets/noise.hpp"
+#include "pixel/formulas.hpp"
+
+// The forward model of a batch's frames and its adjoint, index by index: what device bodies hand to
+// Device::for_each. Fields are (frame of this turn, mode, y, x), dense; z counts frame * num_modes + mode.
+// The CPU's counterpart, vectorised, is codelets/frame_model-inl.hpp.
+namespace tessera {
+
+TESSERA_HD std::ptrdiff_t at(Shape2 shape, std::int32_t y, std::int32_t x) {
+    return static_cast<std::ptrdiff_t>(y) * shape.x + x;
+}
+TESSERA_HD std::ptrdiff_t area_of(Shape2 shape) {
+    return static_cast<std::ptrdiff_t>(shape.y) * shape.x;
+}
+// Where the probe's first pixel sits in the wave.
+TESSERA_HD Shape2 padding_before(const BatchShape& s) {
+    return {(s.frame.y - s.probe.y) / 2, (s.frame.x - s.probe.x) / 2};
+}
+
+// The probe's modes as a frame sees them: the same for all frames, or shifted for each of them.
+struct ProbeModes {
+    const cfloat* data;
+    std::ptrdiff_t frame_stride;  // 0: the same
+    TESSERA_HD cfloat operator()(const BatchShape& s, std::int32_t frame, std::int32_t mode, std::int32_t y,
+                                 std::int32_t x) const {
+        return data[frame * frame_stride + mode * area_of(s.probe) + at(s.probe, y, x)];
+    }
+};
+
+// The object (or its direction) in a frame's window.
+struct ObjectWindow {
+    const cfloat* data;  // the extended tile
+    TESSERA_HD cfloat operator()(const BatchShape& s, const FramePosition& where, std::int32_t y,
+                                 std::int32_t x) const {
+        const cfloat* corner = data + at(s.tile, where.y + y, where.x + x);
+        if (s.interpolation != Interpolation::bilinear) return *corner;
+        const float fy = where.frac_y, fx = where.frac_x;
+        cfloat sum = {0, 0};
+        sum = scale_add((1 - fy) * (1 - fx), corner[0], sum);
+        sum = scale_add((1 - fy) * fx, corner[1], sum);
+        sum = scale_add(fy * (1 - fx), corner[s.tile.x], sum);
+        return scale_add(fy * fx, corner[s.tile.x + 1], sum);
+    }
+};
+
+// One axis of exp(-2 pi i q f), q in the transform's order: x is the entry (y axis, then x axis), y the
+// frame.
+struct PhaseRamps {
+    const FramePosition* frames;
+    Shape2 shape;
+    float scale;    // in the y axis
+    cfloat* ramps;  // (frame, y + x)
+    TESSERA_HD void operator()(std::int32_t i, std::int32_t frame, std::int32_t) const {
+        const bool along_y = i < shape.y;
+        const std::int32_t count = along_y ? shape.y : shape.x, index = along_y ? i : i - shape.y;
+        const float fraction = along_y ? frames[frame].frac_y : frames[frame].frac_x;
+        const std::int32_t q = index < (count + 1) / 2 ? index : index - count;
+        constexpr float two_pi = 6.2831853071795864769f;
+        const float angle = -two_pi * fraction * static_cast<float>(q) / static_cast<float>(count);
+        const float factor = along_y ? scale : 1.0f;
+        ramps[static_cast<std::ptrdiff_t>(frame) * (shape.y + shape.x) + i] = {factor * ::cosf(angle),
+                                                                               factor * ::sinf(angle)};
+    }
+};
+
+TESSERA_HD cfloat ramp_at(const cfloat* ramps, Shape2 shape, std::int32_t frame, std::int32_t y,
+                          std::int32_t x) {
+    const cfloat* mine = ramps + static_cast<std::ptrdiff_t>(frame) * (shape.y + shape.x);
+    return mine[y] * mine[shape.y + x];
+}
+
+// The spectrum of each mode, shifted for each frame: to be transformed back.
+struct ShiftSpectrum {
+    BatchShape s;
+    const cfloat* spectrum;  // (mode, y, x)
+    const cfloat* ramps;
+    cfloat* shifted;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
+        const std::ptrdiff_t pixel = at(s.probe, y, x);
+        shifted[z * area_of(s.probe) + pixel] =
+            ramp_at(ramps, s.probe, frame, y, x) * spectrum[mode * area_of(s.probe) + pixel];
+    }
+};
+
+// psi = P O, zero around the probe. x, y: of the frame.
+struct ExitWave {
+    BatchShape s;
+    const FramePosition* frames;
+    ProbeModes probe;
+    ObjectWindow object;
+    cfloat* waves;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        const Shape2 before = padding_before(s);
+        const std::int32_t py = y - before.y, px = x - before.x;
+        cfloat wave = {0, 0};
+        if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
+            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
+            wave = probe(s, frame, mode, py, px) * object(s, frames[frame], py, px);
+        }
+        waves[z * area_of(s.frame) + at(s.frame, y, x)] = wave;
+    }
+};
+
+// P dO + dP O, the exit wave's first derivative along the direction.
+struct ExitWaveAlong {
+    BatchShape s;
+    const FramePosition* frames;
+    ProbeModes probe, probe_direction;
+    ObjectWindow object, object_direction;
+    cfloat* waves;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        const Shape2 before = padding_before(s);
+        const std::int32_t py = y - before.y, px = x - before.x;
+        cfloat wave = {0, 0};
+        if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
+            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
+            const FramePosition& where = frames[frame];
+            const cfloat first = probe(s, frame, mode, py, px) * object_direction(s, where, py, px);
+            wave = mul_add(probe_direction(s, frame, mode, py, px), object(s, where, py, px), first);
+        }
+        waves[z * area_of(s.frame) + at(s.frame, y, x)] = wave;
+    }
+};
+
+// The near field between two transforms: waves *= transfer, or its conjugate, and the shift back by the
+// fraction of a pixel (see codelets/wave_sweeps-inl.hpp).
+struct MultiplyTransfer {
+    BatchShape s;
+    const cfloat* transfer;
+    const cfloat* ramps;  // null: no shift
+    bool conjugate;
+    cfloat* waves;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        cfloat factor = transfer[at(s.frame, y, x)];
+        if (ramps != nullptr) factor = conj_mul(ramp_at(ramps, s.frame, z / s.num_modes, y, x), factor);
+        cfloat& wave = waves[z * area_of(s.frame) + at(s.frame, y, x)];
+        wave = conjugate ? conj_mul(factor, wave) : factor * wave;
+    }
+};
+
+// ---- Comparison with the counts
+
+// Counts as the scan has them; decoded here and nowhere else.
+struct Counts {
+    const void* data;
+    PatternType type;
+    TESSERA_HD float operator()(std::ptrdiff_t i) const {
+        switch (type) {
+            case PatternType::u8:
+                return static_cast<float>(static_cast<const std::uint8_t*>(data)[i]);
+            case PatternType::u16:
+                return static_cast<float>(static_cast<const std::uint16_t*>(data)[i]);
+            case PatternType::i32:
+                return static_cast<float>(static_cast<const std::int32_t*>(data)[i]);
+            case PatternType::f32:
+                return static_cast<const float*>(data)[i];
+        }
+        return 0;
+    }
+};
+
+// What one pixel of one frame is compared with.
+struct Measured {
+    float counts, mask, background;
+};
+struct Measurements {
+    Counts counts;
+    DetectorView detector;
+    TESSERA_HD Measured operator()(const BatchShape& s, std::int32_t frame, std::int32_t pixel) const {
+        const float raw = counts(frame * area_of(s.frame) + pixel);
+        const float background = detector.background != nullptr ? detector.background[pixel] : 0.0f;
+        // Counts below zero mark pixels that this frame ignores.
+        return {raw > 0 ? raw : 0.0f, where_not_negative(raw, detector.mask[pixel]), background};
+    }
+};
+
+TESSERA_HD pixel::Misfit<float> misfit_of(NoiseModel model, float intensity, const Measured& m) {
+    const float epsilon = noise_epsilon(model);
+    switch (model) {
+        case NoiseModel::amplitude:
+            return pixel::amplitude_misfit(intensity, m.counts, m.mask, epsilon, 1.0f);
+        case NoiseModel::poisson:
+            return pixel::poisson_misfit(intensity, m.counts, m.mask, epsilon, 1.0f);
+        case NoiseModel::gaussian:
+            return pixel::gaussian_misfit(intensity, m.counts, m.mask, 0.5f, 1.0f);
+    }
+    return {0, 0};
+}
+
+// A frame's cost and squared error; with `multiply`, its waves are multiplied by the derivative's factor and
+// `scale`, ready to be propagated back. |wave|^2 * scale = intensity.
+struct Compare {
+    BatchShape s;
+    Measurements measurements;
+    float scale;
+    bool multiply;
+    cfloat* waves;
+    static constexpr int num_sums = 2;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
+        const std::ptrdiff_t area = area_of(s.frame);
+        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+        float intensity = 0;
+        for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+        const Measured m = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale, m.background);
+        const pixel::Misfit<float> misfit = misfit_of(s.noise_model, intensity, m);
+        sums[0] += misfit.cost;
+        sums[1] += pixel::amplitude_error(intensity, m.counts, m.mask);
+        if (!multiply) return;
+        const float factor = misfit.factor * scale;
+        for (std::int32_t k = 0; k < s.num_modes; ++k) wave[k * area] = factor * wave[k * area];
+    }
+};
+
+// ---- The adjoint: every target pixel gathers what the frames add to it, in the order of the frames
+
+// window += sum over frames and modes of conj(P) chi. x, y: of the batch's window.
+struct GatherObjectGradient {
+    BatchShape s;
+    const FramePosition* frames;
+    std::int32_t num_frames;
+    ProbeModes probe;
+    const cfloat* waves;
+    const IterationState* state;
+    cfloat* window;
+
+    // conj(P) chi of one frame at a pixel of its probe window; nothing outside.
+    TESSERA_HD cfloat add_frame(std::int32_t frame, std::int32_t y, std::int32_t x, float weight,
+                                cfloat sum) const {
+        if (y < 0 || x < 0 || y >= s.probe.y || x >= s.probe.x) return sum;
+        const Shape2 before = padding_before(s);
+        const std::ptrdiff_t pixel = at(s.frame, before.y + y, before.x + x);
+        cfloat product = {0, 0};
+        for (std::int32_t k = 0; k < s.num_modes; ++k) {
+            const std::ptrdiff_t wave = static_cast<std::ptrdiff_t>(frame) * s.num_modes + k;
+            product = conj_mul_add(probe(s, frame, k, y, x), waves[wave * area_of(s.frame) + pixel], product);
+        }
+        return scale_add(weight, product, sum);
+    }
+
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
+        if (state->stopped != 0) return;
+        cfloat sum = window[at(s.window, y, x)];
+        for (std::int32_t j = 0; j < num_frames; ++j) {
+            const FramePosition& where = frames[j];
+            const std::int32_t py = s.window_y + y - where.y, px = s.window_x + x - where.x;
+            if (s.interpolation != Interpolation::bilinear) {
+                sum = add_frame(j, py, px, 1.0f, sum);
+                continue;
+            }
+            // The transpose of reading between four pixels.
+            const float fy = where.frac_y, fx = where.frac_x;
+            sum = add_frame(j, py, px, (1 - fy) * (1 - fx), sum);
+            sum = add_frame(j, py, px - 1, (1 - fy) * fx, sum);
+            sum = add_frame(j, py - 1, px, fy * (1 - fx), sum);
+            sum = add_frame(j, py - 1, px - 1, fy * fx, sum);
+        }
+        window[at(s.window, y, x)] = sum;
+    }
+};
+
+// conj(O) chi, dense in the probe's shape: to be transformed and shifted back (fourier interpolation).
+struct ProbeProduct {
+    BatchShape s;
+    const FramePosition* frames;
+    ObjectWindow object;
+    const cfloat* waves;
+    cfloat* product;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        const Shape2 before = padding_before(s);
+        const cfloat chi = waves[z * area_of(s.frame) + at(s.frame, before.y + y, before.x + x)];
+        product[z * area_of(s.probe) + at(s.probe, y, x)] =
+            conj_mul(object(s, frames[z / s.num_modes], y, x), chi);
+    }
+};
+
+// groups[g] += the probe gradient of the frames of group g. x, y: of the probe; z = group * num_modes + mode.
+struct GatherProbeGradient {
+    BatchShape s;
+    const FramePosition* frames;
+    std::int32_t num_frames;
+    ObjectWindow object;    // without fourier interpolation: sums conj(O) chi
+    const cfloat* waves;    // chi
+    const cfloat* product;  // with it: sums conj(ramp) product; otherwise null
+    const cfloat* ramps;
+    cfloat* groups;  // (group, mode, y, x)
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        const std::int32_t group = z / s.num_modes, mode = z % s.num_modes;
+        const Shape2 before = padding_before(s);
+        const std::ptrdiff_t in_frame = at(s.frame, before.y + y, before.x + x), in_probe = at(s.probe, y, x);
+        cfloat& target = groups[z * area_of(s.probe) + in_probe];
+        cfloat sum = target;
+        const std::int32_t begin = group * num_frames / num_sum_groups,
+                           end = (group + 1) * num_frames / num_sum_groups;
+        for (std::int32_t j = begin; j < end; ++j) {
+            const std::ptrdiff_t field = static_cast<std::ptrdiff_t>(j) * s.num_modes + mode;
+            sum = product != nullptr ? conj_mul_add(ramp_at(ramps, s.probe, j, y, x),
+                                                    product[field * area_of(s.probe) + in_probe], sum)
+                                     : conj_mul_add(object(s, frames[j], y, x),
+                                                    waves[field * area_of(s.frame) + in_frame], sum);
+        }
+        target = sum;
+    }
+};
+
+// probe part = sum of the groups; x: over (mode, y, x).
+struct AddGroups {
+    std::ptrdiff_t size;
+    const cfloat* groups;
+    const IterationState* state;
+    cfloat* probe_part;
+    TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
+        if (state->stopped != 0) return;
+        cfloat sum = groups[i];
+        for (std::int32_t g = 1; g < num_sum_groups; ++g) sum = sum + groups[g * size + i];
+        probe_part[i] = sum;
+    }
+};
+
+}  // namespace tessera

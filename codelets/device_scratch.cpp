@@ -1,0 +1,85 @@
+#include "codelets/device_scratch.hpp"
+
+#include <algorithm>
+
+#include "codelets/device/device.hpp"
+#include "codelets/line_search.hpp"
+
+#if defined(TESSERA_WITH_CUDA)
+#include <starpu.h>
+
+#include "codelets/runtime/cuda_resources.hpp"
+#endif
+
+namespace tessera {
+namespace {
+
+std::size_t bytes_of(Scratch slot, const BatchShape& s, std::size_t wave_budget_bytes) {
+    const auto turn = static_cast<std::size_t>(frames_at_a_time(s, wave_budget_bytes));
+    const auto frames = static_cast<std::size_t>(s.num_frames);
+    const bool fourier = s.interpolation == Interpolation::fourier;
+    constexpr std::size_t num_costs = num_trials + 1;
+    switch (slot) {
+        case Scratch::waves:
+        case Scratch::waves_along:
+        case Scratch::waves_along_twice:
+            return turn * s.waves_size() * sizeof(cfloat);
+        case Scratch::probe:
+        case Scratch::probe_direction:
+        case Scratch::product:
+            return fourier ? turn * s.probe_size() * sizeof(cfloat) : s.probe.area() * sizeof(float);
+        case Scratch::spectrum:
+        case Scratch::direction_spectrum:
+            return fourier ? s.probe_size() * sizeof(cfloat) : 0;
+        case Scratch::ramps:
+            return fourier ? turn * static_cast<std::size_t>(s.probe.y + s.probe.x) * sizeof(cfloat) : 0;
+        case Scratch::detector_ramps:
+            return fourier && s.near_field
+                       ? turn * static_cast<std::size_t>(s.frame.y + s.frame.x) * sizeof(cfloat)
+                       : 0;
+        case Scratch::groups:
+            return num_sum_groups * s.probe_size() * sizeof(cfloat);
+        case Scratch::partial_sums:
+            return turn * (s.frame.area() / pixels_per_sum + 1) * num_costs * sizeof(float);
+        case Scratch::row_sums:
+            return frames * num_costs * sizeof(double);
+        default:  // of the on-chip kernels: taken with the first task
+            return 0;
+    }
+}
+
+template <class Visit>
+void for_each_slot(const Visit& visit) {
+    for (int slot = 0; slot < static_cast<int>(Scratch::count); ++slot) visit(static_cast<Scratch>(slot));
+}
+
+}  // namespace
+
+std::size_t nominal_device_scratch_bytes(const BatchShape& shape) {
+    constexpr std::size_t nominal_budget = std::size_t{16} << 20;
+    std::size_t sum = bytes_of(Scratch::waves, shape, nominal_budget);  // the transforms' own work area
+    for_each_slot([&](Scratch slot) { sum += bytes_of(slot, shape, nominal_budget); });
+    return sum;
+}
+
+void reserve_device_scratch([[maybe_unused]] const BatchShape& shape) {
+#if defined(TESSERA_WITH_CUDA)
+    const auto reserve = [](void* argument) {
+        const auto& s = *static_cast<const BatchShape*>(argument);
+        try {
+            CudaResources& resources = CudaResources::of_this_worker();
+            for_each_slot([&](Scratch slot) {
+                const std::size_t bytes = bytes_of(slot, s, resources.wave_budget_bytes());
+                if (bytes > 0) resources.scratch(slot, bytes);
+            });
+        } catch (const std::exception& failure) {
+            note_task_failure("scratch of a GPU", failure.what());
+        }
+    };
+    BatchShape copy = shape;
+    starpu_execute_on_each_worker(reserve, &copy, STARPU_CUDA);
+    throw_task_failure();
+#endif
+}
+
+}  // namespace tessera

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+
+#include "codelets/layout.hpp"
+
+namespace tessera {
+
+// Scratch memory that device bodies need for batches of up to this shape, on a GPU with a nominal cache (its
+// size decides how many frames are worked on at a time).
+std::size_t nominal_device_scratch_bytes(const BatchShape& shape);
+
+// Has every GPU worker take that memory now, before data fills the device. Nothing without GPUs.
+void reserve_device_scratch(const BatchShape& shape);
+
+}  // namespace tessera

@@ -1,0 +1,153 @@
+#include "codelets/gradient.hpp"
+
+#include "codelets/device/frame_costs.hpp"
+#include "codelets/device/frame_fields.hpp"
+#include "codelets/gradient_on_chip.hpp"
+
+namespace tessera {
+namespace {
+
+// Kept A += s B + s^2 C with the step taken since, and the waves = A. Kept: (frame, A B C, mode, y, x).
+struct AdvanceWaves {
+    std::ptrdiff_t size;  // of a frame's waves
+    const IterationState* state;
+    cfloat* kept;
+    cfloat* waves;
+    TESSERA_HD void operator()(std::int32_t i, std::int32_t frame, std::int32_t) const {
+        cfloat* mine = kept + 3 * frame * size + i;
+        const float step = state->stopped != 0 ? 0.0f : static_cast<float>(state->step);
+        cfloat a = mine[0];
+        if (step != 0) {
+            a = scale_add(step * step, mine[2 * size], scale_add(step, mine[size], a));
+            mine[0] = a;
+        }
+        waves[frame * size + i] = a;
+    }
+};
+
+struct KeepWaves {
+    std::ptrdiff_t size;
+    const cfloat* waves;
+    cfloat* kept;
+    TESSERA_HD void operator()(std::int32_t i, std::int32_t frame, std::int32_t) const {
+        kept[3 * frame * size + i] = waves[frame * size + i];
+    }
+};
+
+// The frames of a batch, some at a time, from the exit wave to the gathered gradients.
+class GradientOfBatch {
+  public:
+    GradientOfBatch(const GradientArgs& args, const Buffers& buffers, Device& device)
+        : args_(args),
+          s_(args.shape),
+          buffers_(buffers),
+          device_(device),
+          turn_(frames_at_a_time(s_, device.wave_budget_bytes())),
+          is_moving_(args.probe == ProbeMotion::moving),
+          state_(buffers.get<const IterationState>(5)),
+          object_{moving_field(buffers.get<const std::byte>(4), s_.tile.area()).value},
+          out_(buffers.get<std::byte>(6)),
+          kept_(args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7)),
+          propagator_(device, s_, detector_view(buffers.get<const std::byte>(2), s_).transfer, turn_),
+          probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
+                 Scratch::spectrum, Scratch::probe, turn_),
+          ramps_(probe_ramps(device, s_, turn_)),
+          waves_(device.scratch<cfloat>(Scratch::waves, static_cast<std::size_t>(turn_) * s_.waves_size())),
+          costs_(device.scratch<double>(Scratch::row_sums, 2 * static_cast<std::size_t>(s_.num_frames))) {}
+
+    void run() {
+        device_.clear(out_, out_bytes(s_.window, s_.probe_size()));
+        if (is_moving_) {
+            const std::size_t size = num_sum_groups * s_.probe_size();
+            groups_ = device_.scratch<cfloat>(Scratch::groups, size);
+            device_.clear(groups_, size * sizeof(cfloat));
+        }
+        for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
+            take_turn(first, s_.num_frames - first < turn_ ? s_.num_frames - first : turn_);
+        }
+        device_.once(FrameCostsFinishSums{costs_, s_.num_frames, state_, batch_sums(out_)});
+        if (is_moving_) finish_probe();
+    }
+
+  private:
+    void take_turn(std::int32_t first, std::int32_t num_frames) {
+        const auto* frames = buffers_.get<const FramePosition>(1) + first;
+        place_ramps(device_, s_, frames, num_frames, ramps_);
+        propagator_.place(frames, num_frames);
+        const ProbeModes probe = probe_.at(ramps_, num_frames);
+        make_far_fields(frames, first, num_frames, probe);
+        const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), true,
+                                 waves_};
+        device_.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()),
+                                                    compare, costs_ + 2 * static_cast<std::ptrdiff_t>(first));
+        propagator_.backward(waves_);
+        device_.for_each({s_.window.x, s_.window.y},
+                         GatherObjectGradient{s_, frames, num_frames, probe, waves_, state_,
+                                              window_part(out_, s_.probe_size())});
+        if (is_moving_) gather_probe(frames, num_frames);
+    }
+
+    void make_far_fields(const FramePosition* frames, std::int32_t first, std::int32_t num_frames,
+                         const ProbeModes& probe) {
+        const auto size = static_cast<std::ptrdiff_t>(s_.waves_size());
+        const Extent all = {static_cast<std::int32_t>(size), num_frames};
+        cfloat* kept = kept_ == nullptr ? nullptr : kept_ + 3 * first * size;
+        if (args_.waves == KeptWaves::advance) {
+            device_.for_each(all, AdvanceWaves{size, state_, kept, waves_});
+            return;
+        }
+        device_.for_each({s_.frame.x, s_.frame.y, num_frames * s_.num_modes},
+                         ExitWave{s_, frames, probe, object_, waves_});
+        propagator_.forward(waves_);
+        if (args_.waves == KeptWaves::refresh) device_.for_each(all, KeepWaves{size, waves_, kept});
+    }
+
+    void gather_probe(const FramePosition* frames, std::int32_t num_frames) {
+        cfloat* product = nullptr;
+        if (ramps_ != nullptr) {
+            const std::int32_t num_modes = num_frames * s_.num_modes;
+            product =
+                device_.scratch<cfloat>(Scratch::product, static_cast<std::size_t>(turn_) * s_.probe_size());
+            device_.for_each({s_.probe.x, s_.probe.y, num_modes},
+                             ProbeProduct{s_, frames, object_, waves_, product});
+            device_.forward(product, s_.probe, num_modes);
+        }
+        device_.for_each(
+            {s_.probe.x, s_.probe.y, num_sum_groups * s_.num_modes},
+            GatherProbeGradient{s_, frames, num_frames, object_, waves_, product, ramps_, groups_});
+    }
+
+    // Fourier interpolation adds up the gradient's spectrum; one transform per batch brings it back.
+    void finish_probe() {
+        const auto size = static_cast<std::ptrdiff_t>(s_.probe_size());
+        cfloat* part = probe_part(out_);
+        device_.for_each({static_cast<std::int32_t>(size)}, AddGroups{size, groups_, state_, part});
+        if (ramps_ != nullptr) device_.backward(part, s_.probe, s_.num_modes);
+    }
+
+    const GradientArgs& args_;
+    const BatchShape& s_;
+    const Buffers& buffers_;
+    Device& device_;
+    std::int32_t turn_;  // frames at a time
+    bool is_moving_;
+    const IterationState* state_;
+    ObjectWindow object_;
+    std::byte* out_;
+    cfloat* kept_;
+    FramePropagator propagator_;
+    ShiftedProbe probe_;
+    cfloat* ramps_;
+    cfloat* waves_;
+    double* costs_;
+    cfloat* groups_ = nullptr;
+};
+
+}  // namespace
+
+void gradient_device(const GradientArgs& args, const Buffers& buffers, Device& device) {
+    if (gradient_on_chip(args, buffers, device)) return;
+    GradientOfBatch(args, buffers, device).run();
+}
+
+}  // namespace tessera

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cmath>
+
+#include "codelets/conjugate.hpp"
+#include "codelets/layout.hpp"
+#include "math/host_device.hpp"
+
+// What is decided once an iteration from sums: one text for all devices, scalars in double.
+namespace tessera::rules {
+
+TESSERA_HD bool is_finite(double x) {
+    return x - x == 0;
+}
+
+// Preconditioners divide by it.
+TESSERA_HD double positive_weight(double largest) {
+    constexpr double least = 1.17549435e-28;  // far above the smallest float
+    return largest > least ? largest : least;
+}
+
+// ---- conjugate
+
+TESSERA_HD double ratio(double numerator, double denominator) {
+    return denominator > 0 && is_finite(numerator / denominator) ? numerator / denominator : 0.0;
+}
+
+TESSERA_HD double beta_of(DirectionRule rule, const DotProducts& d, double momentum) {
+    switch (rule) {
+        case DirectionRule::polak_ribiere:
+            return ::fmax(0.0, ratio(d.s1 - d.s2, d.s1_previous));
+        case DirectionRule::dai_yuan:
+            return ratio(d.s1, d.s3 - d.slope_previous);
+        case DirectionRule::fletcher_reeves:
+            return ratio(d.s1, d.s1_previous);
+        case DirectionRule::heavy_ball:
+            return momentum;
+    }
+    return 0;
+}
+
+TESSERA_HD StopReason reason_to_stop(const ConjugateArgs& args, const IterationState& state,
+                                     const BatchSums& sums) {
+    if (sums.bad_frames > 0 || !is_finite(sums.cost) || !is_finite(sums.gradient_norm))
+        return StopReason::not_finite;
+    // A failed line search leaves the cost as it was; that is no convergence.
+    const bool has_previous = args.iteration > 0 && state.failures == 0;
+    if (has_previous && args.tolerance > 0 && sums.cost <= state.previous_cost &&
+        state.previous_cost - sums.cost < args.tolerance * state.previous_cost) {
+        return StopReason::converged;
+    }
+    return StopReason::none;
+}
+
+// The iteration's cost into the state; false: stop.
+TESSERA_HD bool begin_iteration(const ConjugateArgs& args, const BatchSums& sums, IterationState& state) {
+    if (state.stopped != 0) return false;
+    state.iteration = args.iteration;
+    state.cost = sums.cost;
+    state.squared_error = sums.squared_error;
+    state.bad_frames = sums.bad_frames;
+    state.stopped = static_cast<std::int32_t>(reason_to_stop(args, state, sums));
+    if (state.stopped != 0) state.step = 0;
+    return state.stopped == 0;
+}
+
+// Beta, from the dot products of the object (in the sums) and of the probe (s1, s2, s3 of `probe`).
+TESSERA_HD void choose_beta(const ConjugateArgs& args, const BatchSums& sums, const DotProducts& probe,
+                            IterationState& state) {
+    constexpr double rise_tolerance = 1e-6;  // a rise within the rounding of single-precision sums is none
+    const DotProducts dots = {sums.gradient_norm + probe.s1, sums.gradient_previous + probe.s2,
+                              sums.gradient_direction + probe.s3, state.gradient_norm, state.slope};
+    state.cost_rose = args.iteration > 0 && state.cost > state.previous_cost * (1 + rise_tolerance) ? 1 : 0;
+    const bool fresh = args.restart != 0 || state.cost_rose != 0 || state.failures > 0;
+    state.beta = fresh ? 0.0 : beta_of(args.rule, dots, args.momentum);
+    // The heavy ball is allowed to climb for a while; a conjugate direction must descend.
+    if (args.rule != DirectionRule::heavy_ball && -dots.s1 + state.beta * dots.s3 >= 0) state.beta = 0;
+    state.gradient_norm = dots.s1;
+    state.slope = -dots.s1 + state.beta * dots.s3;
+    state.previous_cost = state.cost;
+    if (args.rule == DirectionRule::heavy_ball) state.step = args.step;
+}
+
+// ---- choose_step
+
+// See choose_step.hpp. `cost`: at step 0, then at the trial steps.
+TESSERA_HD double accepted_step(const double* cost, double ladder_centre, double slope,
+                                bool refine_by_parabola) {
+    constexpr double sufficient_descent = 1e-4;
+    constexpr int num = static_cast<int>(num_trials);
+    const double* trial = cost + 1;
+    int best = 0;
+    for (int i = 1; i < num; ++i) {
+        if (trial[i] < trial[best]) best = i;
+    }
+    const double step = ladder_centre * ::ldexp(1.0, best - num / 2);
+    if (!(trial[best] <= cost[0] + sufficient_descent * step * 2 * slope))
+        return 0;  // also when not a number
+    if (!refine_by_parabola || best == 0 || best + 1 == num) return step;
+    const double left = trial[best - 1], middle = trial[best], right = trial[best + 1];
+    const double curvature = left - 2 * middle + right;
+    if (!(curvature > 0)) return step;
+    const double vertex = ::fmin(::fmax(0.5 * (left - right) / curvature, -1.0), 1.0);
+    return is_finite(vertex) ? step * ::exp2(vertex) : step;
+}
+
+TESSERA_HD void choose_step(const BatchSums& sums, IterationState& state) {
+    constexpr double shrink_after_failure = 16;
+    constexpr std::int32_t failures_that_stop = 2;
+    if (state.stopped != 0) return;
+    state.step = accepted_step(sums.trial_cost, state.ladder_centre, state.slope, state.cost_rose == 0);
+    if (state.step > 0) {
+        state.failures = 0;
+        state.ladder_centre = state.step;
+        return;
+    }
+    ++state.failures;
+    state.ladder_centre /= shrink_after_failure;
+    if (state.failures >= failures_that_stop)
+        state.stopped = static_cast<std::int32_t>(StopReason::no_descent);
+}
+
+}  // namespace tessera::rules

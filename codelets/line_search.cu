@@ -1,0 +1,172 @@
+#include "codelets/line_search.hpp"
+
+#include <optional>
+
+#include "codelets/device/frame_fields.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr int num_costs = static_cast<int>(num_trials) + 1;
+constexpr float lowest_factor = 0.0625f;  // trial_step(1, 0)
+
+// A frame's costs at step 0 and at each trial step: its far fields along the direction are A + s B + s^2 C.
+struct CompareAlong {
+    BatchShape s;
+    Measurements measurements;
+    float scale;
+    const cfloat* a;
+    const cfloat* b;
+    const cfloat* c;              // null: nothing of second order
+    std::ptrdiff_t frame_stride;  // of a, b and c
+    const IterationState* state;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_costs]) const {
+        if (state->stopped != 0) return;
+        pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
+        for (std::int32_t k = 0; k < s.num_modes; ++k) {
+            const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
+            p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
+        }
+        const Measured m = measurements(s, frame, pixel);
+        add_cost(p.c0, m, sums[0]);
+        // trial_step(): factors of two, which round nothing.
+        float step = static_cast<float>(state->ladder_centre) * lowest_factor;
+        for (int i = 1; i < num_costs; ++i, step *= 2) add_cost(pixel::intensity_at(p, step), m, sums[i]);
+    }
+    TESSERA_HD void add_cost(float intensity, const Measured& m, float& sum) const {
+        const float counted = fma(intensity > 0 ? intensity : 0.0f, scale, m.background);
+        sum += misfit_of(s.noise_model, counted, m).cost;
+    }
+};
+
+// The frames' costs, (frame, step), added up in the order of the frames: x is the step.
+struct TrialCostsFinishSums {
+    const double* costs;
+    std::int32_t num_frames;
+    BatchSums* sums;
+    TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
+        double total = 0;
+        for (std::int32_t j = 0; j < num_frames; ++j) total += costs[j * num_costs + i];
+        sums->trial_cost[i] = total;
+    }
+};
+
+class LineSearchOfBatch {
+  public:
+    LineSearchOfBatch(const LineSearchArgs& args, const Buffers& buffers, Device& device)
+        : args_(args),
+          s_(args.shape),
+          buffers_(buffers),
+          device_(device),
+          turn_(frames_at_a_time(s_, device.wave_budget_bytes())),
+          is_moving_(args.probe == ProbeMotion::moving),
+          state_(buffers.get<const IterationState>(5)),
+          kept_(args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7)),
+          propagator_(device, s_, detector_view(buffers.get<const std::byte>(2), s_).transfer, turn_),
+          probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
+                 Scratch::spectrum, Scratch::probe, turn_),
+          ramps_(probe_ramps(device, s_, turn_)),
+          costs_(device.scratch<double>(Scratch::row_sums,
+                                        num_costs * static_cast<std::size_t>(s_.num_frames))) {
+        const auto object = moving_field(buffers.get<const std::byte>(4), s_.tile.area());
+        object_ = {object.value};
+        object_direction_ = {object.direction};
+        if (!is_moving_) return;
+        const auto probe = moving_field(buffers.get<const std::byte>(3), s_.probe_size());
+        probe_direction_.emplace(device, s_, probe.direction, Scratch::direction_spectrum,
+                                 Scratch::probe_direction, turn_);
+    }
+
+    void run() {
+        BatchSums* sums = batch_sums(buffers_.get<std::byte>(6));
+        device_.clear(sums, sizeof(BatchSums));
+        const std::size_t turn_size = static_cast<std::size_t>(turn_) * s_.waves_size();
+        a_ = device_.scratch<cfloat>(Scratch::waves, turn_size);
+        b_ = device_.scratch<cfloat>(Scratch::waves_along, turn_size);
+        c_ = is_moving_ ? device_.scratch<cfloat>(Scratch::waves_along_twice, turn_size) : nullptr;
+        for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
+            take_turn(first, s_.num_frames - first < turn_ ? s_.num_frames - first : turn_);
+        }
+        device_.for_each({num_costs}, TrialCostsFinishSums{costs_, s_.num_frames, sums});
+    }
+
+  private:
+    void take_turn(std::int32_t first, std::int32_t num_frames) {
+        const auto* frames = buffers_.get<const FramePosition>(1) + first;
+        place_ramps(device_, s_, frames, num_frames, ramps_);
+        propagator_.place(frames, num_frames);
+        make_fields(frames, num_frames);
+        const auto size = static_cast<std::ptrdiff_t>(s_.waves_size());
+        CompareAlong compare = {
+            s_, measurements_from(buffers_, s_, first), propagator_.scale(), a_, b_, c_, size, state_};
+        if (kept_ != nullptr) {
+            cfloat* kept = kept_ + 3 * first * size;
+            keep(kept, num_frames);
+            compare.a = kept;
+            compare.frame_stride = 3 * size;
+            compare.b = kept + size;
+            compare.c = is_moving_ ? kept + 2 * size : nullptr;
+        }
+        device_.reduce_rows<num_costs, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()), compare,
+                                            costs_ + num_costs * static_cast<std::ptrdiff_t>(first));
+    }
+
+    void make_fields(const FramePosition* frames, std::int32_t num_frames) {
+        const Extent all = {s_.frame.x, s_.frame.y, num_frames * s_.num_modes};
+        const ProbeModes probe = probe_.at(ramps_, num_frames);
+        if (kept_ == nullptr) {
+            device_.for_each(all, ExitWave{s_, frames, probe, object_, a_});
+            propagator_.forward(a_);
+        }
+        if (is_moving_) {
+            const ProbeModes direction = probe_direction_->at(ramps_, num_frames);
+            device_.for_each(all,
+                             ExitWaveAlong{s_, frames, probe, direction, object_, object_direction_, b_});
+            device_.for_each(all, ExitWave{s_, frames, direction, object_direction_, c_});
+            propagator_.forward(c_);
+        } else {
+            device_.for_each(all, ExitWave{s_, frames, probe, object_direction_, b_});
+        }
+        propagator_.forward(b_);
+    }
+
+    // B and C to where the next gradient finds them; A is there.
+    void keep(cfloat* kept, std::int32_t num_frames) {
+        const std::size_t size = s_.waves_size(), bytes = size * sizeof(cfloat);
+        for (std::size_t j = 0; j < static_cast<std::size_t>(num_frames); ++j) {
+            cfloat* mine = kept + 3 * j * size;
+            device_.copy(mine + size, b_ + j * size, bytes);
+            if (is_moving_) {
+                device_.copy(mine + 2 * size, c_ + j * size, bytes);
+            } else {
+                device_.clear(mine + 2 * size, bytes);  // the next gradient adds it
+            }
+        }
+    }
+
+    const LineSearchArgs& args_;
+    const BatchShape& s_;
+    const Buffers& buffers_;
+    Device& device_;
+    std::int32_t turn_;  // frames at a time
+    bool is_moving_;
+    const IterationState* state_;
+    ObjectWindow object_{}, object_direction_{};
+    cfloat* kept_;
+    FramePropagator propagator_;
+    ShiftedProbe probe_;
+    std::optional<ShiftedProbe> probe_direction_;
+    cfloat* ramps_;
+    double* costs_;
+    cfloat* a_ = nullptr;
+    cfloat* b_ = nullptr;
+    cfloat* c_ = nullptr;
+};
+
+}  // namespace
+
+void line_search_device(const LineSearchArgs& args, const Buffers& buffers, Device& device) {
+    LineSearchOfBatch(args, buffers, device).run();
+}
+
+}  // namespace tessera
