@@ -52,14 +52,23 @@ Cost add_sums_cost(const AddSumsArgs& args) {
     return pixels_cost(static_cast<double>(args.probe_size), 2, 3 * sizeof(cfloat));
 }
 
-void cut_strip_cpu(const CutStripArgs& args, const Buffers& buffers) {
-    const auto* field = buffers.get<const cfloat>(0);
-    auto* strip = buffers.get<cfloat>(1);
-    for (int y = 0; y < args.strip.shape.y; ++y) {
-        std::memcpy(static_cast<void*>(strip + static_cast<std::ptrdiff_t>(y) * args.strip.shape.x),
-                    field + static_cast<std::ptrdiff_t>(args.strip.y + y) * args.tile.x + args.strip.x,
-                    static_cast<std::size_t>(args.strip.shape.x) * sizeof(cfloat));
+// Row by row between arrays of different width.
+void copy_rows(cfloat* to, int to_width, const cfloat* from, int from_width, Shape2 shape) {
+    for (std::ptrdiff_t y = 0; y < shape.y; ++y) {
+        std::memcpy(static_cast<void*>(to + y * to_width), from + y * from_width,
+                    static_cast<std::size_t>(shape.x) * sizeof(cfloat));
     }
+}
+
+template <class Value>
+Value* corner_of(Value* field, Shape2 shape, const Strip& strip) {
+    return field + static_cast<std::ptrdiff_t>(strip.y) * shape.x + strip.x;
+}
+
+void cut_strip_cpu(const CutStripArgs& args, const Buffers& buffers) {
+    const Strip& strip = args.strip;
+    copy_rows(buffers.get<cfloat>(1), strip.shape.x,
+              corner_of(buffers.get<const cfloat>(0), args.tile, strip), args.tile.x, strip.shape);
 }
 
 Cost cut_strip_cost(const CutStripArgs& args) {
@@ -78,6 +87,26 @@ void add_strip_cpu(const AddStripArgs& args, const Buffers& buffers) {
 
 Cost add_strip_cost(const AddStripArgs& args) {
     return pixels_cost(static_cast<double>(args.strip.shape.area()), 2, 3 * sizeof(cfloat));
+}
+
+void paste_strip_cpu(const PasteStripArgs& args, const Buffers& buffers) {
+    const Strip& strip = args.strip;
+    copy_rows(corner_of(buffers.get<cfloat>(1), args.tile, strip), args.tile.x, buffers.get<const cfloat>(0),
+              strip.shape.x, strip.shape);
+}
+
+Cost paste_strip_cost(const PasteStripArgs& args) {
+    return pixels_cost(static_cast<double>(args.strip.shape.area()), 0, 2 * sizeof(cfloat));
+}
+
+void copy_rectangle_cpu(const CopyRectangleArgs& args, const Buffers& buffers) {
+    copy_rows(corner_of(buffers.get<cfloat>(1), args.tile, args.rectangle), args.tile.x,
+              corner_of(buffers.get<const cfloat>(0), args.tile, args.rectangle), args.tile.x,
+              args.rectangle.shape);
+}
+
+Cost copy_rectangle_cost(const CopyRectangleArgs& args) {
+    return pixels_cost(static_cast<double>(args.rectangle.shape.area()), 0, 2 * sizeof(cfloat));
 }
 
 void copy_cpu(const CopyArgs& args, const Buffers& buffers) {
@@ -113,6 +142,13 @@ const Codelet<CutStripArgs> cut_strip =
 const Codelet<AddStripArgs> add_strip =
     Codelet<AddStripArgs>::make<add_strip_cpu, TESSERA_ON_DEVICE(add_strip_device), add_strip_cost>(
         "add_strip", {Access::read, Access::read_write});
+const Codelet<PasteStripArgs> paste_strip =
+    Codelet<PasteStripArgs>::make<paste_strip_cpu, TESSERA_ON_DEVICE(paste_strip_device), paste_strip_cost>(
+        "paste_strip", {Access::read, Access::read_write});
+const Codelet<CopyRectangleArgs> copy_rectangle =
+    Codelet<CopyRectangleArgs>::make<copy_rectangle_cpu, TESSERA_ON_DEVICE(copy_rectangle_device),
+                                     copy_rectangle_cost>("copy_rectangle",
+                                                          {Access::read, Access::read_write});
 const Codelet<CopyArgs> copy = Codelet<CopyArgs>::make<copy_cpu, TESSERA_ON_DEVICE(copy_device), copy_cost>(
     "copy", {Access::read, Access::write});
 

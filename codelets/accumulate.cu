@@ -86,6 +86,20 @@ void add_strip_device(const AddStripArgs& args, const Buffers& buffers, Device& 
                     AddRectangle{field, args.tile.x, buffers.get<const cfloat>(0), shape.x});
 }
 
+void paste_strip_device(const PasteStripArgs& args, const Buffers& buffers, Device& device) {
+    const auto& [y, x, shape] = args.strip;
+    cfloat* field = pixel_of(buffers.get<cfloat>(1), args.tile, y, x);
+    device.for_each({shape.x, shape.y},
+                    CopyRectangle{field, args.tile.x, buffers.get<const cfloat>(0), shape.x});
+}
+
+void copy_rectangle_device(const CopyRectangleArgs& args, const Buffers& buffers, Device& device) {
+    const auto& [y, x, shape] = args.rectangle;
+    cfloat* target = pixel_of(buffers.get<cfloat>(1), args.tile, y, x);
+    const cfloat* source = pixel_of(buffers.get<const cfloat>(0), args.tile, y, x);
+    device.for_each({shape.x, shape.y}, CopyRectangle{target, args.tile.x, source, args.tile.x});
+}
+
 void copy_device(const CopyArgs& args, const Buffers& buffers, Device& device) {
     device.copy(buffers.get<std::byte>(1), buffers.get<const std::byte>(0), args.bytes);
 }

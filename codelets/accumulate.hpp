@@ -58,6 +58,22 @@ struct AddStripArgs {
 };
 extern const Codelet<AddStripArgs> add_strip;
 
+// field[rectangle] = strip. Buffers: strip R, field RW.
+struct PasteStripArgs {
+    Shape2 tile;
+    Strip strip;
+    BufferBytes buffer_bytes() const { return {field_bytes(strip.shape), field_bytes(tile)}; }
+};
+extern const Codelet<PasteStripArgs> paste_strip;
+
+// target[rectangle] = source[rectangle], two fields of one shape. Buffers: source R, target RW.
+struct CopyRectangleArgs {
+    Shape2 tile;
+    Strip rectangle;
+    BufferBytes buffer_bytes() const { return {field_bytes(tile), field_bytes(tile)}; }
+};
+extern const Codelet<CopyRectangleArgs> copy_rectangle;
+
 // target = source. Buffers: source R, target W.
 struct CopyArgs {
     std::size_t bytes = 0;
@@ -72,6 +88,8 @@ void add_batch_scalars_device(const AddBatchArgs&, const Buffers&, Device&);
 void add_sums_device(const AddSumsArgs&, const Buffers&, Device&);
 void cut_strip_device(const CutStripArgs&, const Buffers&, Device&);
 void add_strip_device(const AddStripArgs&, const Buffers&, Device&);
+void paste_strip_device(const PasteStripArgs&, const Buffers&, Device&);
+void copy_rectangle_device(const CopyRectangleArgs&, const Buffers&, Device&);
 void copy_device(const CopyArgs&, const Buffers&, Device&);
 
 }  // namespace tessera

@@ -46,6 +46,7 @@ struct BatchSums {
     double weight_max = 0;                   // largest illumination (by maximum, not sum)
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
+    std::int64_t stop_votes = 0;             // of ranks that want to stop (a signal, a time limit)
 };
 
 TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
@@ -57,6 +58,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     to.weight_max = to.weight_max < from.weight_max ? from.weight_max : to.weight_max;
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     to.bad_frames += from.bad_frames;
+    to.stop_votes += from.stop_votes;
 }
 
 // The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
@@ -67,6 +69,7 @@ struct IterationState {
     std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
     std::int32_t cost_rose = 0;
     std::int64_t bad_frames = 0;
+    std::int64_t stop_votes = 0;
     double cost = 0;  // before this iteration's step
     double squared_error = 0;
     double previous_cost = 0;

@@ -1,7 +1,5 @@
 #include "tasks/graph.hpp"
 
-#include <utility>
-
 #include "codelets/choose_step.hpp"
 #include "codelets/direction.hpp"
 #include "codelets/dots.hpp"
@@ -9,6 +7,7 @@
 #include "codelets/illumination.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/record.hpp"
+#include "codelets/vote_to_stop.hpp"
 #include "codelets/weigh.hpp"
 
 namespace tessera {
@@ -30,120 +29,111 @@ void Graph::clear(const Data& data) const {
     tessera::clear.submit({data.bytes()}, {&data}, summing);
 }
 
-void Graph::clear_sums() const {
-    for (const TileHandles& tile : handles_.tiles) clear(tile.sums);
-}
-
-void Graph::add_batch(const TileHandles& tile, const BatchHandles& batch, const Data& out) const {
+void Graph::add_batch(std::size_t t, const BatchHandles& batch, const Data& out) const {
+    const TileHandles& tile = handles_.tiles[t];
     AddBatchArgs args;
     args.window_y = batch.shape.window_y;
     args.window_x = batch.shape.window_x;
     args.window = batch.shape.window;
     args.tile = tile.shape;
     args.probe_size = handles_.probe_size;
-    tessera::add_batch.submit(args, {&out, &tile.gradient_own, &tile.sums}, summing);
+    tessera::add_batch.submit(args, {&out, &tile.gradient_own, &handles_.sums.of(t)}, summing);
 }
 
-// gradient[u] = every overlapping tile's share in ascending order, its own in its place: all tiles that hold
-// a pixel add the same numbers in the same order, so they agree bitwise.
-void Graph::add_halos(bool keep_previous) {
-    for (const TileHandles& tile : handles_.tiles) {
-        for (const StripHandles& strip : tile.strips) {
-            cut_strip.submit({tile.shape, strip.cut}, {&tile.gradient_own, &strip.strip}, summing);
+// Each batch of this rank that `wanted` says, with the slot for what it adds up to, and what happens to it.
+template <class Submit>
+void Graph::for_each_batch(Batches wanted, const Submit& submit) {
+    for (const std::size_t t : handles_.own) {
+        TileHandles& tile = handles_.tiles[t];
+        for (std::size_t b = 0; b < tile.batches.size(); ++b) {
+            const bool is_border = tile.batches[b].reaches_neighbour;
+            if (wanted == Batches::all || is_border == (wanted == Batches::border))
+                submit(t, tile.batches[b], tile.out[b % tile.out.size()]);
         }
     }
-    for (std::size_t u = 0; u < handles_.tiles.size(); ++u) {
-        TileHandles& tile = handles_.tiles[u];
-        if (keep_previous) tile.gradient_previous.swap(tile.gradient);
-        if (tile.strips.empty()) {
-            tile.gradient.swap(tile.gradient_own);
-            continue;
-        }
-        clear(tile.gradient);
-        const auto add_own = [&] {
-            add_strip.submit({tile.shape, {0, 0, tile.shape}}, {&tile.gradient_own, &tile.gradient}, summing);
-        };
-        bool own_added = false;
-        for (const StripHandles& towards : tile.strips) {
-            const auto t = static_cast<std::size_t>(towards.to_tile);
-            if (t > u && !std::exchange(own_added, true)) add_own();
-            for (const StripHandles& strip : handles_.tiles[t].strips) {
-                if (static_cast<std::size_t>(strip.to_tile) != u) continue;
-                add_strip.submit({tile.shape, strip.land}, {&strip.strip, &tile.gradient}, summing);
-            }
-        }
-        if (!own_added) add_own();
+}
+
+// Sums what `submit` makes of each batch over the tiles, from gradient_own to gradient: batches that reach
+// other tiles first, so that the strips travel while the others compute.
+template <class Submit>
+void Graph::sum_over_tiles(const Submit& submit) {
+    HaloExchange::Fields own(handles_.tiles.size()), total(handles_.tiles.size());
+    for (const std::size_t t : handles_.own) {
+        own[t] = &handles_.tiles[t].gradient_own;
+        total[t] = &handles_.tiles[t].gradient;
+        clear(*own[t]);
     }
+    for_each_batch(Batches::border, submit);
+    handles_.halos.begin(handles_.owners, own, total, summing);
+    for_each_batch(Batches::interior, submit);
+    handles_.halos.finish(handles_.owners, own, total, summing);
+}
+
+void Graph::add_scalars(std::size_t t, const Data& out) const {
+    AddBatchArgs args;
+    args.parts = BatchParts::scalars;
+    add_batch_scalars.submit(args, {&out, &handles_.trial_sums.of(t)}, summing);
 }
 
 void Graph::weigh() {
-    clear_sums();
-    for (TileHandles& tile : handles_.tiles) {
-        clear(tile.gradient_own);
-        for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-            const BatchHandles& batch = tile.batches[b];
-            const Data& out = tile.out[b % tile.out.size()];
-            illumination.submit({shape_of(batch)},
-                                {&batch.frames, &handles_.probe, &tile.object, &handles_.state, &out},
-                                priority_of(batch));
-            add_batch(tile, batch, out);
-        }
-    }
+    handles_.sums.clear(summing);
     // The gradient of the last iteration stays where it is: it is still needed as the previous one.
-    for (TileHandles& tile : handles_.tiles) tile.gradient.swap(tile.gradient_previous);
-    add_halos(false);
-    for (TileHandles& tile : handles_.tiles) {
-        weigh_object.submit({tile.shape}, {&tile.gradient, &tile.illumination, &tile.sums}, summing);
+    for (const std::size_t t : handles_.own)
+        handles_.tiles[t].gradient.swap(handles_.tiles[t].gradient_previous);
+    sum_over_tiles([&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        illumination.submit(
+            {shape_of(batch)},
+            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out},
+            priority_of(batch));
+        add_batch(t, batch, out);
+    });
+    for (const std::size_t t : handles_.own) {
+        TileHandles& tile = handles_.tiles[t];
+        weigh_object.submit({tile.shape}, {&tile.gradient, &tile.illumination, &handles_.sums.of(t)},
+                            summing);
         tile.gradient.swap(tile.gradient_previous);
     }
     add_up();
     weigh_probe.submit({handles_.probe_shape, handles_.probe_size},
-                       {&total(), &handles_.coverage, &handles_.state}, scalar);
+                       {&handles_.sums.total(), &handles_.coverage, &handles_.state}, scalar);
 }
 
 void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
-    clear_sums();
-    for (TileHandles& tile : handles_.tiles) {
-        clear(tile.gradient_own);
-        for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-            const BatchHandles& batch = tile.batches[b];
-            const Data& out = tile.out[b % tile.out.size()];
-            const GradientArgs args = {shape_of(batch), waves, probe};
-            if (waves == KeptWaves::none) {
-                tessera::gradient.submit(args,
-                                         {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                          &tile.object, &handles_.state, &out},
-                                         priority_of(batch));
-            } else {
-                gradient_keeping_waves.submit(
-                    args,
-                    {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
-                     &handles_.state, &out, &batch.waves},
-                    priority_of(batch));
-            }
-            add_batch(tile, batch, out);
+    handles_.sums.clear(summing);
+    for (const std::size_t t : handles_.own)
+        handles_.tiles[t].gradient_previous.swap(handles_.tiles[t].gradient);
+    sum_over_tiles([&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const GradientArgs args = {shape_of(batch), waves, probe};
+        const Data& object = handles_.tiles[t].object;
+        if (waves == KeptWaves::none) {
+            tessera::gradient.submit(args,
+                                     {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                      &object, &handles_.state, &out},
+                                     priority_of(batch));
+        } else {
+            gradient_keeping_waves.submit(args,
+                                          {&batch.patterns, &batch.frames, &handles_.detector,
+                                           &handles_.probe, &object, &handles_.state, &out, &batch.waves},
+                                          priority_of(batch));
         }
-    }
-    add_halos(true);
+        add_batch(t, batch, out);
+    });
 }
 
 void Graph::dots(double alpha) {
-    for (const TileHandles& tile : handles_.tiles) {
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
         const DotsArgs args = {tile.shape, tile.interior.y, tile.interior.x, tile.interior.shape, alpha};
         tessera::dots.submit(args,
                              {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination,
-                              &handles_.state, &tile.sums},
+                              &handles_.state, &handles_.sums.of(t)},
                              summing);
     }
 }
 
 void Graph::add_up() {
-    for (std::size_t stride = 1; stride < handles_.tiles.size(); stride *= 2) {
-        for (std::size_t t = 0; t + stride < handles_.tiles.size(); t += 2 * stride) {
-            add_sums.submit({handles_.probe_size},
-                            {&handles_.tiles[t].sums, &handles_.tiles[t + stride].sums}, scalar);
-        }
-    }
+    if (votes_to_stop_) vote_to_stop.submit({}, {&handles_.sums.of(handles_.own.front())}, scalar);
+    handles_.sums.add_up(handles_.owners, scalar);
 }
 
 void Graph::conjugate(const ConjugateArgs& args) {
@@ -152,13 +142,14 @@ void Graph::conjugate(const ConjugateArgs& args) {
     full.probe_shape = handles_.probe_shape;
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
     tessera::conjugate.submit(full,
-                              {&total(), &handles_.probe_gradient_previous, &handles_.probe,
+                              {&handles_.sums.total(), &handles_.probe_gradient_previous, &handles_.probe,
                                &handles_.coverage, &handles_.probe_gradient, &handles_.state},
                               scalar);
 }
 
 void Graph::directions(ProbeMotion probe, double alpha) {
-    for (const TileHandles& tile : handles_.tiles) {
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
         direction.submit({MovingPart::object, 1, tile.shape, alpha},
                          {&tile.object, &tile.gradient, &tile.illumination, &handles_.state}, summing);
     }
@@ -169,38 +160,33 @@ void Graph::directions(ProbeMotion probe, double alpha) {
 }
 
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
-    clear_sums();
-    for (TileHandles& tile : handles_.tiles) {
-        for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-            const BatchHandles& batch = tile.batches[b];
-            const Data& out = tile.out[b % tile.out.size()];
-            const LineSearchArgs args = {shape_of(batch), waves, probe};
-            if (waves == KeptWaves::none) {
-                tessera::line_search.submit(args,
-                                            {&batch.patterns, &batch.frames, &handles_.detector,
-                                             &handles_.probe, &tile.object, &handles_.state, &out},
-                                            priority_of(batch));
-            } else {
-                line_search_keeping_waves.submit(
-                    args,
-                    {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
-                     &handles_.state, &out, &batch.waves},
-                    priority_of(batch));
-            }
-            AddBatchArgs scalars;
-            scalars.parts = BatchParts::scalars;
-            add_batch_scalars.submit(scalars, {&out, &tile.sums}, summing);
+    handles_.trial_sums.clear(summing);
+    for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const LineSearchArgs args = {shape_of(batch), waves, probe};
+        const Data& object = handles_.tiles[t].object;
+        if (waves == KeptWaves::none) {
+            tessera::line_search.submit(args,
+                                        {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                         &object, &handles_.state, &out},
+                                        priority_of(batch));
+        } else {
+            line_search_keeping_waves.submit(args,
+                                             {&batch.patterns, &batch.frames, &handles_.detector,
+                                              &handles_.probe, &object, &handles_.state, &out, &batch.waves},
+                                             priority_of(batch));
         }
-    }
-    add_up();
+        add_scalars(t, out);
+    });
+    handles_.trial_sums.add_up(handles_.owners, scalar);
 }
 
 void Graph::choose_step() {
-    tessera::choose_step.submit({}, {&total(), &handles_.state}, scalar);
+    tessera::choose_step.submit({}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
 }
 
 void Graph::step(ProbeMotion probe) {
-    for (const TileHandles& tile : handles_.tiles) {
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
         tessera::step.submit({tile.shape.area()}, {&tile.object, &handles_.state}, summing);
     }
     if (probe == ProbeMotion::moving) {
@@ -209,21 +195,15 @@ void Graph::step(ProbeMotion probe) {
 }
 
 void Graph::evaluate() {
-    clear_sums();
-    for (TileHandles& tile : handles_.tiles) {
-        for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-            const BatchHandles& batch = tile.batches[b];
-            const Data& out = tile.out[b % tile.out.size()];
-            tessera::evaluate.submit({shape_of(batch)},
-                                     {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                      &tile.object, &out, &batch.frame_errors},
-                                     priority_of(batch));
-            AddBatchArgs scalars;
-            scalars.parts = BatchParts::scalars;
-            add_batch_scalars.submit(scalars, {&out, &tile.sums}, summing);
-        }
-    }
-    add_up();
+    handles_.trial_sums.clear(summing);
+    for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        tessera::evaluate.submit({shape_of(batch)},
+                                 {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                  &handles_.tiles[t].object, &out, &batch.frame_errors},
+                                 priority_of(batch));
+        add_scalars(t, out);
+    });
+    handles_.trial_sums.add_up(handles_.owners, scalar);
 }
 
 void Graph::record(int iteration) {

@@ -8,15 +8,18 @@
 
 namespace tessera {
 
-// The phases that engines are made of. Each call submits tasks and returns; StarPU orders them by the data
-// they use. Every sum has a declared order, which is the order of submission here: batches within a tile,
-// ascending tiles in a halo, a binary tree over tiles whose shape depends on their number only.
+// The phases that engines are made of. Each call submits this rank's tasks and messages and returns; StarPU
+// orders them by the data they use. Every sum has a declared order, which is the order of submission here:
+// batches within a tile, tiles in a halo (tasks/halo_exchange.hpp), a binary tree over tiles
+// (tasks/tile_sums.hpp).
 class Graph {
   public:
     explicit Graph(Handles& handles) : handles_(handles) {}
 
     // Which noise model the frames are compared with from now on.
     void set_noise_model(NoiseModel model) { noise_model_ = model; }
+    // From the next record on, this rank asks all of them to stop.
+    void vote_to_stop_from_now_on() { votes_to_stop_ = true; }
 
     // Preconditioner: illumination of every tile, coverage of the probe, and their maxima in the state.
     void weigh();
@@ -25,7 +28,7 @@ class Graph {
     void gradient(KeptWaves waves, ProbeMotion probe);
     // S1, S2, S3 of every tile.
     void dots(double alpha);
-    // Adds up over tiles into the first tile's sums: the total.
+    // Adds up over the tiles of all ranks; every rank gets the total.
     void add_up();
     void conjugate(const ConjugateArgs& args);
     void directions(ProbeMotion probe, double alpha);
@@ -33,12 +36,12 @@ class Graph {
     void line_search(KeptWaves waves, ProbeMotion probe);
     void choose_step();
     void step(ProbeMotion probe);
-    // Cost and squared error of the current object and probe in the total, and of each frame.
+    // Cost and squared error of the current object and probe in evaluation(), and of each frame.
     void evaluate();
     // The state as the record of iteration `iteration`.
     void record(int iteration);
 
-    const Data& total() const { return handles_.tiles.front().sums; }
+    const Data& evaluation() const { return handles_.trial_sums.total(); }
     const Data& record_of(int iteration) const {
         return handles_.records[static_cast<std::size_t>(iteration) % handles_.records.size()];
     }
@@ -46,11 +49,16 @@ class Graph {
   private:
     BatchShape shape_of(const BatchHandles& batch) const;
     void clear(const Data& data) const;
-    void clear_sums() const;
-    void add_batch(const TileHandles& tile, const BatchHandles& batch, const Data& out) const;
-    void add_halos(bool keep_previous);
+    enum class Batches { all, border, interior };
+    template <class Submit>
+    void for_each_batch(Batches wanted, const Submit& submit);
+    template <class Submit>
+    void sum_over_tiles(const Submit& submit);
+    void add_batch(std::size_t t, const BatchHandles& batch, const Data& out) const;
+    void add_scalars(std::size_t t, const Data& out) const;
 
     Handles& handles_;
+    bool votes_to_stop_ = false;
     NoiseModel noise_model_ = NoiseModel::amplitude;
 };
 

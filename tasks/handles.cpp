@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "codelets/device_scratch.hpp"
 #include "scan/geometry.hpp"
@@ -50,7 +51,6 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     handles.gradient = Data(field);
     handles.gradient_previous = Data(field);
     handles.illumination = Data(weight_bytes(handles.shape));
-    handles.sums = Data(sums_bytes(probe_size));
     Shape2 largest;
     for (const Batch& batch : tile.batches) {
         handles.batches.push_back(make_batch(problem, tile, batch));
@@ -60,15 +60,6 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
     for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(out_bytes(largest, probe_size));
-    for (const Neighbour& neighbour : tile.neighbours) {
-        const Rect& other = problem.tiling.tiles[static_cast<std::size_t>(neighbour.tile)].extended;
-        StripHandles strip;
-        strip.to_tile = neighbour.tile;
-        strip.cut = strip_of(neighbour.overlap, tile.extended);
-        strip.land = strip_of(neighbour.overlap, other);
-        strip.strip = Data(field_bytes(strip.cut.shape));
-        handles.strips.push_back(std::move(strip));
-    }
     return handles;
 }
 
@@ -93,32 +84,43 @@ Data make_detector(const Problem& problem) {
 
 }  // namespace
 
-std::vector<void*> Handles::frame_memory(const Problem& problem) {
-    std::vector<void*> memory(problem.placement.windows.size());
+FrameDestinations Handles::frame_memory(const Problem& problem) {
+    std::map<std::ptrdiff_t, void*> memory;
     const std::size_t bytes = static_cast<std::size_t>(problem.scan.frame_shape[0]) *
                               static_cast<std::size_t>(problem.scan.frame_shape[1]) *
                               bytes_per_count(problem.scan.pattern_type);
-    for (std::size_t t = 0; t < tiles.size(); ++t) {
+    for (const std::size_t t : own) {
         for (std::size_t b = 0; b < tiles[t].batches.size(); ++b) {
             auto* base = tiles[t].batches[b].patterns.before_tasks<std::byte>();
             for (const std::ptrdiff_t frame : problem.tiling.tiles[t].batches[b].frames) {
-                memory[static_cast<std::size_t>(frame)] = base;
+                memory[frame] = base;
                 base += bytes;
             }
         }
     }
-    return memory;
+    FrameDestinations destinations;
+    for (const auto& [frame, place] : memory) {
+        destinations.frames.push_back(frame);
+        destinations.memory.push_back(place);
+    }
+    return destinations;
 }
 
-Handles make_handles(const Problem& problem) {
+Handles make_handles(const Problem& problem, const Ranks& ranks) {
     reserve_device_scratch(largest_batch(problem));
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
     handles.probe_shape = shape2(problem.probe_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
+    handles.owners = {&ranks, problem.owner_of_tile};
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
-        handles.tiles.push_back(make_tile(problem, t, handles.probe_size));
+        handles.tiles.push_back(handles.owners.is_mine(t) ? make_tile(problem, t, handles.probe_size)
+                                                          : TileHandles());
+        if (handles.owners.is_mine(t)) handles.own.push_back(t);
     }
+    handles.halos = HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange);
+    handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
+    handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);
     handles.probe = Data(moving_field_bytes(handles.probe_size));
     handles.probe_gradient = Data(handles.probe_size * sizeof(cfloat));
@@ -130,15 +132,10 @@ Handles make_handles(const Problem& problem) {
     return handles;
 }
 
-void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 2>& object) {
-    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
-        const Rect& rect = problem.tiling.tiles[t].extended;
-        auto* value = handles.tiles[t].object.before_tasks<cfloat>();
-        for (int y = 0; y < rect.height(); ++y) {
-            std::memcpy(static_cast<void*>(value + static_cast<std::ptrdiff_t>(y) * rect.width()),
-                        &object(rect.y0 + y, rect.x0),
-                        static_cast<std::size_t>(rect.width()) * sizeof(cfloat));
-        }
+void set_object(Handles& handles, const Problem& problem, const std::filesystem::path& run_folder) {
+    const InitialObjectMaker maker(problem, run_folder);
+    for (const std::size_t t : handles.own) {
+        maker.fill(problem.tiling.tiles[t].extended, handles.tiles[t].object.before_tasks<cfloat>());
     }
 }
 

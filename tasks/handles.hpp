@@ -5,11 +5,13 @@
 #include "codelets/accumulate.hpp"
 #include "codelets/layout.hpp"
 #include "codelets/runtime/data.hpp"
+#include "tasks/halo_exchange.hpp"
 #include "tasks/problem.hpp"
+#include "tasks/tile_sums.hpp"
 
 namespace tessera {
 
-// All data of a reconstruction in one process, as tasks see it (contents: codelets/layout.hpp).
+// All data of a reconstruction in one rank, as tasks see it (contents: codelets/layout.hpp).
 
 struct BatchHandles {
     BatchShape shape;
@@ -19,24 +21,20 @@ struct BatchHandles {
     Data frame_errors;  // double (frame), written by the final evaluation
 };
 
-struct StripHandles {
-    int to_tile = 0;
-    Strip cut;   // in this tile
-    Strip land;  // in the other
-    Data strip;
-};
-
 struct TileHandles {
     Shape2 shape;  // extended
     Strip interior;
-    Data object, gradient_own, gradient, gradient_previous, illumination, sums;
+    Data object, gradient_own, gradient, gradient_previous, illumination;  // empty where it is another rank's
     std::vector<Data> out;  // a ring: batch b uses slot b mod its size
     std::vector<BatchHandles> batches;
-    std::vector<StripHandles> strips;  // towards each neighbour, ascending
 };
 
 struct Handles {
-    std::vector<TileHandles> tiles;
+    Owners owners;
+    std::vector<TileHandles> tiles;  // of all ranks
+    std::vector<std::size_t> own;    // indices of this rank's
+    HaloExchange halos;
+    TileSums sums, trial_sums;  // with and without a probe part
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data state;
@@ -45,15 +43,17 @@ struct Handles {
     Shape2 probe_shape;
     int num_modes = 1;
 
-    // The memory of every frame, by its index in the scan: to be filled before the first task.
-    std::vector<void*> frame_memory(const Problem& problem);
+    // The memory of this rank's frames and their indices in the scan, ascending: to be filled before the
+    // first task.
+    FrameDestinations frame_memory(const Problem& problem);
 };
 
-// Allocates and registers; fills positions and detector. Needs a running Runtime.
-Handles make_handles(const Problem& problem);
+// Allocates and registers this rank's; fills positions and detector. Needs a running Runtime. `ranks` is
+// kept.
+Handles make_handles(const Problem& problem, const Ranks& ranks);
 
 // Before the first task of a run.
-void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 2>& object);
+void set_object(Handles& handles, const Problem& problem, const std::filesystem::path& run_folder);
 void set_probe(Handles& handles, const Array<cfloat, 3>& probe);
 
 }  // namespace tessera

@@ -47,13 +47,18 @@ bool has_line_search(const RunConfig& config) {
                        [](const EngineConfig& engine) { return engine.name == EngineName::CG; });
 }
 
-double sum_into(const void* counts, PatternType type, Array<double, 2>& sum) {
+// Sums of counts are whole numbers of this fraction of a count, so that they do not depend on who adds up
+// first.
+constexpr double counts_fraction = 1024;
+
+// Adds a frame to `sum`; returns its own sum.
+double sum_into(const void* counts, PatternType type, std::vector<std::int64_t>& sum) {
     double total = 0;
     const auto add = [&](const auto* values) {
-        for (std::ptrdiff_t i = 0; i < sum.size(); ++i) {
+        for (std::size_t i = 0; i < sum.size(); ++i) {
             const double value = static_cast<double>(values[i]);
             if (value <= 0) continue;  // negative: a pixel that this frame ignores
-            sum[i] += value;
+            sum[i] += std::llround(value * counts_fraction);
             total += value;
         }
     };
@@ -112,7 +117,8 @@ BatchShape largest_batch(const Problem& problem) {
     return shape;
 }
 
-Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine) {
+Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks,
+                     int rank) {
     Problem problem;
     problem.config = config;
     problem.scan = scan;
@@ -125,8 +131,11 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
         batch_size);
+    problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input;
+    input.owner_of_tile = problem.owner_of_tile;
+    input.rank = rank;
     input.frame_shape = scan.frame_shape;
     input.probe_shape = problem.probe_shape;
     input.num_modes = config.probe.num_modes;
@@ -158,62 +167,75 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     return problem;
 }
 
-FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem,
-                                const std::vector<void*>& destinations) {
+FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const FrameDestinations& destinations,
+                            const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
-    TESSERA_EXPECT(std::ssize(destinations) == scan.num_frames);
-    std::vector<std::ptrdiff_t> all(destinations.size());
-    std::iota(all.begin(), all.end(), 0);
-    reader.read_frames(all, destinations);
+    ranks.agree([&] { reader.read_frames(destinations.frames, destinations.memory); });
 
     FrameStatistics statistics;
-    const Extents<2> shape = {scan.frame_shape[0], scan.frame_shape[1]};
-    Array<double, 2> sum(shape);
-    for (void* frame : destinations) statistics.counts.push_back(sum_into(frame, scan.pattern_type, sum));
+    statistics.counts.assign(static_cast<std::size_t>(scan.num_frames), 0);
+    std::vector<std::int64_t> sum(scan.mask.size());
+    for (std::size_t i = 0; i < destinations.frames.size(); ++i) {
+        statistics.counts[static_cast<std::size_t>(destinations.frames[i])] =
+            sum_into(destinations.memory[i], scan.pattern_type, sum);
+    }
+    ranks.sum_disjoint(statistics.counts);
+    ranks.sum(sum);
     statistics.total_counts = std::accumulate(statistics.counts.begin(), statistics.counts.end(), 0.0);
     if (!(statistics.total_counts > 0)) {
         throw data_error(
             "{}: no counts in any of the {} frames on the pixels in use (is the mask inverted? scan.mask)",
             scan.file, scan.num_frames);
     }
-    statistics.mean_pattern = Array<float, 2>(shape);
-    for (std::ptrdiff_t i = 0; i < sum.size(); ++i) {
-        statistics.mean_pattern[i] = static_cast<float>(sum[i] / static_cast<double>(scan.num_frames));
+    statistics.mean_pattern = Array<float, 2>({scan.frame_shape[0], scan.frame_shape[1]});
+    for (std::ptrdiff_t i = 0; i < statistics.mean_pattern.size(); ++i) {
+        const double counts = static_cast<double>(sum[static_cast<std::size_t>(i)]) / counts_fraction;
+        statistics.mean_pattern[i] = static_cast<float>(counts / static_cast<double>(scan.num_frames));
     }
     return statistics;
 }
 
-Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::path& run_folder) {
+InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder)
+    : problem_(problem) {
     const ObjectConfig& config = problem.config.object;
-    const auto& shape = problem.placement.object_shape;
-    Array<cfloat, 2> object({shape[0], shape[1]}, {1, 0});
-    if (config.initial == InitialObject::random) {
-        Random random(problem.config.runtime.random_seed, 0);
-        for (cfloat& pixel : object) {
+    if (config.initial != InitialObject::file) return;
+    const auto file = resolved(run_folder, config.file.value());
+    Result earlier = read_result(file);
+    require_equal_pixels("object.file", file, earlier, problem.scan);
+    // Whole pixels between the two arrays' origins in scan coordinates.
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
+        earlier_shift_px_[axis] =
+            std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
+    }
+    earlier_ = std::move(earlier.object);
+}
+
+void InitialObjectMaker::fill(const Rect& rect, cfloat* pixels) const {
+    std::fill_n(pixels, rect.area(), cfloat{1, 0});
+    if (problem_.config.object.initial == InitialObject::random) fill_random(rect, pixels);
+    if (problem_.config.object.initial == InitialObject::file) fill_from_earlier(rect, pixels);
+}
+
+void InitialObjectMaker::fill_random(const Rect& rect, cfloat* pixels) const {
+    for (int y = rect.y0; y < rect.y1; ++y) {
+        Random random(problem_.config.runtime.random_seed, static_cast<std::uint64_t>(y));
+        for (int x = 0; x < rect.x1; ++x) {
             const double phase = 0.2 * random.normal();
-            pixel = {static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase))};
+            if (x >= rect.x0)
+                *pixels++ = {static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase))};
         }
     }
-    if (config.initial == InitialObject::file) {
-        const auto file = resolved(run_folder, config.file.value());
-        const Result earlier = read_result(file);
-        // Whole pixels between the two arrays' origins in scan coordinates.
-        const auto offset = [&](std::size_t axis) {
-            const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
-            return std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
-        };
-        require_equal_pixels("object.file", file, earlier, problem.scan);
-        const auto from_y = offset(0), from_x = offset(1);
-        for (int y = 0; y < shape[0]; ++y) {
-            for (int x = 0; x < shape[1]; ++x) {
-                const auto v = y + from_y, u = x + from_x;
-                if (v < 0 || u < 0 || v >= earlier.object.extent(1) || u >= earlier.object.extent(2))
-                    continue;
-                object(y, x) = earlier.object(0, v, u);
-            }
+}
+
+void InitialObjectMaker::fill_from_earlier(const Rect& rect, cfloat* pixels) const {
+    for (int y = rect.y0; y < rect.y1; ++y) {
+        for (int x = rect.x0; x < rect.x1; ++x, ++pixels) {
+            const auto v = y + earlier_shift_px_[0], u = x + earlier_shift_px_[1];
+            if (v >= 0 && u >= 0 && v < earlier_.extent(1) && u < earlier_.extent(2))
+                *pixels = earlier_(0, v, u);
         }
     }
-    return object;
 }
 
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,

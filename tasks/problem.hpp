@@ -5,6 +5,7 @@
 
 #include "base/array.hpp"
 #include "codelets/layout.hpp"
+#include "codelets/runtime/ranks.hpp"
 #include "config/run_config.hpp"
 #include "io/scan_reader.hpp"
 #include "math/complex.hpp"
@@ -22,6 +23,7 @@ struct Problem {
     std::array<int, 2> probe_shape = {0, 0};
     Placement placement;
     Tiling tiling;
+    std::vector<int> owner_of_tile;  // the rank
     bool keep_waves = false;
     Machine machine;
     MemoryForecast memory;
@@ -33,7 +35,8 @@ struct Problem {
 // Resolves every automatic choice. Throws usage and data Errors, and a runtime Error when the forecast does
 // not fit into runtime.memory_limit. The number of workers only sizes the forecast; whether there are GPUs
 // also chooses tiles and batches.
-Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine);
+Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks = 1,
+                     int rank = 0);
 
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
 BatchShape largest_batch(const Problem& problem);
@@ -45,12 +48,30 @@ struct FrameStatistics {
     double total_counts = 0;
 };
 
-// Where the frames go: one pointer per frame of the scan, each to frame_shape counts.
-FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem,
-                                const std::vector<void*>& destinations);
+// Where frames go: by ascending index in the scan, each to frame_shape counts.
+struct FrameDestinations {
+    std::vector<std::ptrdiff_t> frames;
+    std::vector<void*> memory;
+};
+// Reads this rank's frames; the statistics are those of all ranks' frames, the same everywhere.
+FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const FrameDestinations& destinations,
+                            const Ranks& ranks);
 
 // The starting point. `run_folder`: where the run file is, for files named in it.
-Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::path& run_folder);
+class InitialObjectMaker {
+  public:
+    InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder);
+    // A rectangle of the object, dense; the same pixels whatever the rectangle.
+    void fill(const Rect& rect, cfloat* pixels) const;
+
+  private:
+    void fill_random(const Rect& rect, cfloat* pixels) const;
+    void fill_from_earlier(const Rect& rect, cfloat* pixels) const;
+
+    const Problem& problem_;
+    Array<cfloat, 3> earlier_;  // of a file
+    std::array<std::ptrdiff_t, 2> earlier_shift_px_ = {0, 0};
+};
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,
                                const std::filesystem::path& run_folder);
 

@@ -73,11 +73,9 @@ void Reconstruction::run_engine(const EngineConfig& config, int first_iteration)
     bool going = true;
     for (; submitted < config.num_iter && going; ++submitted) {
         if (submitted >= ahead) going = take_record(run, submitted - ahead);
-        if (must_stop()) {
-            stopped_early_ = true;
-            going = false;
-        }
         if (!going) break;
+        // Every rank learns it from the same record, so that all of them submit the same iterations.
+        if (must_stop()) graph_.vote_to_stop_from_now_on();
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
@@ -110,7 +108,8 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
         run.snapshot_at = -1;
         hooks_.on_snapshot(snapshot_result(run, record));
     }
-    return run.reason == StopReason::none;
+    stopped_early_ = stopped_early_ || record.stop_votes > 0;
+    return run.reason == StopReason::none && !stopped_early_;
 }
 
 // The record of an iteration has the cost before its step; the cost after it is in the next record, and at
@@ -118,7 +117,7 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
 void Reconstruction::finish_engine(EngineRun& run) {
     graph_.evaluate();
     {
-        const HostAccess access(graph_.total(), Access::read);
+        const HostAccess access(graph_.evaluation(), Access::read);
         const BatchSums& sums = *batch_sums(access.as<const std::byte>());
         final_cost_ = sums.cost;
         final_data_error_ = sums.squared_error / statistics_.total_counts;
@@ -158,7 +157,7 @@ Result Reconstruction::snapshot_result(const EngineRun& run, const IterationStat
     append(history, run, run.records.size() - 1, record.cost, data_error);
     Result result = result_without_fields(history, record.cost, data_error);
     snapshot_.collect(result.object, result.probe);
-    result.probe = orthogonal_modes(result.probe);
+    if (!result.probe.empty()) result.probe = orthogonal_modes(result.probe);
     return result;
 }
 
@@ -179,7 +178,7 @@ bool Reconstruction::must_stop() const {
 
 std::vector<double> Reconstruction::error_per_frame() const {
     std::vector<double> errors(problem_.placement.windows.size());
-    for (std::size_t t = 0; t < handles_.tiles.size(); ++t) {
+    for (const std::size_t t : handles_.own) {
         for (std::size_t b = 0; b < handles_.tiles[t].batches.size(); ++b) {
             const HostAccess access(handles_.tiles[t].batches[b].frame_errors, Access::read);
             const auto* batch_errors = access.as<const double>();
@@ -190,6 +189,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
             }
         }
     }
+    handles_.owners.ranks->sum_disjoint(errors);
     return errors;
 }
 
@@ -219,7 +219,7 @@ Result Reconstruction::result_without_fields(const History& history, double cost
 Result Reconstruction::result() const {
     Result result = result_without_fields(history_, final_cost_, final_data_error_);
     snapshot_.collect(result.object, result.probe);
-    result.probe = orthogonal_modes(result.probe);
+    if (!result.probe.empty()) result.probe = orthogonal_modes(result.probe);
     result.data_error_per_frame = error_per_frame();
     return result;
 }

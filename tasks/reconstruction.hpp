@@ -28,7 +28,8 @@ struct IterationReport {
 
 struct ReconstructionHooks {
     std::function<void(const IterationReport&)> on_iteration;
-    std::function<void(Result)> on_snapshot;  // every output.save_interval iterations
+    // Every output.save_interval iterations, on every rank; object and probe are the first rank's alone.
+    std::function<void(Result)> on_snapshot;
     const std::atomic<bool>* stop_requested = nullptr;
 };
 
@@ -43,7 +44,8 @@ class Reconstruction {
     void run();
     bool stopped_early() const { return stopped_early_; }  // by a signal or the time limit
 
-    // After run(): object, probe (orthogonal modes by falling power), history, errors per frame.
+    // After run(), on every rank: object, probe (orthogonal modes by falling power), history, errors per
+    // frame. The first rank's is whole, the others' have neither object nor probe.
     Result result() const;
 
   private:

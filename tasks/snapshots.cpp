@@ -8,11 +8,13 @@ namespace tessera {
 
 Snapshot::Snapshot(const Problem& problem, const Handles& handles)
     : problem_(problem), handles_(handles), probe_(handles.probe_size * sizeof(cfloat)) {
-    for (const TileHandles& tile : handles.tiles) objects_.emplace_back(field_bytes(tile.shape));
+    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
+        objects_.push_back(handles.owners.is_mine(t) ? Data(field_bytes(handles.tiles[t].shape)) : Data());
+    }
 }
 
 void Snapshot::submit_copies() {
-    for (std::size_t t = 0; t < objects_.size(); ++t) {
+    for (const std::size_t t : handles_.own) {
         copy.submit({handles_.tiles[t].shape.area() * sizeof(cfloat)},
                     {&handles_.tiles[t].object, &objects_[t]});
     }
@@ -20,23 +22,38 @@ void Snapshot::submit_copies() {
 }
 
 void Snapshot::collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const {
+    const Ranks& ranks = *handles_.owners.ranks;
+    if (!ranks.is_first()) {
+        for (const std::size_t t : handles_.own) ranks.send(objects_[t], 0, tag_of(Message::object, t));
+        return;
+    }
     const auto& shape = problem_.placement.object_shape;
     object = Array<cfloat, 3>({1, shape[0], shape[1]});
     for (std::size_t t = 0; t < objects_.size(); ++t) {
-        const HostAccess access(objects_[t], Access::read);
-        const auto* tile = access.as<const cfloat>();
-        const Rect& interior = problem_.tiling.tiles[t].interior;
-        const Strip& inside = handles_.tiles[t].interior;
-        for (int y = 0; y < interior.height(); ++y) {
-            const auto* row =
-                tile + static_cast<std::ptrdiff_t>(inside.y + y) * handles_.tiles[t].shape.x + inside.x;
-            std::memcpy(static_cast<void*>(&object(0, interior.y0 + y, interior.x0)), row,
-                        static_cast<std::size_t>(interior.width()) * sizeof(cfloat));
+        if (!objects_[t].empty()) {
+            collect_tile(t, objects_[t], object);
+            continue;
         }
+        const Rect& rect = problem_.tiling.tiles[t].extended;
+        const Data received(field_bytes({rect.height(), rect.width()}));
+        ranks.receive(received, handles_.owners.of_tile[t], tag_of(Message::object, t));
+        collect_tile(t, received, object);
     }
     probe = Array<cfloat, 3>({handles_.num_modes, handles_.probe_shape.y, handles_.probe_shape.x});
     const HostAccess access(probe_, Access::read);
     std::memcpy(static_cast<void*>(probe.data()), access.as<const cfloat>(), probe.bytes());
+}
+
+void Snapshot::collect_tile(std::size_t t, const Data& from, Array<cfloat, 3>& object) const {
+    const HostAccess access(from, Access::read);
+    const auto* pixels = access.as<const cfloat>();
+    const Rect &interior = problem_.tiling.tiles[t].interior, &extended = problem_.tiling.tiles[t].extended;
+    for (int y = interior.y0; y < interior.y1; ++y) {
+        const auto* row = pixels + static_cast<std::ptrdiff_t>(y - extended.y0) * extended.width() +
+                          (interior.x0 - extended.x0);
+        std::memcpy(static_cast<void*>(&object(0, y, interior.x0)), row,
+                    static_cast<std::size_t>(interior.width()) * sizeof(cfloat));
+    }
 }
 
 OutputThread::OutputThread() : thread_([this] { run(); }) {}

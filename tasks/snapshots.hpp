@@ -21,10 +21,13 @@ class Snapshot {
     Snapshot(const Problem& problem, const Handles& handles);
 
     void submit_copies();
-    // Waits for the copies and puts them together: object from tile interiors, probe modes as they are.
+    // Waits for the copies and puts them together: object from tile interiors, probe modes as they are. On
+    // the first rank; the others send theirs, all at the same point of the run, and get nothing.
     void collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const;
 
   private:
+    void collect_tile(std::size_t t, const Data& from, Array<cfloat, 3>& object) const;
+
     const Problem& problem_;
     const Handles& handles_;
     std::vector<Data> objects_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <exception>
 
 #include "base/error.hpp"
 
@@ -9,6 +10,7 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t element_bytes = 64;
+bool is_shared_between_ranks = false;
 
 }  // namespace
 
@@ -26,9 +28,17 @@ Data::Data(std::size_t bytes) {
 }
 
 Data::~Data() {
-    if (handle_ == nullptr) return;
+    if (handle_ == nullptr || must_leave_at_once()) return;
     starpu_data_unregister(handle_);
     starpu_free_flags(memory_, bytes_, STARPU_MALLOC_PINNED);
+}
+
+void data_is_shared_between_ranks(bool shared) {
+    is_shared_between_ranks = shared;
+}
+
+bool must_leave_at_once() {
+    return is_shared_between_ranks && std::uncaught_exceptions() > 0;
 }
 
 starpu_data_access_mode to_starpu(Access access) {

@@ -46,6 +46,11 @@ class Data {
     std::size_t bytes_ = 0;
 };
 
+// With several ranks data may wait for a message that never comes once something failed: an exception then
+// leaves data as it is instead of waiting for its tasks.
+void data_is_shared_between_ranks(bool shared);
+bool must_leave_at_once();  // several ranks, and an exception on its way
+
 enum class Access { read, write, read_write };
 starpu_data_access_mode to_starpu(Access access);
 

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <starpu.h>
+#include <starpu_mpi.h>
 #include <starpu_profiling.h>
 #include <unistd.h>
 
@@ -88,22 +89,26 @@ int num_usable_cores() {
     return static_cast<int>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
 
-Machine machine_for(const RuntimeConfig& config) {
+Machine machine_for(const RuntimeConfig& config, int num_ranks) {
     Machine machine;
     machine.num_gpus = config.gpus.value_or(num_usable_gpus());
     if (machine.num_gpus > num_usable_gpus()) {
         throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,
                               num_usable_gpus(), why_no_more_gpus());
     }
-    machine.num_cpus = config.cpus.value_or(num_usable_cores());
+    // With several ranks one core is left to the thread that communicates, where there are some.
+    const int cores = num_usable_cores();
+    machine.num_cpus = config.cpus.value_or(num_ranks > 1 && cores > 2 ? cores - 1 : cores);
     // Without CPU tasks their workers would only keep the threads that drive the GPUs from their cores.
     if (machine.num_gpus > 0 && !config.mixed) machine.num_cpus = 0;
     if (machine.num_gpus > 0) machine.gpu_memory_bytes = usable_gpu_memory(config, machine.num_gpus);
     return machine;
 }
 
-Runtime::Runtime(const RuntimeConfig& config)
-    : machine_(machine_for(config)), scheduler_(wanted_scheduler(config, machine_.num_gpus)) {
+Runtime::Runtime(const RuntimeConfig& config, const Ranks* ranks)
+    : communicates_(ranks != nullptr && ranks->are_several()),
+      machine_(machine_for(config, ranks != nullptr ? ranks->size() : 1)),
+      scheduler_(wanted_scheduler(config, machine_.num_gpus)) {
     set_environment();
     check_scheduler(scheduler_);
     const bool is_driven_by_gpus = machine_.num_gpus > 0 && !config.mixed;
@@ -121,6 +126,8 @@ Runtime::Runtime(const RuntimeConfig& config)
                               -failed);
     }
     starpu_malloc_set_align(64);
+    if (communicates_ && starpu_mpi_init_comm(nullptr, nullptr, 0, MPI_COMM_WORLD) != 0)
+        throw runtime_failure("StarPU-MPI does not start");
     machine_.num_cpus = static_cast<int>(starpu_cpu_worker_get_count());
     const int gpus = static_cast<int>(starpu_cuda_worker_get_count());
     place_tasks(machine_.num_gpus == 0 ? TaskPlacement::cpus
@@ -151,8 +158,11 @@ Runtime::Runtime(const RuntimeConfig& config)
 }
 
 Runtime::~Runtime() {
+    if (must_leave_at_once()) return;
+    if (communicates_) starpu_mpi_wait_for_all(MPI_COMM_WORLD);
     starpu_task_wait_for_all();
     release_gpus();
+    if (communicates_) starpu_mpi_shutdown();
     starpu_shutdown();
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "codelets/runtime/ranks.hpp"
 #include "config/run_config.hpp"
 #include "tiling/machine.hpp"
 
@@ -10,7 +11,8 @@ namespace tessera {
 // StarPU from start to shutdown: one at a time in a process. Errors are exit code 4.
 class Runtime {
   public:
-    explicit Runtime(const RuntimeConfig& config);
+    // With several ranks each has its own StarPU, and a thread that communicates.
+    explicit Runtime(const RuntimeConfig& config, const Ranks* ranks = nullptr);
     ~Runtime();
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
@@ -21,12 +23,13 @@ class Runtime {
     std::string description() const;  // "StarPU 1.3.10, 2 CPU workers, scheduler lws"
 
   private:
+    bool communicates_ = false;
     Machine machine_;
     std::string scheduler_;
 };
 
 int num_usable_cores();  // that this process may run on
 // What a run with this configuration would run on. GPUs that are asked for and not there are a runtime Error.
-Machine machine_for(const RuntimeConfig& config);
+Machine machine_for(const RuntimeConfig& config, int num_ranks = 1);
 
 }  // namespace tessera

@@ -107,7 +107,8 @@ int main(int argc, char** argv) {
     try {
         return main_in_frame(argc, argv);
     } catch (const Error& problem) {
-        log::error("{}", problem.what());
+        // Of several ranks that stop together, one has the message.
+        if (*problem.what() != '\0') log::error("{}", problem.what());
         return static_cast<int>(problem.code());
     } catch (const std::bad_alloc&) {
         log::error("out of memory (tessera check prints what a run needs)");

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <csignal>
 #include <numeric>
+#include <optional>
 
 #include "app/about.hpp"
 #include "app/commands.hpp"
+#include "app/memory.hpp"
 #include "app/progress.hpp"
 #include "base/log.hpp"
 #include "config/yaml_reader.hpp"
@@ -94,7 +96,7 @@ void write_output(const std::filesystem::path& file, const Result& result, bool 
     }
 }
 
-void describe(const Problem& problem, const Runtime& runtime) {
+void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
     for (const std::string& note : scan.notes) log::info("{}", note);
     log::info("{}: {}, {} frames of {} x {} ({}), object pixel {:.4g} x {:.4g} nm", scan.file, scan.format,
@@ -105,7 +107,8 @@ void describe(const Problem& problem, const Runtime& runtime) {
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
         problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
         static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
-    log::info("{}", runtime.description());
+    log::info("{}{}", ranks.are_several() ? fmt::format("{} ranks, each with ", ranks.size()) : "",
+              runtime.description());
 }
 
 void record_timings(Result& result, double read_s, double run_s) {
@@ -119,30 +122,69 @@ void record_timings(Result& result, double read_s, double run_s) {
     }
 }
 
-}  // namespace
+// What a rank held and sent, for whoever sizes the next job: one number per rank, in its order.
+void record_ranks(Result& result, const Ranks& ranks, const Problem& problem, std::size_t bytes_sent) {
+    const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
+    std::vector<std::int64_t> peak(size), forecast(size), sent(size);
+    peak[rank] = static_cast<std::int64_t>(peak_resident_bytes());
+    forecast[rank] = static_cast<std::int64_t>(problem.memory.total_bytes());
+    sent[rank] = static_cast<std::int64_t>(bytes_sent);
+    for (auto* numbers : {&peak, &forecast, &sent}) ranks.sum(*numbers);
+    result.about["ranks"] = fmt::format("{}", ranks.size());
+    result.about["peak_memory_bytes"] = fmt::format("{}", fmt::join(peak, " "));
+    result.about["forecast_memory_bytes"] = fmt::format("{}", fmt::join(forecast, " "));
+    result.about["sent_bytes"] = fmt::format("{}", fmt::join(sent, " "));
+}
 
-ExitCode reconstruct(const ReconstructOptions& options) {
-    Stopwatch watch;
-    RunConfig config = read_run_config(options.run_file, options.overrides);
-    if (options.output) config.output.file = *options.output;
+// Until tasks run, what fails on one rank is told once and ends all of them.
+struct Prepared {
+    RunConfig config;
+    std::optional<ScanReader> reader;
+    std::optional<Problem> problem;
+};
+
+Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
+    Prepared prepared;
+    ranks.agree([&] {
+        prepared.config = read_run_config(options.run_file, options.overrides);
+        if (options.output) prepared.config.output.file = *options.output;
+        if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
+        prepared.reader.emplace(prepared.config.scan, options.run_file.parent_path());
+        if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
+        const Machine machine = machine_for(prepared.config.runtime, ranks.size());
+        prepared.problem =
+            make_problem(prepared.config, prepared.reader->info(), machine, ranks.size(), ranks.rank());
+    });
+    ranks.require_equal(write_run_config(prepared.config), "the run file");
+    ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
+    return prepared;
+}
+
+ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Prepared& prepared,
+                      Stopwatch& watch) {
+    const RunConfig& config = prepared.config;
+    const Problem& problem = *prepared.problem;
     const auto folder = options.run_file.parent_path();
     const auto output = config.output.file;
-    check_output_is_no_input(options, config);
-    ScanReader reader(config.scan, folder);
-    check_output_is_writable(output);
 
-    const Runtime runtime(config.runtime);
-    const Problem problem = make_problem(config, reader.info(), runtime.machine());
-    describe(problem, runtime);
-    Handles handles = make_handles(problem);
-    const FrameStatistics statistics = read_all_frames(reader, problem, handles.frame_memory(problem));
-    set_object(handles, problem, initial_object(problem, folder));
-    set_probe(handles, initial_probe(problem, statistics, folder));
+    const Runtime runtime(config.runtime, &ranks);
+    describe(problem, runtime, ranks);
+    Handles handles = make_handles(problem, ranks);
+    const FrameStatistics statistics =
+        read_frames(*prepared.reader, problem, handles.frame_memory(problem), ranks);
+    ranks.agree([&] { set_object(handles, problem, folder); });
+    Array<cfloat, 3> probe({problem.config.probe.num_modes, problem.probe_shape[0], problem.probe_shape[1]});
+    ranks.agree([&] {
+        if (ranks.is_first()) probe = initial_probe(problem, statistics, folder);
+    });
+    ranks.broadcast(probe.data(), probe.bytes());
+    set_probe(handles, probe);
     const double read_s = watch.lap();
 
     const auto complete = [&](Result& result) {
         result.run = write_run_config(config);
-        result.about = about_run(problem, runtime);
+        const auto about = about_run(problem, runtime);
+        result.about.insert(about.begin(), about.end());
     };
     OutputThread writer;
     Progress progress(problem.scan.num_frames, static_cast<std::size_t>(problem.scan.num_frames) *
@@ -150,8 +192,11 @@ ExitCode reconstruct(const ReconstructOptions& options) {
                                                    bytes_per_count(problem.scan.pattern_type));
     ReconstructionHooks hooks;
     hooks.stop_requested = &stop_requested;
-    hooks.on_iteration = [&](const IterationReport& report) { progress.show(report); };
+    hooks.on_iteration = [&](const IterationReport& report) {
+        if (ranks.is_first()) progress.show(report);
+    };
     hooks.on_snapshot = [&](Result result) {
+        if (!ranks.is_first()) return;
         complete(result);
         writer.post([&output, &config, snapshot = std::make_shared<Result>(std::move(result))] {
             try {
@@ -165,11 +210,15 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     Reconstruction reconstruction(problem, handles, statistics, hooks);
     reconstruction.run();
     progress.close();
+    const std::size_t bytes_sent = ranks.bytes_sent();
     Result result = reconstruction.result();
     complete(result);
     record_timings(result, read_s, watch.lap());
-    writer.post([&] { write_output(output, result, config.output.pictures); });
+    record_ranks(result, ranks, problem, bytes_sent);
+    if (ranks.is_first()) writer.post([&] { write_output(output, result, config.output.pictures); });
     writer.finish();
+    const ExitCode code = reconstruction.stopped_early() ? ExitCode::stopped : ExitCode::done;
+    if (!ranks.is_first()) return code;
 
     const std::string pictures =
         config.output.pictures ? ", pictures in " + picture_folder(output).string() : "";
@@ -180,10 +229,30 @@ ExitCode reconstruct(const ReconstructOptions& options) {
                fmt::format("data error {:.4g}, cost {:.6g} after {} iterations in {:.1f} s: {}{}",
                            result.final_data_error, result.final_cost, result.cost.size(),
                            result.timings_s["run"], output.string(), pictures));
-    if (!reconstruction.stopped_early()) return ExitCode::done;
-    log::warning("stopped early ({}); the result so far is written",
-                 stop_requested ? "signal" : "runtime.time_limit");
-    return ExitCode::stopped;
+    if (reconstruction.stopped_early()) {
+        log::warning("stopped early ({}); the result so far is written",
+                     stop_requested ? "signal" : "runtime.time_limit");
+    }
+    return code;
+}
+
+}  // namespace
+
+ExitCode reconstruct(const ReconstructOptions& options) {
+    Stopwatch watch;
+    const Ranks ranks;
+    if (!ranks.is_first()) log::at_least(log::Level::warning);
+    Prepared prepared = prepare(options, ranks);
+    // From here on ranks wait for each other's messages: what fails on one has to end them all.
+    try {
+        return run_prepared(options, ranks, prepared, watch);
+    } catch (const Error& failure) {
+        if (!ranks.are_several()) throw;
+        ranks.end_all(failure);
+    } catch (const std::exception& failure) {
+        if (!ranks.are_several()) throw;
+        ranks.end_all(runtime_failure("{}", failure.what()));
+    }
 }
 
 }  // namespace tessera::app

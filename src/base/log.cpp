@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <algorithm>
 
 namespace tessera::log {
 namespace {
@@ -56,6 +57,10 @@ void configure(Format format, Level level) {
     state().logger->set_level(to_spdlog(level));
     state().logger->flush_on(spdlog::level::info);
     state().logger->set_pattern(format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z",%v})" : "%v");
+}
+
+void at_least(Level level) {
+    state().logger->set_level(std::max(state().logger->level(), to_spdlog(level)));
 }
 
 Format format() {

@@ -14,6 +14,8 @@ enum class Level { debug, info, warning, error };
 // {"time": ISO 8601, "level": ..., "message": ...} or, for events, {"time", "event", fields...}.
 void configure(Format format, Level level);
 Format format();
+// Only messages of this level and above from now on, where that is less than before.
+void at_least(Level level);
 
 void message(Level level, std::string_view text);
 

@@ -37,6 +37,7 @@ constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRu
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
 constexpr Word<Waves> waves_words[] = {
     {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
+constexpr Word<Exchange> exchanges[] = {{"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}};
 constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
 constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
                                                  {"on_chip", GpuKernels::on_chip}};
@@ -200,6 +201,7 @@ static void describe(KeyVisitor& io, PositionsConfig& c) {
 static void describe(KeyVisitor& io, TilingConfig& c) {
     io.key("tiles", c.tiles, within(1, max_side_px).or_auto());
     io.key("batch_size", c.batch_size, at_least(1).or_auto());
+    io.choice("exchange", c.exchange, exchanges);
 }
 
 // memory_limit is a map in the file, and plain members here.

@@ -150,9 +150,13 @@ struct PositionsConfig {
     bool operator==(const PositionsConfig&) const = default;
 };
 
+// How tiles complete their sums where they overlap: every pair at once, or passes along columns and rows.
+enum class Exchange { neighbours, passes };
+
 struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto
     std::optional<int> batch_size;            // null: auto
+    Exchange exchange = Exchange::neighbours;
     bool operator==(const TilingConfig&) const = default;
 };
 

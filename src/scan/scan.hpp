@@ -37,4 +37,7 @@ struct ScanInfo {
     std::vector<std::string> notes;  // conventions found, doubtful values: what `inspect` and the log say
 };
 
+// The same for two scans whose geometry, positions and detector maps are bitwise the same.
+std::string fingerprint(const ScanInfo& scan);
+
 }  // namespace tessera

@@ -36,73 +36,87 @@ int num_out_slots(int num_workers) {
     return 2 * num_workers + 2;
 }
 
+namespace {
+
+constexpr std::size_t complex_bytes = 8;
+
+// What the tiles of a rank add up to.
+struct OwnTiles {
+    std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
+};
+
+OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
+    OwnTiles own;
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+        const Tile& tile = tiling.tiles[t];
+        for (const Neighbour& neighbour : tile.neighbours) {
+            // A strip in each direction; both sides of a message hold it.
+            if (in.owns(t) || in.owns(static_cast<std::size_t>(neighbour.tile)))
+                own.strip_pixels += static_cast<std::size_t>(neighbour.overlap.area());
+        }
+        if (!in.owns(t)) continue;
+        ++own.tiles;
+        own.frames += static_cast<std::size_t>(tile.num_frames());
+        own.pixels += static_cast<std::size_t>(tile.extended.area());
+        own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
+    }
+    return own;
+}
+
+}  // namespace
+
 MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
-    constexpr std::size_t complex_bytes = 8;
     const auto modes = static_cast<std::size_t>(in.num_modes);
     const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
-    std::size_t frames = 0, strips = 0, handles = 0;
-    for (const Tile& tile : tiling.tiles) {
-        frames += static_cast<std::size_t>(tile.num_frames());
-        for (const Neighbour& neighbour : tile.neighbours)
-            strips += static_cast<std::size_t>(neighbour.overlap.area());
-        handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
-    }
-    const auto pixels = static_cast<std::size_t>(tiling.extended_area());
-    const std::size_t slots =
-        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * tiling.tiles.size();
+    const OwnTiles own = own_tiles(in, tiling);
+    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
     const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
+    const std::size_t patterns = own.frames * frame * bytes_per_count(in.pattern_type);
 
     MemoryForecast forecast;
     const auto add = [&](std::string what, std::size_t bytes) {
         forecast.terms.push_back({std::move(what), bytes});
     };
     add("program, libraries, StarPU's tables", program_bytes);
-    add("frames on their way from the file",
-        std::min(reading_bytes, frames * frame * bytes_per_count(in.pattern_type)));
-    add("patterns as stored", frames * frame * bytes_per_count(in.pattern_type));
-    add("object tiles: value, direction", 2 * pixels * complex_bytes);
-    add("object tiles: three gradients, illumination", pixels * (3 * complex_bytes + 4));
-    add("strips between tiles", strips * complex_bytes);
-    add("StarPU's books on each piece of data", handles * bytes_per_handle);
+    add("frames on their way from the file", std::min(reading_bytes, patterns));
+    add("patterns as stored", patterns);
+    add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
+    add("object tiles: three gradients, illumination", own.pixels * (3 * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * complex_bytes);
+    add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
     add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
-    if (in.keep_waves) add("kept far fields", 3 * frames * frame * modes * complex_bytes);
-    const std::size_t object = area(tiling.object_shape);
+    if (in.keep_waves) add("kept far fields", 3 * own.frames * frame * modes * complex_bytes);
+    // The first rank puts the object together and writes it.
+    const std::size_t object = in.rank == 0 ? 2 * area(tiling.object_shape) : 0;
     add("copies for results: from the tiles, put together, as a file",
-        (pixels + 2 * object + 3 * probe) * complex_bytes);
+        (own.pixels + object + 3 * probe) * complex_bytes);
     return forecast;
 }
 
 GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
-    constexpr std::size_t complex_bytes = 8, batches_on_their_way = 4;
+    constexpr std::size_t batches_on_their_way = 4;
     const auto gpus = static_cast<std::size_t>(std::max(in.machine.num_gpus, 1));
     const std::size_t frame = area(in.frame_shape), modes = static_cast<std::size_t>(in.num_modes);
     const std::size_t probe = area(in.probe_shape) * modes;
-    const auto pixels = static_cast<std::size_t>(tiling.extended_area());
-    std::size_t frames = 0, strips = 0;
-    for (const Tile& tile : tiling.tiles) {
-        frames += static_cast<std::size_t>(tile.num_frames());
-        for (const Neighbour& neighbour : tile.neighbours)
-            strips += static_cast<std::size_t>(neighbour.overlap.area());
-    }
-    const std::size_t slots =
-        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * tiling.tiles.size();
+    const OwnTiles own = own_tiles(in, tiling);
+    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
     const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
-    const std::size_t patterns = frames * pattern / gpus, waves = frames * wave / gpus;
+    const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;
     const auto add = [&](std::string what, std::size_t bytes) {
         forecast.terms.push_back({std::move(what), bytes});
         forecast.least_bytes += bytes;
     };
-    add("object tiles: value, direction, gradients, illumination", pixels * (5 * complex_bytes + 4));
-    add("strips between tiles", strips * complex_bytes);
+    add("object tiles: value, direction, gradients, illumination", own.pixels * (5 * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * complex_bytes);
     add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});

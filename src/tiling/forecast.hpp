@@ -34,9 +34,13 @@ struct ForecastInput {
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     std::size_t gpu_scratch_bytes = 0;
+    std::vector<int> owner_of_tile;  // empty: all of them this rank's
+    int rank = 0;
+
+    bool owns(std::size_t tile) const { return owner_of_tile.empty() || owner_of_tile[tile] == rank; }
 };
 
-// The peak resident memory of one process, term by term, in the sizes of codelets/layout.hpp.
+// The peak resident memory of one rank, term by term, in the sizes of codelets/layout.hpp.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);
 
 // The memory of each GPU. Below the sum of the terms frames (and kept waves) are streamed: StarPU gives up

@@ -66,6 +66,10 @@ struct Tiling {
 // object has fewer rows or columns than the grid.
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size);
 
+// Which rank owns each tile: compact rectangles of tiles, halved until each rank has one, with the frames
+// balanced. The first tile is rank 0's. Throws a usage Error when there are fewer tiles than ranks.
+std::vector<int> assign_owners(const Tiling& tiling, int num_ranks);
+
 // The automatic choices: functions of the scan's shape, the number of modes and the kind of device alone,
 // never of timings or workers, so that the same run file gives the same answer everywhere.
 //  - batch: about 1.5 ms of gradient on a nominal core (25 GFLOP/s of transforms); on a GPU 256 frames of 128

@@ -94,12 +94,13 @@ Outcome run(const RunConfig& config, const RunSettings& settings) {
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), runtime.machine());
     const Problem& problem = outcome.problem;
-    Handles handles = make_handles(problem);
+    const Ranks ranks;
+    Handles handles = make_handles(problem, ranks);
     for (TileHandles& tile : handles.tiles) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
     }
-    const FrameStatistics statistics = read_all_frames(reader, problem, handles.frame_memory(problem));
-    set_object(handles, problem, initial_object(problem, {}));
+    const FrameStatistics statistics = read_frames(reader, problem, handles.frame_memory(problem), ranks);
+    set_object(handles, problem, {});
     set_probe(handles, initial_probe(problem, statistics, {}));
 
     ReconstructionHooks hooks;

@@ -62,7 +62,7 @@ engines:
     tolerance: 1e-4
   - {name: CG, num_iter: 5, noise_model: poisson, beta: dai_yuan}
 positions: {interpolation: bilinear}
-tiling: {tiles: [2, 3], batch_size: 16}
+tiling: {tiles: [2, 3], batch_size: 16, exchange: passes}
 runtime:
   scheduler: dmdas
   cpus: 4
@@ -118,6 +118,7 @@ RunConfig expected_full_run() {
     c.positions.interpolation = Interpolation::bilinear;
     c.tiling.tiles = {2, 3};
     c.tiling.batch_size = 16;
+    c.tiling.exchange = Exchange::passes;
     c.runtime = {"dmdas", 4,           2,          true,  GpuKernels::on_chip,  Waves::recompute,
                  5,       1610612736u, 536870912u, 600.0, 18446744073709551615u};
     c.output = {"out/r.h5", 50, false};
@@ -182,8 +183,8 @@ TEST(RunFile, UnknownKeysNameTheNearest) {
                    "run.yaml:3: scan.geometry.energy: unknown key (did you mean energy_eV?)");
     expect_problem(with_scan("num_modes: 2\n"),
                    "run.yaml:2: num_modes: unknown key (did you mean probe.num_modes?)");
-    expect_problem(with_scan("tiling:\n  exchange: neighbours\n"),
-                   "run.yaml:3: tiling.exchange: unknown key (known here: tiles, batch_size)");
+    expect_problem(with_scan("tiling:\n  halo: 5\n"),
+                   "run.yaml:3: tiling.halo: unknown key (known here: tiles, batch_size, exchange)");
 }
 
 TEST(RunFile, DuplicateKeysAreFound) {

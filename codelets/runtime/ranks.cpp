@@ -1,0 +1,123 @@
+#include "codelets/runtime/ranks.hpp"
+
+#include <mpi.h>
+#include <starpu_mpi.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <vector>
+
+#include "base/log.hpp"
+
+namespace tessera {
+namespace {
+
+// mpirun and srun say so in the environment; a program started without them should not pay for MPI.
+bool started_with_others() {
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr) continue;
+        if (std::string_view(name) == "PMIX_RANK" || std::atoi(value) > 1) return true;
+    }
+    return false;
+}
+
+int checked_int(std::size_t count) {
+    TESSERA_EXPECT(count <= INT_MAX);
+    return static_cast<int>(count);
+}
+
+}  // namespace
+
+Ranks::Ranks() {
+    if (!started_with_others()) return;
+    // The communication thread of StarPU-MPI and this one both talk.
+    int provided = 0;
+    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS ||
+        provided < MPI_THREAD_MULTIPLE) {
+        throw runtime_failure("this MPI does not allow calls from several threads (MPI_THREAD_MULTIPLE)");
+    }
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    data_is_shared_between_ranks(size_ > 1);
+}
+
+Ranks::~Ranks() {
+    int started = 0;
+    MPI_Initialized(&started);
+    if (started != 0) MPI_Finalize();
+}
+
+void Ranks::throw_together(ExitCode code, const std::string& failure) const {
+    if (!are_several()) {
+        if (code != ExitCode::done) throw Error(code, failure);
+        return;
+    }
+    int first = code == ExitCode::done ? size_ : rank_;
+    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    if (first == size_) return;
+    int its_code = static_cast<int>(code);
+    MPI_Bcast(&its_code, 1, MPI_INT, first, MPI_COMM_WORLD);
+    const std::string told = first == 0 ? failure : fmt::format("rank {}: {}", first, failure);
+    throw Error(static_cast<ExitCode>(its_code), first == rank_ ? told : "");
+}
+
+void Ranks::require_equal(const std::string& text, const char* what) const {
+    if (!are_several()) return;
+    std::size_t size = text.size();
+    MPI_Bcast(&size, sizeof size, MPI_BYTE, 0, MPI_COMM_WORLD);
+    std::string of_first = text;
+    of_first.resize(size);
+    MPI_Bcast(of_first.data(), checked_int(size), MPI_BYTE, 0, MPI_COMM_WORLD);
+    agree([&] {
+        if (of_first != text) throw usage_error("{} differs from that of rank 0", what);
+    });
+}
+
+void Ranks::sum(std::span<std::int64_t> values) const {
+    if (!are_several()) return;
+    MPI_Allreduce(MPI_IN_PLACE, values.data(), checked_int(values.size()), MPI_INT64_T, MPI_SUM,
+                  MPI_COMM_WORLD);
+}
+
+void Ranks::sum_disjoint(std::span<double> values) const {
+    if (!are_several()) return;
+    MPI_Allreduce(MPI_IN_PLACE, values.data(), checked_int(values.size()), MPI_DOUBLE, MPI_SUM,
+                  MPI_COMM_WORLD);
+}
+
+void Ranks::broadcast(void* data, std::size_t bytes) const {
+    constexpr std::size_t piece = std::size_t{1} << 30;
+    for (std::size_t done = 0; are_several() && done < bytes; done += piece) {
+        MPI_Bcast(static_cast<std::byte*>(data) + done, checked_int(std::min(piece, bytes - done)), MPI_BYTE,
+                  0, MPI_COMM_WORLD);
+    }
+}
+
+void Ranks::end_all(const Error& failure) const {
+    const int code = static_cast<int>(failure.code());
+    const std::string_view text = failure.what();
+    // What all ranks know is told by the first; the others wait for it to end them.
+    const bool all_know = failure.code() == ExitCode::diverged || text.empty();
+    if (all_know && !is_first()) sleep(5);
+    if (!text.empty() && (is_first() || !all_know))
+        log::error("{}{}", is_first() || text.starts_with("rank ") ? "" : fmt::format("rank {}: ", rank_),
+                   text);
+    MPI_Abort(MPI_COMM_WORLD, code);
+    std::_Exit(code);
+}
+
+void Ranks::send(const Data& data, int to, int tag) const {
+    bytes_sent_ += data.bytes();
+    if (starpu_mpi_isend_detached(data.handle(), to, tag, MPI_COMM_WORLD, nullptr, nullptr) != 0)
+        throw runtime_failure("StarPU-MPI: rank {} cannot send to rank {}", rank_, to);
+}
+
+void Ranks::receive(const Data& data, int from, int tag) const {
+    if (starpu_mpi_irecv_detached(data.handle(), from, tag, MPI_COMM_WORLD, nullptr, nullptr) != 0)
+        throw runtime_failure("StarPU-MPI: rank {} cannot receive from rank {}", rank_, from);
+}
+
+}  // namespace tessera

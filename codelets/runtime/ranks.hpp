@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/error.hpp"
+#include "codelets/runtime/data.hpp"
+
+namespace tessera {
+
+// The processes that share one reconstruction (MPI ranks). Started by mpirun or srun there are several;
+// otherwise MPI is not touched and there is one. Made once, first thing in main(); ends MPI when destroyed.
+class Ranks {
+  public:
+    Ranks();
+    ~Ranks();
+    Ranks(const Ranks&) = delete;
+    Ranks& operator=(const Ranks&) = delete;
+
+    int rank() const { return rank_; }
+    int size() const { return size_; }
+    bool is_first() const { return rank_ == 0; }
+    bool are_several() const { return size_ > 1; }
+
+    // ---- The hosts among themselves: every rank must call them in the same order.
+
+    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them,
+    // told once (the others' copies have no message): nobody goes on alone.
+    template <class Prepare>
+    void agree(const Prepare& prepare) const {
+        std::string failure;
+        ExitCode code = ExitCode::done;
+        try {
+            prepare();
+        } catch (const Error& error) {
+            failure = error.what();
+            code = error.code();
+        }
+        throw_together(code, failure);
+    }
+    // Throws a usage Error when the texts differ between ranks.
+    void require_equal(const std::string& text, const char* what) const;
+    // Sums in place over ranks. The values of doubles must not overlap: at most one rank's is not 0.
+    void sum(std::span<std::int64_t> values) const;
+    void sum_disjoint(std::span<double> values) const;
+    void broadcast(void* data, std::size_t bytes) const;  // the first rank's
+    // Ends all ranks at once, with one message: that of `failure`, or of the rank that has one.
+    [[noreturn]] void end_all(const Error& failure) const;
+
+    // ---- Data between ranks, as part of the graph: return at once, StarPU orders them with the tasks.
+    // A message goes to the receive with the same tag, in the order of submission.
+    void send(const Data& data, int to, int tag) const;
+    void receive(const Data& data, int from, int tag) const;
+
+    // What send() has carried so far.
+    std::size_t bytes_sent() const { return bytes_sent_; }
+
+  private:
+    void throw_together(ExitCode code, const std::string& failure) const;
+
+    int rank_ = 0, size_ = 1;
+    mutable std::size_t bytes_sent_ = 0;
+};
+
+}  // namespace tessera

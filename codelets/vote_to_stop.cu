@@ -1,0 +1,19 @@
+#include "codelets/vote_to_stop.hpp"
+
+#include "codelets/device/device.hpp"
+
+namespace tessera {
+namespace {
+
+struct VoteScalars {
+    BatchSums* sums;
+    TESSERA_HD void operator()() const { ++sums->stop_votes; }
+};
+
+}  // namespace
+
+void vote_to_stop_device(const VoteToStopArgs&, const Buffers& buffers, Device& device) {
+    device.once(VoteScalars{batch_sums(buffers.get<std::byte>(0))});
+}
+
+}  // namespace tessera

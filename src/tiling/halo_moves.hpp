@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "config/run_config.hpp"
+#include "tiling/tiling.hpp"
+
+namespace tessera {
+
+enum class Landing { added, in_place_of };
+
+// A rectangle of one tile's field that another tile gets.
+struct HaloMove {
+    std::size_t from = 0, to = 0;
+    Rect rect;  // where the two extended tiles overlap, in object coordinates
+    Landing landing = Landing::added;
+};
+
+// The moves of an exchange. neighbours: every overlapping pair, sorted by the tile that gets it, then by the
+// one that gives. passes: in the order in which they must happen.
+std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind);
+
+// Bytes of complex numbers that tiles of `rank` give to tiles of other ranks in one exchange.
+std::size_t halo_bytes_sent(const Tiling& tiling, Exchange kind, const std::vector<int>& owner_of_tile,
+                            int rank);
+
+}  // namespace tessera

@@ -1,0 +1,110 @@
+#include "tasks/halo_exchange.hpp"
+
+namespace tessera {
+namespace {
+
+tessera::Strip inside(const Rect& rect, const Rect& tile) {
+    return {rect.y0 - tile.y0, rect.x0 - tile.x0, {rect.height(), rect.width()}};
+}
+
+}  // namespace
+
+HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind) : kind_(kind) {
+    for (const Tile& tile : tiling.tiles) {
+        shapes_.push_back({tile.extended.height(), tile.extended.width()});
+        overlaps_.emplace_back();
+        for (const Neighbour& neighbour : tile.neighbours)
+            overlaps_.back().push_back(inside(neighbour.overlap, tile.extended));
+    }
+    for (const HaloMove& move : halo_moves(tiling, kind)) {
+        Strip strip;
+        strip.move = move;
+        strip.cut = inside(move.rect, tiling.tiles[move.from].extended);
+        strip.land = inside(move.rect, tiling.tiles[move.to].extended);
+        if (owners.is_mine(move.from) || owners.is_mine(move.to))
+            strip.data = Data(field_bytes(strip.cut.shape));
+        strips_.push_back(std::move(strip));
+    }
+    TESSERA_EXPECT(strips_.size() <= tags_per_kind);
+}
+
+// From the sender's field into the strip, and over to the receiver's rank.
+void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, int priority) const {
+    const Strip& strip = strips_[s];
+    const bool starts_here = owners.is_mine(strip.move.from), ends_here = owners.is_mine(strip.move.to);
+    if (starts_here)
+        cut_strip.submit({shapes_[strip.move.from], strip.cut}, {from[strip.move.from], &strip.data},
+                         priority);
+    if (starts_here && !ends_here)
+        owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(Message::halo, s));
+    if (ends_here && !starts_here)
+        owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(Message::halo, s));
+}
+
+void HaloExchange::land_added(std::size_t s, const Fields& to, int priority) const {
+    const Strip& strip = strips_[s];
+    add_strip.submit({shapes_[strip.move.to], strip.land}, {&strip.data, to[strip.move.to]}, priority);
+}
+
+void HaloExchange::begin(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
+    if (kind_ == Exchange::passes) {
+        pass_on(owners, own, total, priority);
+        return;
+    }
+    for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, own, priority);
+}
+
+void HaloExchange::finish(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
+    if (kind_ == Exchange::passes) {
+        take_overlaps(owners, own, total, priority);
+    } else {
+        add_all(owners, own, total, priority);
+    }
+}
+
+// The passes run on a copy: `own` goes on growing where no tiles overlap.
+void HaloExchange::pass_on(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
+    for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
+        if (owners.is_mine(tile))
+            copy.submit({shapes_[tile].area() * sizeof(cfloat)}, {own[tile], total[tile]}, priority);
+    }
+    for (std::size_t s = 0; s < strips_.size(); ++s) {
+        cut(owners, s, total, priority);
+        const Strip& strip = strips_[s];
+        if (!owners.is_mine(strip.move.to)) continue;
+        if (strip.move.landing == Landing::added) {
+            land_added(s, total, priority);
+        } else {
+            paste_strip.submit({shapes_[strip.move.to], strip.land}, {&strip.data, total[strip.move.to]},
+                               priority);
+        }
+    }
+}
+
+void HaloExchange::take_overlaps(const Owners& owners, const Fields& own, const Fields& total,
+                                 int priority) const {
+    for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
+        if (!owners.is_mine(tile)) continue;
+        for (const tessera::Strip& overlap : overlaps_[tile])
+            copy_rectangle.submit({shapes_[tile], overlap}, {total[tile], own[tile]}, priority);
+        copy.submit({shapes_[tile].area() * sizeof(cfloat)}, {own[tile], total[tile]}, priority);
+    }
+}
+
+void HaloExchange::add_all(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
+    // Strips are sorted by where they land, then by where they come from.
+    std::size_t s = 0;
+    for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
+        const auto lands_here = [&] { return s < strips_.size() && strips_[s].move.to == tile; };
+        if (!owners.is_mine(tile)) {
+            while (lands_here()) ++s;
+            continue;
+        }
+        clear.submit({field_bytes(shapes_[tile])}, {total[tile]}, priority);
+        while (lands_here() && strips_[s].move.from < tile) land_added(s++, total, priority);
+        add_strip.submit({shapes_[tile], {0, 0, shapes_[tile]}}, {own[tile], total[tile]}, priority);
+        while (lands_here()) land_added(s++, total, priority);
+    }
+}
+
+}  // namespace tessera
