@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <numeric>
 #include <optional>
 
@@ -139,7 +140,7 @@ void record_ranks(Result& result, const Ranks& ranks, const Problem& problem, st
 // Until tasks run, what fails on one rank is told once and ends all of them.
 struct Prepared {
     RunConfig config;
-    std::optional<ScanReader> reader;
+    std::unique_ptr<ScanReader> reader;
     std::optional<Problem> problem;
 };
 
@@ -149,7 +150,7 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         prepared.config = read_run_config(options.run_file, options.overrides);
         if (options.output) prepared.config.output.file = *options.output;
         if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
-        prepared.reader.emplace(prepared.config.scan, options.run_file.parent_path());
+        prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
         if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
         const Machine machine = machine_for(prepared.config.runtime, ranks.size());
         prepared.problem =
