@@ -114,6 +114,7 @@ BatchShape largest_batch(const Problem& problem) {
     shape.interpolation = problem.config.positions.interpolation;
     shape.near_field = problem.near_field();
     shape.has_background = problem.scan.background.has_value();
+    shape.on_chip = problem.config.runtime.gpu_kernels == GpuKernels::on_chip;
     return shape;
 }
 

@@ -14,10 +14,12 @@ class CudaPlace {
     __device__ explicit CudaPlace(cfloat* on_chip)
         : field_(on_chip),
           roots_(on_chip + Layout::rows * Layout::pitch),
-          plane_(reinterpret_cast<float*>(roots_ + Layout::size)) {
+          plane_(reinterpret_cast<float*>(roots_ + Layout::num_roots)) {
 #if __CUDA_ARCH__ >= 900
         if constexpr (Layout::num_blocks > 1) {
-            block_ = static_cast<std::int32_t>(cooperative_groups::this_cluster().block_rank());
+            // The remainder tells the compiler that it is a small number.
+            const unsigned rank = cooperative_groups::this_cluster().block_rank() % Layout::num_blocks;
+            block_ = static_cast<std::int32_t>(rank);
         }
 #endif
     }
@@ -31,14 +33,17 @@ class CudaPlace {
     __device__ __forceinline__ cfloat& own(std::int32_t y, std::int32_t x) const {
         return field_[(y - block_ * Layout::rows) * Layout::pitch + x];
     }
-    __device__ __forceinline__ cfloat& any(std::int32_t y, std::int32_t x) const {
+    __device__ __forceinline__ cfloat& any(std::int32_t y, std::int32_t k, std::int32_t x) const {
 #if __CUDA_ARCH__ >= 900
         if constexpr (Layout::num_blocks > 1) {
-            cfloat* there = field_ + y % Layout::rows * Layout::pitch + x;
-            return *cooperative_groups::this_cluster().map_shared_rank(there, y / Layout::rows);
+            // Once loops over k are unrolled, each other block's memory is looked up once.
+            const std::int32_t row = k * Layout::inner, block = row / Layout::rows;
+            cfloat* there = cooperative_groups::this_cluster().map_shared_rank(field_ + y * Layout::pitch + x,
+                                                                               static_cast<unsigned>(block));
+            return there[row % Layout::rows * Layout::pitch];
         }
 #endif
-        return own(y, x);
+        return own(y + k * Layout::inner, x);
     }
     __device__ __forceinline__ cfloat& root(std::int32_t i) const {
         return roots_[i];

@@ -46,6 +46,16 @@ struct ObjectWindow {
     }
 };
 
+// exp(i pi x). On a GPU without the reduction of large arguments, which is in double precision.
+TESSERA_HD cfloat unit_phase(float x) {
+#if defined(__CUDA_ARCH__)
+    return {::cospif(x), ::sinpif(x)};
+#else
+    constexpr float pi = 3.14159265358979323846f;
+    return {::cosf(pi * x), ::sinf(pi * x)};
+#endif
+}
+
 // One axis of exp(-2 pi i q f), q in the transform's order: x is the entry (y axis, then x axis), y the
 // frame.
 struct PhaseRamps {
@@ -58,11 +68,11 @@ struct PhaseRamps {
         const std::int32_t count = along_y ? shape.y : shape.x, index = along_y ? i : i - shape.y;
         const float fraction = along_y ? frames[frame].frac_y : frames[frame].frac_x;
         const std::int32_t q = index < (count + 1) / 2 ? index : index - count;
-        constexpr float two_pi = 6.2831853071795864769f;
-        const float angle = -two_pi * fraction * static_cast<float>(q) / static_cast<float>(count);
+        const float half_turns = -2.0f * fraction * static_cast<float>(q) / static_cast<float>(count);
         const float factor = along_y ? scale : 1.0f;
-        ramps[static_cast<std::ptrdiff_t>(frame) * (shape.y + shape.x) + i] = {factor * ::cosf(angle),
-                                                                               factor * ::sinf(angle)};
+        const cfloat phase = unit_phase(half_turns);
+        ramps[static_cast<std::ptrdiff_t>(frame) * (shape.y + shape.x) + i] = {factor * phase.re,
+                                                                               factor * phase.im};
     }
 };
 

@@ -16,8 +16,10 @@ class WalkedPlace {
 
     std::int32_t thread() const { return thread_; }
     std::int32_t block() const { return block_; }
-    cfloat& own(std::int32_t y, std::int32_t x) const { return any(y, x); }
-    cfloat& any(std::int32_t y, std::int32_t x) const { return field_[y * Layout::pitch + x]; }
+    cfloat& own(std::int32_t y, std::int32_t x) const { return field_[y * Layout::pitch + x]; }
+    cfloat& any(std::int32_t y, std::int32_t k, std::int32_t x) const {
+        return own(y + k * Layout::inner, x);
+    }
     cfloat& root(std::int32_t i) const { return roots_[i]; }
     float& plane(std::int32_t y, std::int32_t x) const { return plane_[y * Layout::size + x]; }
 
@@ -35,7 +37,7 @@ class WalkedTeam {
     explicit WalkedTeam(std::int32_t index)
         : index_(index),
           field_(Layout::size * Layout::pitch, {nan, nan}),
-          roots_(Layout::size, {nan, nan}),
+          roots_(Layout::num_roots, {nan, nan}),
           plane_(Layout::size * Layout::size, nan) {}
 
     std::int32_t index() const { return index_; }

@@ -195,6 +195,9 @@ class BadInput(unittest.TestCase):
     def test_unknown_override(self):
         self.expect_refusal(USAGE, "probe.mode", arguments=("reconstruct", "run.yaml", "--set", "probe.mode=2"))
 
+    def test_more_gpus_than_there_are(self):
+        self.expect_refusal(RUNTIME, "runtime.gpus", "99", arguments=("reconstruct", "run.yaml", "--set", "runtime.gpus=99"))
+
     def test_unknown_scheduler(self):
         self.expect_refusal(USAGE, "runtime.scheduler", "nonsense", "lws",
                             arguments=("reconstruct", "run.yaml", "--set", "runtime.scheduler=nonsense"))

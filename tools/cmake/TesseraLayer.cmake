@@ -37,10 +37,11 @@ set(host_options
   -fno-math-errno)
 set(cxx_options ${host_options} -Wpedantic -Wconversion -Wno-sign-conversion -Wold-style-cast
   $<$<BOOL:${TESSERA_WARNINGS_AS_ERRORS}>:-Werror>)
-# What nvcc generates around a kernel is neither pedantic nor free of C casts. Its warning 554 overlooks that a
-# conversion operator's `requires` excludes the conversion to itself. fmt 9 takes every nvcc for one without constexpr.
+# What nvcc generates around a kernel is neither pedantic nor free of C casts, and holds pragmas meant for the device. Its
+# warning 554 overlooks that a conversion operator's `requires` excludes the conversion to itself. fmt 9 takes every nvcc
+# for one without constexpr.
 list(JOIN host_options , host_options)
-set(cuda_options -Xcompiler=${host_options} -Wdefault-stream-launch
+set(cuda_options -Xcompiler=${host_options},-Wno-unknown-pragmas -Wdefault-stream-launch
   -fmad=false # formulas say fma where they want one: every backend rounds alike
   -diag-suppress=554 -DFMT_USE_CONSTEXPR=1
   $<$<BOOL:${TESSERA_WARNINGS_AS_ERRORS}>:-Werror=all-warnings>)
