@@ -28,6 +28,12 @@ HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange 
     TESSERA_EXPECT(strips_.size() <= tags_per_kind);
 }
 
+std::size_t HaloExchange::bytes() const {
+    std::size_t bytes = 0;
+    for (const Strip& strip : strips_) bytes += strip.data.bytes();
+    return bytes;
+}
+
 // From the sender's field into the strip, and over to the receiver's rank.
 void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, int priority) const {
     const Strip& strip = strips_[s];

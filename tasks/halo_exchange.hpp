@@ -35,6 +35,8 @@ class HaloExchange {
     // total[t] = what the tile t and all others that overlap it hold in own[.], which is spent.
     void finish(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
 
+    std::size_t bytes() const;  // that this rank keeps
+
   private:
     // A rectangle on its way from one tile to another.
     struct Strip {

@@ -50,6 +50,14 @@ void TileSums::add_up(const Owners& owners, int priority) const {
     send_down(owners);
 }
 
+std::size_t TileSums::bytes() const {
+    std::size_t bytes = total_.bytes();
+    for (const auto* all : {&of_tile_, &received_}) {
+        for (const Data& sums : *all) bytes += sums.bytes();
+    }
+    return bytes;
+}
+
 // A binomial tree: rank r hears from r without its lowest bit, and tells r plus every lower power of two.
 void TileSums::send_down(const Owners& owners) const {
     const int rank = owners.ranks->rank(), size = owners.ranks->size();

@@ -36,6 +36,7 @@ class TileSums {
     void clear(int priority) const;                                    // the own tiles'
     void add_up(const Owners& owners, int priority) const;
     const Data& total() const { return of_tile_[0].empty() ? total_ : of_tile_[0]; }
+    std::size_t bytes() const;  // that this rank keeps
 
   private:
     void send_down(const Owners& owners) const;

@@ -27,11 +27,12 @@ class HandlesTest : public testing::Test {
     SmallScan scan_{far_field_scan()};
     RunConfig config_ = scan_.run_config();
     Runtime runtime_{config_.runtime};
+    Ranks ranks_;
 };
 
 TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
     const Problem problem = make();
-    const Handles handles = make_handles(problem);
+    const Handles handles = make_handles(problem, ranks_);
     ASSERT_EQ(handles.tiles.size(), 6U);
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
         const Rect& extended = problem.tiling.tiles[t].extended;
@@ -60,9 +61,10 @@ TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
 
 TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
     const Problem problem = make();
-    Handles handles = make_handles(problem);
-    std::vector<void*> memory = handles.frame_memory(problem);
+    Handles handles = make_handles(problem, ranks_);
+    auto [frames, memory] = handles.frame_memory(problem);
     ASSERT_EQ(std::ssize(memory), problem.scan.num_frames);
+    for (std::size_t i = 0; i < frames.size(); ++i) ASSERT_EQ(frames[i], static_cast<std::ptrdiff_t>(i));
     std::sort(memory.begin(), memory.end());
     const std::size_t frame_bytes = 24 * 32 * bytes_per_count(problem.scan.pattern_type);
     for (std::size_t i = 0; i < memory.size(); ++i) {
@@ -73,46 +75,33 @@ TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
     }
 }
 
+// Random phases and an object from a file are the same pixels in every tile that holds them.
 TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
+    config_.object.initial = InitialObject::random;
     const Problem problem = make();
-    Handles handles = make_handles(problem);
+    Handles handles = make_handles(problem, ranks_);
+    set_object(handles, problem, {});
     const auto& shape = problem.placement.object_shape;
     Array<cfloat, 2> object({shape[0], shape[1]});
-    for (std::ptrdiff_t i = 0; i < object.size(); ++i) object[i] = {static_cast<float>(i), -1};
-    set_object(handles, problem, object);
+    InitialObjectMaker(problem, {}).fill({0, 0, shape[0], shape[1]}, object.data());
+    EXPECT_NE(object[0].im, object[1].im);
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
         const Rect& extended = problem.tiling.tiles[t].extended;
         const HostAccess access(handles.tiles[t].object, Access::read);
         const auto* value = access.as<const cfloat>();
         for (int y = extended.y0; y < extended.y1; ++y) {
-            for (int x = extended.x0; x < extended.x1; ++x, ++value) ASSERT_EQ(value->re, object(y, x).re);
+            for (int x = extended.x0; x < extended.x1; ++x, ++value) {
+                ASSERT_EQ(value->re, object(y, x).re);
+                ASSERT_EQ(value->im, object(y, x).im);
+            }
         }
     }
-}
-
-// What is cut from one tile lands on the same pixels of the other.
-TEST_F(HandlesTest, StripsMeetOnTheSamePixels) {
-    const Problem problem = make();
-    const Handles handles = make_handles(problem);
-    std::size_t strips = 0;
-    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
-        const Rect& here = problem.tiling.tiles[t].extended;
-        for (const StripHandles& strip : handles.tiles[t].strips) {
-            const Rect& there = problem.tiling.tiles[static_cast<std::size_t>(strip.to_tile)].extended;
-            EXPECT_EQ(here.y0 + strip.cut.y, there.y0 + strip.land.y);
-            EXPECT_EQ(here.x0 + strip.cut.x, there.x0 + strip.land.x);
-            EXPECT_EQ(strip.cut.shape.y, strip.land.shape.y);
-            EXPECT_EQ(strip.cut.shape.x, strip.land.shape.x);
-            ++strips;
-        }
-    }
-    EXPECT_GT(strips, 6U);
 }
 
 TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
     const Problem problem = make();
     for (const int workers : {1, 2, 50}) {
-        const Handles handles = make_handles(make(workers));
+        const Handles handles = make_handles(make(workers), ranks_);
         for (const TileHandles& tile : handles.tiles) {
             EXPECT_EQ(tile.out.size(),
                       std::min(static_cast<std::size_t>(num_out_slots(workers)), tile.batches.size()));
@@ -126,13 +115,13 @@ TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
 std::size_t bytes_of(const Handles& handles) {
     std::size_t sum = handles.detector.bytes() + handles.probe.bytes() + handles.probe_gradient.bytes() +
                       handles.probe_gradient_previous.bytes() + handles.coverage.bytes() +
-                      handles.state.bytes();
+                      handles.state.bytes() + handles.halos.bytes() + handles.sums.bytes() +
+                      handles.trial_sums.bytes();
     for (const Data& record : handles.records) sum += record.bytes();
     for (const TileHandles& tile : handles.tiles) {
         sum += tile.object.bytes() + tile.gradient_own.bytes() + tile.gradient.bytes() +
-               tile.gradient_previous.bytes() + tile.illumination.bytes() + tile.sums.bytes();
+               tile.gradient_previous.bytes() + tile.illumination.bytes();
         for (const Data& out : tile.out) sum += out.bytes();
-        for (const StripHandles& strip : tile.strips) sum += strip.strip.bytes();
         for (const BatchHandles& batch : tile.batches) {
             sum += batch.patterns.bytes() + batch.frames.bytes() + batch.waves.bytes() +
                    batch.frame_errors.bytes();
@@ -155,7 +144,7 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }
-        const auto allocated = static_cast<double>(bytes_of(make_handles(problem)));
+        const auto allocated = static_cast<double>(bytes_of(make_handles(problem, ranks_)));
         EXPECT_NEAR(allocated / static_cast<double>(forecast), 1, 0.03);
     }
 }

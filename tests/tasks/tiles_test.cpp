@@ -17,6 +17,7 @@ struct TilesCase {
     Propagation propagation;
     Waves waves;
     Interpolation interpolation;
+    Exchange exchange = Exchange::neighbours;
 };
 
 const TilesCase tiles_cases[] = {
@@ -25,6 +26,9 @@ const TilesCase tiles_cases[] = {
     {"far_bilinear_keep", Propagation::far_field, Waves::keep, Interpolation::bilinear},
     {"near_fourier_recompute", Propagation::near_field, Waves::recompute, Interpolation::fourier},
     {"near_bilinear_keep", Propagation::near_field, Waves::keep, Interpolation::bilinear},
+    {"far_fourier_passes", Propagation::far_field, Waves::recompute, Interpolation::fourier,
+     Exchange::passes},
+    {"near_bilinear_passes", Propagation::near_field, Waves::keep, Interpolation::bilinear, Exchange::passes},
 };
 
 class Tiles : public testing::TestWithParam<TilesCase> {
@@ -33,6 +37,7 @@ class Tiles : public testing::TestWithParam<TilesCase> {
         config_ = scan_.run_config();
         config_.runtime.waves = GetParam().waves;
         config_.positions.interpolation = GetParam().interpolation;
+        config_.tiling.exchange = GetParam().exchange;
     }
     Outcome run_on(int rows, int columns) {
         config_.tiling.tiles = {rows, columns};

@@ -14,6 +14,8 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
 pkg_search_module(STARPU REQUIRED IMPORTED_TARGET GLOBAL starpu-1.4 starpu-1.3)
 pkg_search_module(STARPUMPI REQUIRED IMPORTED_TARGET GLOBAL starpumpi-1.4 starpumpi-1.3)
 find_package(MPI REQUIRED COMPONENTS C)
+# mpi.h would otherwise bring its C++ classes, which want a library of their own.
+target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
 if(TESSERA_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()
