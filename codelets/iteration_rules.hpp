@@ -43,6 +43,7 @@ TESSERA_HD StopReason reason_to_stop(const ConjugateArgs& args, const IterationS
                                      const BatchSums& sums) {
     if (sums.bad_frames > 0 || !is_finite(sums.cost) || !is_finite(sums.gradient_norm))
         return StopReason::not_finite;
+    if (sums.stop_votes > 0) return StopReason::requested;
     // A failed line search leaves the cost as it was; that is no convergence.
     const bool has_previous = args.iteration > 0 && state.failures == 0;
     if (has_previous && args.tolerance > 0 && sums.cost <= state.previous_cost &&
@@ -59,7 +60,6 @@ TESSERA_HD bool begin_iteration(const ConjugateArgs& args, const BatchSums& sums
     state.cost = sums.cost;
     state.squared_error = sums.squared_error;
     state.bad_frames = sums.bad_frames;
-    state.stop_votes = sums.stop_votes;
     state.stopped = static_cast<std::int32_t>(reason_to_stop(args, state, sums));
     if (state.stopped != 0) state.step = 0;
     return state.stopped == 0;

@@ -69,7 +69,6 @@ struct IterationState {
     std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
     std::int32_t cost_rose = 0;
     std::int64_t bad_frames = 0;
-    std::int64_t stop_votes = 0;
     double cost = 0;  // before this iteration's step
     double squared_error = 0;
     double previous_cost = 0;
@@ -83,7 +82,7 @@ struct IterationState {
     double time_s = 0;  // when the record was made, by the worker's clock
 };
 
-enum class StopReason : std::int32_t { none = 0, no_descent = 1, not_finite = 2, converged = 3 };
+enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, requested };
 
 // Everything about a batch's shape and model that a body needs; trivially copyable, travels with the task.
 struct BatchShape {

@@ -1,10 +1,12 @@
 #include "codelets/vote_to_stop.hpp"
 
+#include <chrono>
+
 namespace tessera {
 namespace {
 
-void vote_to_stop_cpu(const VoteToStopArgs&, const Buffers& buffers) {
-    ++batch_sums(buffers.get<std::byte>(0))->stop_votes;
+void vote_to_stop_cpu(const VoteToStopArgs& args, const Buffers& buffers) {
+    if (args.must_stop()) ++batch_sums(buffers.get<std::byte>(0))->stop_votes;
 }
 
 Cost vote_to_stop_cost(const VoteToStopArgs&) {
@@ -12,6 +14,12 @@ Cost vote_to_stop_cost(const VoteToStopArgs&) {
 }
 
 }  // namespace
+
+bool VoteToStopArgs::must_stop() const {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return (requested != nullptr && requested->load()) ||
+           std::chrono::duration<double>(now).count() > deadline_s;
+}
 
 const Codelet<VoteToStopArgs> vote_to_stop =
     Codelet<VoteToStopArgs>::make<vote_to_stop_cpu, TESSERA_ON_DEVICE(vote_to_stop_device),

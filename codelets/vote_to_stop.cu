@@ -12,8 +12,8 @@ struct VoteScalars {
 
 }  // namespace
 
-void vote_to_stop_device(const VoteToStopArgs&, const Buffers& buffers, Device& device) {
-    device.once(VoteScalars{batch_sums(buffers.get<std::byte>(0))});
+void vote_to_stop_device(const VoteToStopArgs& args, const Buffers& buffers, Device& device) {
+    if (args.must_stop()) device.once(VoteScalars{batch_sums(buffers.get<std::byte>(0))});
 }
 
 }  // namespace tessera

@@ -7,7 +7,6 @@
 #include "codelets/illumination.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/record.hpp"
-#include "codelets/vote_to_stop.hpp"
 #include "codelets/weigh.hpp"
 
 namespace tessera {
@@ -132,7 +131,7 @@ void Graph::dots(double alpha) {
 }
 
 void Graph::add_up() {
-    if (votes_to_stop_) vote_to_stop.submit({}, {&handles_.sums.of(handles_.own.front())}, scalar);
+    vote_to_stop.submit(stop_condition_, {&handles_.sums.of(handles_.own.front())}, scalar);
     handles_.sums.add_up(handles_.owners, scalar);
 }
 

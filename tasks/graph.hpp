@@ -4,6 +4,7 @@
 
 #include "codelets/conjugate.hpp"
 #include "codelets/gradient.hpp"
+#include "codelets/vote_to_stop.hpp"
 #include "tasks/handles.hpp"
 
 namespace tessera {
@@ -18,8 +19,8 @@ class Graph {
 
     // Which noise model the frames are compared with from now on.
     void set_noise_model(NoiseModel model) { noise_model_ = model; }
-    // From the next record on, this rank asks all of them to stop.
-    void vote_to_stop_from_now_on() { votes_to_stop_ = true; }
+    // When this rank asks all of them to stop.
+    void set_stop_condition(const VoteToStopArgs& condition) { stop_condition_ = condition; }
 
     // Preconditioner: illumination of every tile, coverage of the probe, and their maxima in the state.
     void weigh();
@@ -58,7 +59,7 @@ class Graph {
     void add_scalars(std::size_t t, const Data& out) const;
 
     Handles& handles_;
-    bool votes_to_stop_ = false;
+    VoteToStopArgs stop_condition_;
     NoiseModel noise_model_ = NoiseModel::amplitude;
 };
 

@@ -48,6 +48,10 @@ Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const F
 
 void Reconstruction::run() {
     start_s_ = now_s();
+    VoteToStopArgs stop;
+    stop.requested = hooks_.stop_requested;
+    if (const auto& limit = problem_.config.runtime.time_limit_s) stop.deadline_s = start_s_ + *limit;
+    graph_.set_stop_condition(stop);
     int first = 0;
     for (const EngineConfig& engine : problem_.config.engines) {
         run_engine(engine, first);
@@ -74,8 +78,6 @@ void Reconstruction::run_engine(const EngineConfig& config, int first_iteration)
     for (; submitted < config.num_iter && going; ++submitted) {
         if (submitted >= ahead) going = take_record(run, submitted - ahead);
         if (!going) break;
-        // Every rank learns it from the same record, so that all of them submit the same iterations.
-        if (must_stop()) graph_.vote_to_stop_from_now_on();
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
@@ -108,8 +110,8 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
         run.snapshot_at = -1;
         hooks_.on_snapshot(snapshot_result(run, record));
     }
-    stopped_early_ = stopped_early_ || record.stop_votes > 0;
-    return run.reason == StopReason::none && !stopped_early_;
+    stopped_early_ = stopped_early_ || run.reason == StopReason::requested;
+    return run.reason == StopReason::none;
 }
 
 // The record of an iteration has the cost before its step; the cost after it is in the next record, and at
@@ -168,12 +170,6 @@ void Reconstruction::submit_snapshot(EngineRun& run, int iteration) {
     snapshot_.submit_copies();
     run.snapshot_at = iteration;
     run.last_snapshot = iteration + 1;
-}
-
-bool Reconstruction::must_stop() const {
-    if (hooks_.stop_requested != nullptr && hooks_.stop_requested->load()) return true;
-    const auto& limit = problem_.config.runtime.time_limit_s;
-    return limit && now_s() - start_s_ > *limit;
 }
 
 std::vector<double> Reconstruction::error_per_frame() const {

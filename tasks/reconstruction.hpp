@@ -57,7 +57,6 @@ class Reconstruction {
     bool take_record(EngineRun& run, int iteration);
     void finish_engine(EngineRun& run);
     void submit_snapshot(EngineRun& run, int iteration);
-    bool must_stop() const;
     void append(History& history, const EngineRun& run, std::size_t count, double last_cost,
                 double last_data_error) const;
     Result snapshot_result(const EngineRun& run, const IterationState& record) const;

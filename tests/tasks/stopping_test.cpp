@@ -84,8 +84,9 @@ TEST_F(Stopping, OnRequestKeepsWhatIsThere) {
     std::atomic<bool> stop = true;
     const Outcome outcome = run(config_, {.num_out_slots = {}, .stop_requested = &stop});
     EXPECT_TRUE(outcome.stopped_early);
-    EXPECT_TRUE(outcome.reports.empty());
-    EXPECT_TRUE(outcome.result.cost.empty());
+    ASSERT_EQ(outcome.reports.size(), 1U);
+    EXPECT_EQ(outcome.reports[0].step, 0);
+    EXPECT_EQ(outcome.result.cost.size(), 1U);
     EXPECT_TRUE(std::isfinite(outcome.result.final_cost));
     EXPECT_GT(outcome.result.object.size(), 0);
 }
@@ -95,7 +96,8 @@ TEST_F(Stopping, AtTheTimeLimitKeepsWhatIsThere) {
     config_.engines.push_back(config_.engines[0]);
     const Outcome outcome = run(config_);
     EXPECT_TRUE(outcome.stopped_early);
-    EXPECT_TRUE(outcome.reports.empty());
+    ASSERT_EQ(outcome.reports.size(), 1U);
+    EXPECT_EQ(outcome.reports[0].step, 0);
 }
 
 // Gradient descent with a step far beyond the curvature runs away; the error says when, and is the same for
