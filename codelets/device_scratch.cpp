@@ -73,7 +73,7 @@ void reserve_device_scratch([[maybe_unused]] const BatchShape& shape) {
                 if (bytes > 0) resources.scratch(slot, bytes);
             });
         } catch (const std::exception& failure) {
-            note_task_failure("scratch of a GPU", failure.what());
+            note_task_failure("scratch of a GPU", failure);
         }
     };
     BatchShape copy = shape;

@@ -1,5 +1,7 @@
 #include "tasks/graph.hpp"
 
+#include <utility>
+
 #include "codelets/choose_step.hpp"
 #include "codelets/direction.hpp"
 #include "codelets/dots.hpp"
@@ -22,6 +24,12 @@ BatchShape Graph::shape_of(const BatchHandles& batch) const {
     BatchShape shape = batch.shape;
     shape.noise_model = noise_model_;
     return shape;
+}
+
+// Where the patterns of a batch are: in memory, or read from the scan by a task that is submitted here.
+const Data& Graph::patterns_of(const BatchHandles& batch) const {
+    if (!batch.patterns.empty()) return batch.patterns;
+    return handles_.stream.read(batch.shape, batch.frames_in_scan, reading);
 }
 
 void Graph::clear(const Data& data) const {
@@ -101,18 +109,20 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
     handles_.sums.clear(summing);
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient_previous.swap(handles_.tiles[t].gradient);
-    sum_over_tiles([&](std::size_t t, const BatchHandles& batch, const Data& out) {
+    sum_over_tiles([&](std::size_t t, BatchHandles& batch, const Data& out) {
         const GradientArgs args = {shape_of(batch), waves, probe};
-        const Data& object = handles_.tiles[t].object;
+        const Data &object = handles_.tiles[t].object, &patterns = patterns_of(batch);
         if (waves == KeptWaves::none) {
             tessera::gradient.submit(args,
-                                     {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                      &object, &handles_.state, &out},
+                                     {&patterns, &batch.frames, &handles_.detector, &handles_.probe, &object,
+                                      &handles_.state, &out},
                                      priority_of(batch));
         } else {
+            // Without a home they have no value yet.
+            if (!std::exchange(batch.waves_are_written, true)) clear(batch.waves);
             gradient_keeping_waves.submit(args,
-                                          {&batch.patterns, &batch.frames, &handles_.detector,
-                                           &handles_.probe, &object, &handles_.state, &out, &batch.waves},
+                                          {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                           &object, &handles_.state, &out, &batch.waves},
                                           priority_of(batch));
         }
         add_batch(t, batch, out);
@@ -162,16 +172,16 @@ void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
     handles_.trial_sums.clear(summing);
     for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         const LineSearchArgs args = {shape_of(batch), waves, probe};
-        const Data& object = handles_.tiles[t].object;
+        const Data &object = handles_.tiles[t].object, &patterns = patterns_of(batch);
         if (waves == KeptWaves::none) {
             tessera::line_search.submit(args,
-                                        {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                        {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
                                          &object, &handles_.state, &out},
                                         priority_of(batch));
         } else {
             line_search_keeping_waves.submit(args,
-                                             {&batch.patterns, &batch.frames, &handles_.detector,
-                                              &handles_.probe, &object, &handles_.state, &out, &batch.waves},
+                                             {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                              &object, &handles_.state, &out, &batch.waves},
                                              priority_of(batch));
         }
         add_scalars(t, out);
@@ -196,8 +206,9 @@ void Graph::step(ProbeMotion probe) {
 void Graph::evaluate() {
     handles_.trial_sums.clear(summing);
     for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const Data& patterns = patterns_of(batch);
         tessera::evaluate.submit({shape_of(batch)},
-                                 {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                 {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
                                   &handles_.tiles[t].object, &out, &batch.frame_errors},
                                  priority_of(batch));
         add_scalars(t, out);

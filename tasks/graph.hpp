@@ -49,6 +49,7 @@ class Graph {
 
   private:
     BatchShape shape_of(const BatchHandles& batch) const;
+    const Data& patterns_of(const BatchHandles& batch) const;
     void clear(const Data& data) const;
     enum class Batches { all, border, interior };
     template <class Submit>
@@ -63,7 +64,8 @@ class Graph {
     NoiseModel noise_model_ = NoiseModel::amplitude;
 };
 
-// Larger runs first: what others wait for.
-enum Priority : int { interior_batch = 0, border_batch = 1, summing = 2, scalar = 3 };
+// Larger runs first: what others wait for. Reading comes before the batches, since it is a buffer's turn when
+// earlier batches are done, and those still to come have been read.
+enum Priority : int { interior_batch = 0, border_batch = 1, reading = 2, summing = 3, scalar = 4 };
 
 }  // namespace tessera

@@ -18,7 +18,9 @@ Strip strip_of(const Rect& rect, const Rect& tile) {
     return {rect.y0 - tile.y0, rect.x0 - tile.x0, {rect.height(), rect.width()}};
 }
 
-BatchHandles make_batch(const Problem& problem, const Tile& tile, const Batch& batch) {
+BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
+    const Tile& tile = problem.tiling.tiles[t];
+    const Batch& batch = tile.batches[b];
     BatchHandles handles;
     BatchShape& s = handles.shape;
     s = largest_batch(problem);
@@ -28,10 +30,14 @@ BatchHandles make_batch(const Problem& problem, const Tile& tile, const Batch& b
     s.window_x = batch.window.x0 - tile.extended.x0;
     s.window = {batch.window.height(), batch.window.width()};
     handles.reaches_neighbour = batch.reaches_neighbour;
-    handles.patterns = Data(patterns_bytes(s));
+    if (problem.patterns.stays[t][b]) handles.patterns = Data(patterns_bytes(s));
+    handles.frames_in_scan = batch.frames.data();
     handles.frames = Data(frames_bytes(s));
     handles.frame_errors = Data(batch.frames.size() * sizeof(double));
-    if (problem.keep_waves) handles.waves = Data(wave_bytes(s));
+    if (problem.keep_waves) {
+        handles.waves_are_written = !problem.waves_memory_bytes;
+        handles.waves = problem.waves_memory_bytes ? Data::without_home(wave_bytes(s)) : Data(wave_bytes(s));
+    }
     auto* positions = handles.frames.before_tasks<FramePosition>();
     for (std::size_t j = 0; j < batch.frames.size(); ++j) {
         const WindowPosition& w = problem.placement.windows[static_cast<std::size_t>(batch.frames[j])];
@@ -52,8 +58,8 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     handles.gradient_previous = Data(field);
     handles.illumination = Data(weight_bytes(handles.shape));
     Shape2 largest;
-    for (const Batch& batch : tile.batches) {
-        handles.batches.push_back(make_batch(problem, tile, batch));
+    for (std::size_t b = 0; b < tile.batches.size(); ++b) {
+        handles.batches.push_back(make_batch(problem, t, b));
         const Shape2& window = handles.batches.back().shape.window;
         if (window.area() > largest.area()) largest = window;
     }
@@ -94,7 +100,7 @@ FrameDestinations Handles::frame_memory(const Problem& problem) {
             auto* base = tiles[t].batches[b].patterns.before_tasks<std::byte>();
             for (const std::ptrdiff_t frame : problem.tiling.tiles[t].batches[b].frames) {
                 memory[frame] = base;
-                base += bytes;
+                if (base != nullptr) base += bytes;
             }
         }
     }
@@ -106,7 +112,9 @@ FrameDestinations Handles::frame_memory(const Problem& problem) {
     return destinations;
 }
 
-Handles make_handles(const Problem& problem, const Ranks& ranks) {
+Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSource* source) {
+    const PatternPlan& patterns = problem.patterns;
+    TESSERA_EXPECT(source != nullptr || !patterns.reads_again());
     reserve_device_scratch(largest_batch(problem));
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
@@ -118,6 +126,8 @@ Handles make_handles(const Problem& problem, const Ranks& ranks) {
                                                           : TileHandles());
         if (handles.owners.is_mine(t)) handles.own.push_back(t);
     }
+    if (patterns.reads_again())
+        handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos = HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange);
     handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);

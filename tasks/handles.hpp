@@ -6,6 +6,7 @@
 #include "codelets/layout.hpp"
 #include "codelets/runtime/data.hpp"
 #include "tasks/halo_exchange.hpp"
+#include "tasks/pattern_stream.hpp"
 #include "tasks/problem.hpp"
 #include "tasks/tile_sums.hpp"
 
@@ -16,8 +17,11 @@ namespace tessera {
 struct BatchHandles {
     BatchShape shape;
     bool reaches_neighbour = false;
-    Data patterns, frames;
-    Data waves;         // kept far fields; empty when they are recomputed
+    Data patterns;                                   // empty when they are read again in every pass
+    const std::ptrdiff_t* frames_in_scan = nullptr;  // shape.num_frames indices, of the problem's tiling
+    Data frames;
+    Data waves;  // kept far fields; empty when they are recomputed
+    bool waves_are_written = false;
     Data frame_errors;  // double (frame), written by the final evaluation
 };
 
@@ -35,6 +39,7 @@ struct Handles {
     std::vector<std::size_t> own;    // indices of this rank's
     HaloExchange halos;
     TileSums sums, trial_sums;  // with and without a probe part
+    PatternStream stream;       // of patterns that do not stay
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data state;
@@ -43,14 +48,14 @@ struct Handles {
     Shape2 probe_shape;
     int num_modes = 1;
 
-    // The memory of this rank's frames and their indices in the scan, ascending: to be filled before the
-    // first task.
+    // The memory of this rank's frames, null for those that do not stay, and their indices in the scan,
+    // ascending: to be filled before the first task.
     FrameDestinations frame_memory(const Problem& problem);
 };
 
-// Allocates and registers this rank's; fills positions and detector. Needs a running Runtime. `ranks` is
-// kept.
-Handles make_handles(const Problem& problem, const Ranks& ranks);
+// Allocates and registers this rank's; fills positions and detector. Needs a running Runtime. `problem`,
+// `ranks` and `source` are kept; frames that do not stay come from `source`, which may be null when all do.
+Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSource* source = nullptr);
 
 // Before the first task of a run.
 void set_object(Handles& handles, const Problem& problem, const std::filesystem::path& run_folder);

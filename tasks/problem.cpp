@@ -102,7 +102,52 @@ void require_gpu_memory(const Problem& problem) {
         static_cast<double>(limit) / (1u << 30));
 }
 
+void require_host_memory(const Problem& problem, std::size_t limit) {
+    const std::size_t needed = problem.memory.total_bytes();
+    if (needed <= limit) return;
+    const bool keeps_waves_here = problem.keep_waves && !problem.waves_memory_bytes;
+    throw runtime_failure(
+        "this run needs {:.3f} GiB at least, with patterns read from the scan again and again, and {:.3f} "
+        "GiB "
+        "are allowed (runtime.memory_limit.host, or the machine's memory): {}",
+        static_cast<double>(needed) / (1u << 30), static_cast<double>(limit) / (1u << 30),
+        keeps_waves_here
+            ? "waves: recompute needs less, or a runtime.disk for the kept waves"
+            : "fewer probe.num_modes, a smaller tiling.batch_size or fewer runtime.cpus need less");
+}
+
+// Patterns that do not fit are read again and again; only then kept waves go to the disk, of which there are
+// many times as many.
+void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
+    const auto plan = [&] {
+        problem.patterns = plan_patterns(input, problem.tiling, limit);
+        problem.memory = forecast_memory(input, problem.tiling, problem.patterns);
+    };
+    plan();
+    if (!input.keep_waves) return;
+    problem.waves_bytes = kept_waves_bytes(input, problem.tiling);
+    if (problem.memory.total_bytes() <= limit || !problem.config.runtime.disk) return;
+    if (problem.machine.num_gpus > 0)
+        throw usage_error("runtime.disk: is for CPU workers only (waves: recompute is faster on a GPU)");
+    const auto batches = static_cast<std::size_t>(num_pattern_buffers(problem.machine.num_workers()));
+    problem.waves_memory_bytes =
+        std::min(2 * batches * wave_bytes(largest_batch(problem)), problem.waves_bytes);
+    input.waves_memory_bytes = problem.waves_memory_bytes;
+    plan();
+    const std::size_t needed = problem.memory.total_bytes();
+    *problem.waves_memory_bytes += limit > needed ? limit - needed : 0;
+    input.waves_memory_bytes = problem.waves_memory_bytes;
+    problem.memory = forecast_memory(input, problem.tiling, problem.patterns);
+}
+
 }  // namespace
+
+OutOfCoreNeeds Problem::out_of_core() const {
+    OutOfCoreNeeds needs;
+    needs.reads_frames = patterns.reads_again();
+    if (waves_memory_bytes) needs.disk = {*config.runtime.disk, waves_bytes, *waves_memory_bytes};
+    return needs;
+}
 
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
@@ -154,32 +199,44 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
                                     (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&
                                      waves_fit(input, problem.tiling, limit / 2)));
     problem.keep_waves = input.keep_waves;
-    problem.memory = forecast_memory(input, problem.tiling);
+    plan_memory(problem, input, limit);
     if (machine.num_gpus > 0) problem.gpu_memory = forecast_gpu_memory(input, problem.tiling);
     require_gpu_memory(problem);
-    if (problem.memory.total_bytes() > limit) {
-        throw runtime_failure(
-            "this run needs {:.2f} GiB and {:.2f} GiB are allowed (runtime.memory_limit.host, or the "
-            "machine's memory): "
-            "fewer probe.num_modes, waves: recompute or fewer scan.frames need less",
-            static_cast<double>(problem.memory.total_bytes()) / (1u << 30),
-            static_cast<double>(limit) / (1u << 30));
-    }
+    require_host_memory(problem, limit);
     return problem;
 }
 
-FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const FrameDestinations& destinations,
-                            const Ranks& ranks) {
+// In pieces, so that frames which do not stay need little room, and the others are summed while they are in
+// the cache.
+FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
+                            const FrameDestinations& destinations, const Ranks& ranks) {
+    constexpr std::size_t bytes_per_piece = std::size_t{4} << 20;
     const ScanInfo& scan = problem.scan;
-    ranks.agree([&] { reader.read_frames(destinations.frames, destinations.memory); });
-
     FrameStatistics statistics;
     statistics.counts.assign(static_cast<std::size_t>(scan.num_frames), 0);
     std::vector<std::int64_t> sum(scan.mask.size());
-    for (std::size_t i = 0; i < destinations.frames.size(); ++i) {
-        statistics.counts[static_cast<std::size_t>(destinations.frames[i])] =
-            sum_into(destinations.memory[i], scan.pattern_type, sum);
-    }
+    const std::size_t frame_bytes = sum.size() * bytes_per_count(scan.pattern_type);
+    const std::size_t frames_per_piece = std::max<std::size_t>(bytes_per_piece / frame_bytes, 1);
+    ranks.agree([&] {
+        std::vector<std::byte> nowhere;
+        for (std::size_t done = 0; done < destinations.frames.size(); done += frames_per_piece) {
+            const std::size_t count = std::min(frames_per_piece, destinations.frames.size() - done);
+            const auto which = std::span(destinations.frames).subspan(done, count);
+            std::vector<void*> memory(
+                destinations.memory.begin() + static_cast<std::ptrdiff_t>(done),
+                destinations.memory.begin() + static_cast<std::ptrdiff_t>(done + count));
+            for (std::size_t i = 0; i < count; ++i) {
+                if (memory[i] != nullptr) continue;
+                nowhere.resize(frames_per_piece * frame_bytes);
+                memory[i] = nowhere.data() + i * frame_bytes;
+            }
+            source.read_frames(which, memory);
+            for (std::size_t i = 0; i < count; ++i) {
+                statistics.counts[static_cast<std::size_t>(which[i])] =
+                    sum_into(memory[i], scan.pattern_type, sum);
+            }
+        }
+    });
     ranks.sum_disjoint(statistics.counts);
     ranks.sum(sum);
     statistics.total_counts = std::accumulate(statistics.counts.begin(), statistics.counts.end(), 0.0);

@@ -1,15 +1,18 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "base/array.hpp"
 #include "codelets/layout.hpp"
 #include "codelets/runtime/ranks.hpp"
+#include "codelets/runtime/runtime.hpp"
 #include "config/run_config.hpp"
-#include "io/scan_reader.hpp"
 #include "math/complex.hpp"
+#include "scan/frame_source.hpp"
 #include "scan/positions.hpp"
+#include "scan/scan.hpp"
 #include "tiling/forecast.hpp"
 #include "tiling/tiling.hpp"
 
@@ -25,10 +28,15 @@ struct Problem {
     Tiling tiling;
     std::vector<int> owner_of_tile;  // the rank
     bool keep_waves = false;
+    PatternPlan patterns;  // which of them stay in memory
+    // Of kept waves in memory, when the others go to runtime.disk; null: none go.
+    std::optional<std::size_t> waves_memory_bytes;
+    std::size_t waves_bytes = 0;  // of this rank's kept waves
     Machine machine;
     MemoryForecast memory;
     GpuForecast gpu_memory;
 
+    OutOfCoreNeeds out_of_core() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 
@@ -48,14 +56,14 @@ struct FrameStatistics {
     double total_counts = 0;
 };
 
-// Where frames go: by ascending index in the scan, each to frame_shape counts.
+// Where frames go: by ascending index in the scan, each to frame_shape counts; null: nowhere.
 struct FrameDestinations {
     std::vector<std::ptrdiff_t> frames;
     std::vector<void*> memory;
 };
 // Reads this rank's frames; the statistics are those of all ranks' frames, the same everywhere.
-FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const FrameDestinations& destinations,
-                            const Ranks& ranks);
+FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
+                            const FrameDestinations& destinations, const Ranks& ranks);
 
 // The starting point. `run_folder`: where the run file is, for files named in it.
 class InitialObjectMaker {

@@ -110,6 +110,8 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
         run.snapshot_at = -1;
         hooks_.on_snapshot(snapshot_result(run, record));
     }
+    // What was submitted after this record does nothing any more.
+    if (run.reason != StopReason::none) handles_.stream.abandon();
     stopped_early_ = stopped_early_ || run.reason == StopReason::requested;
     return run.reason == StopReason::none;
 }

@@ -10,8 +10,9 @@ namespace {
 
 struct TaskFailure {
     std::mutex lock;
-    std::optional<std::string> message;
+    std::optional<Error> first;
 };
+std::atomic<bool> has_failed = false;
 
 TaskPlacement placement_of_tasks = TaskPlacement::cpus;
 
@@ -73,10 +74,15 @@ const NominalSpeed& nominal_speed(const starpu_perfmodel_arch* arch) {
     return arch != nullptr && arch->ndevices > 0 && arch->devices[0].type == STARPU_CUDA_WORKER ? gpu : core;
 }
 
-void note_task_failure(const char* codelet, const char* what) noexcept {
+void note_task_failure(const char* codelet, const std::exception& failure) noexcept {
     try {
         const std::lock_guard guard(task_failure().lock);
-        if (!task_failure().message) task_failure().message = fmt::format("codelet {}: {}", codelet, what);
+        if (has_failed.exchange(true)) return;
+        const auto* error = dynamic_cast<const Error*>(&failure);
+        const ExitCode code = error != nullptr ? error->code() : ExitCode::runtime;
+        task_failure().first.emplace(code, code == ExitCode::data
+                                               ? failure.what()
+                                               : fmt::format("codelet {}: {}", codelet, failure.what()));
     } catch (...) {
         std::abort();  // not even a message can be kept
     }
@@ -84,10 +90,20 @@ void note_task_failure(const char* codelet, const char* what) noexcept {
 
 void throw_task_failure() {
     const std::lock_guard guard(task_failure().lock);
-    if (!task_failure().message) return;
-    const std::string message = *task_failure().message;
-    task_failure().message.reset();
-    throw runtime_failure("{}", message);
+    if (!task_failure().first) return;
+    const Error first = *task_failure().first;
+    task_failure().first.reset();
+    throw first;
+}
+
+bool a_task_has_failed() {
+    return has_failed.load(std::memory_order_relaxed);
+}
+
+void forget_task_failures() {
+    const std::lock_guard guard(task_failure().lock);
+    task_failure().first.reset();
+    has_failed = false;
 }
 
 }  // namespace tessera

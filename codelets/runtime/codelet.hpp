@@ -59,9 +59,12 @@ void count_task(CodeletStatistics& statistics, std::chrono::nanoseconds took);
 void count_device_time(starpu_task& task, CodeletStatistics& statistics);
 
 // An exception inside a task cannot cross StarPU's C frames: it is noted here, the first one wins, and the
-// host throws it.
-void note_task_failure(const char* codelet, const char* what) noexcept;
+// host throws it. Errors keep their exit code; all but data Errors, which name a file, are told with the
+// codelet. From then on the bodies of tasks return at once: nothing that they make is wanted any more.
+void note_task_failure(const char* codelet, const std::exception& failure) noexcept;
 void throw_task_failure();  // if there is one
+bool a_task_has_failed();
+void forget_task_failures();  // when StarPU starts again
 
 // What a device body is written with (codelets/device/device.hpp).
 class Device;
@@ -101,6 +104,12 @@ class Codelet {
     static Codelet make(const char* name, std::initializer_list<Access> accesses) {
         return Codelet(name, accesses, entries<Cpu, OnDevice, CostOf>(), &statistics_of<Cpu>, CostOf);
     }
+    // One that runs on the CPU also where GPUs compute.
+    template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
+    static Codelet make_for_host(const char* name, std::initializer_list<Access> accesses) {
+        return Codelet(name, accesses, {&cpu_entry<Cpu>, nullptr, &cost_entry<CostOf>}, &statistics_of<Cpu>,
+                       CostOf);
+    }
     Codelet(const Codelet&) = delete;
     Codelet& operator=(const Codelet&) = delete;
 
@@ -116,7 +125,7 @@ class Codelet {
         task->cl_arg = copy;
         task->cl_arg_size = sizeof(Args);
         task->cl_arg_free = 1;
-        task->where = task_placement();
+        task->where = codelet_.cuda_funcs[0] != nullptr ? task_placement() : STARPU_CPU;
         task->priority = priority;
         task->flops = cost_of_(args).flops;
         count_device_time(*task, *statistics_);
@@ -189,11 +198,12 @@ class Codelet {
 
     template <class Body>
     static void run(CodeletStatistics& statistics, const Body& body) noexcept {
+        if (a_task_has_failed()) return;
         const auto begin = std::chrono::steady_clock::now();
         try {
             body();
         } catch (const std::exception& failure) {
-            note_task_failure(statistics.name, failure.what());
+            note_task_failure(statistics.name, failure);
         }
         count_task(statistics, std::chrono::steady_clock::now() - begin);
     }
@@ -213,10 +223,11 @@ class Codelet {
     // task is done.
     template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice>
     static void cuda_entry(void* buffers[], void* args) noexcept {
+        if (a_task_has_failed()) return;
         try {
             OnDevice(*static_cast<const Args*>(args), Buffers(buffers), device_of_this_worker());
         } catch (const std::exception& failure) {
-            note_task_failure(statistics_of<Cpu>.name, failure.what());
+            note_task_failure(statistics_of<Cpu>.name, failure);
         }
     }
 

@@ -14,9 +14,22 @@ bool is_shared_between_ranks = false;
 
 }  // namespace
 
-Data::Data(std::size_t bytes) {
+std::size_t Data::elements_of(std::size_t bytes) {
     const std::size_t elements = bytes == 0 ? 1 : (bytes + element_bytes - 1) / element_bytes;
     TESSERA_EXPECT(elements <= UINT32_MAX);
+    return elements;
+}
+
+Data Data::without_home(std::size_t bytes) {
+    Data data;
+    const std::size_t elements = elements_of(bytes);
+    data.bytes_ = elements * element_bytes;
+    starpu_vector_data_register(&data.handle_, -1, 0, static_cast<std::uint32_t>(elements), element_bytes);
+    return data;
+}
+
+Data::Data(std::size_t bytes) {
+    const std::size_t elements = elements_of(bytes);
     bytes_ = elements * element_bytes;
     if (starpu_malloc_flags(&memory_, bytes_, STARPU_MALLOC_PINNED) != 0 || memory_ == nullptr) {
         throw runtime_failure(
@@ -29,6 +42,10 @@ Data::Data(std::size_t bytes) {
 
 Data::~Data() {
     if (handle_ == nullptr || must_leave_at_once()) return;
+    if (memory_ == nullptr) {
+        starpu_data_unregister_no_coherency(handle_);
+        return;
+    }
     starpu_data_unregister(handle_);
     starpu_free_flags(memory_, bytes_, STARPU_MALLOC_PINNED);
 }

@@ -14,6 +14,10 @@ class Data {
   public:
     Data() = default;
     explicit Data(std::size_t bytes);
+    // Without memory of its own: StarPU finds room when a task first writes it, and may put it on the disk
+    // node (codelets/runtime/disk_node.hpp) when there is none. For tasks only; the first of them must write
+    // it.
+    static Data without_home(std::size_t bytes);
     ~Data();
     Data(Data&& other) noexcept { swap(other); }
     Data& operator=(Data&& other) noexcept {
@@ -41,6 +45,8 @@ class Data {
     }
 
   private:
+    static std::size_t elements_of(std::size_t bytes);
+
     void* memory_ = nullptr;
     starpu_data_handle_t handle_ = nullptr;
     std::size_t bytes_ = 0;

@@ -105,10 +105,11 @@ Machine machine_for(const RuntimeConfig& config, int num_ranks) {
     return machine;
 }
 
-Runtime::Runtime(const RuntimeConfig& config, const Ranks* ranks)
+Runtime::Runtime(const RuntimeConfig& config, const Ranks* ranks, const OutOfCoreNeeds& needs)
     : communicates_(ranks != nullptr && ranks->are_several()),
       machine_(machine_for(config, ranks != nullptr ? ranks->size() : 1)),
       scheduler_(wanted_scheduler(config, machine_.num_gpus)) {
+    forget_task_failures();
     set_environment();
     check_scheduler(scheduler_);
     const bool is_driven_by_gpus = machine_.num_gpus > 0 && !config.mixed;
@@ -119,16 +120,19 @@ Runtime::Runtime(const RuntimeConfig& config, const Ranks* ranks)
     conf.sched_policy_name = scheduler_.c_str();
     conf.ncuda = machine_.num_gpus;
     conf.nopencl = 0;
-    conf.ncpus = is_driven_by_gpus ? 0 : workers;
+    const int readers = needs.reads_frames ? num_reading_workers : 0;
+    conf.ncpus = is_driven_by_gpus ? readers : workers;
     limit_gpu_memory(machine_);
+    if (needs.disk) disk_.emplace(*needs.disk);
     if (const int failed = starpu_init(&conf); failed != 0) {
         throw runtime_failure("StarPU does not start (its error {}): is there a CPU core to run on?",
                               -failed);
     }
     starpu_malloc_set_align(64);
+    if (disk_) disk_->register_with_starpu();
     if (communicates_ && starpu_mpi_init_comm(nullptr, nullptr, 0, MPI_COMM_WORLD) != 0)
         throw runtime_failure("StarPU-MPI does not start");
-    machine_.num_cpus = static_cast<int>(starpu_cpu_worker_get_count());
+    machine_.num_cpus = is_driven_by_gpus ? 0 : static_cast<int>(starpu_cpu_worker_get_count());
     const int gpus = static_cast<int>(starpu_cuda_worker_get_count());
     place_tasks(machine_.num_gpus == 0 ? TaskPlacement::cpus
                 : config.mixed         ? TaskPlacement::anywhere

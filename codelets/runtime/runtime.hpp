@@ -1,18 +1,27 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "codelets/runtime/disk_node.hpp"
 #include "codelets/runtime/ranks.hpp"
 #include "config/run_config.hpp"
 #include "tiling/machine.hpp"
 
 namespace tessera {
 
+// What a run needs of StarPU when it does not fit into memory.
+struct OutOfCoreNeeds {
+    bool reads_frames = false;           // tasks do: GPUs need CPU workers beside them
+    std::optional<DiskNodeConfig> disk;  // for data without a home
+};
+
 // StarPU from start to shutdown: one at a time in a process. Errors are exit code 4.
 class Runtime {
   public:
     // With several ranks each has its own StarPU, and a thread that communicates.
-    explicit Runtime(const RuntimeConfig& config, const Ranks* ranks = nullptr);
+    explicit Runtime(const RuntimeConfig& config, const Ranks* ranks = nullptr,
+                     const OutOfCoreNeeds& needs = {});
     ~Runtime();
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
@@ -23,6 +32,7 @@ class Runtime {
     std::string description() const;  // "StarPU 1.3.10, 2 CPU workers, scheduler lws"
 
   private:
+    std::optional<DiskNode> disk_;  // goes after StarPU
     bool communicates_ = false;
     Machine machine_;
     std::string scheduler_;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/commands.hpp"
 #include "base/log.hpp"
 #include "codelets/cost_model.hpp"
@@ -44,8 +46,41 @@ void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::s
     fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
 }
 
+// Over the frames: a gradient, and a line search where there is one.
+int passes_per_iteration(const Problem& problem) {
+    const auto& engines = problem.config.engines;
+    return std::any_of(engines.begin(), engines.end(),
+                       [](const EngineConfig& engine) { return engine.name == EngineName::CG; })
+               ? 2
+               : 1;
+}
+
+// What a run that does not fit into memory reads and writes, beside its memory.
+void print_streams(const Problem& problem) {
+    constexpr double nominal_bytes_per_s = 2e9;  // a solid-state disk
+    const auto in_time = [](double bytes) {
+        return fmt::format("{:.1f} MiB per iteration, {:.3g} s at a nominal {:.0f} GB/s", bytes / mebibyte,
+                           bytes / nominal_bytes_per_s, nominal_bytes_per_s * 1e-9);
+    };
+    const PatternPlan& plan = problem.patterns;
+    const double passes = passes_per_iteration(problem);
+    if (plan.reads_again()) {
+        fmt::print("  of {} batches {} stay and {} are read again from the scan in each pass: {}\n",
+                   plan.num_staying + plan.num_read_again, plan.num_staying, plan.num_read_again,
+                   in_time(passes * static_cast<double>(plan.read_again_bytes)));
+    }
+    if (problem.waves_memory_bytes) {
+        fmt::print("  of {:.1f} MiB of kept far fields {:.1f} MiB stay, the others go to {} and back: {}\n",
+                   static_cast<double>(problem.waves_bytes) / mebibyte,
+                   static_cast<double>(*problem.waves_memory_bytes) / mebibyte,
+                   problem.config.runtime.disk->string(),
+                   in_time(2 * passes * static_cast<double>(problem.waves_bytes)));
+    }
+}
+
 void print_memory(const Problem& problem) {
     print_terms("memory", problem.memory.terms, problem.memory.total_bytes());
+    print_streams(problem);
     if (problem.machine.num_gpus == 0) return;
     const GpuForecast& gpu = problem.gpu_memory;
     print_terms("memory of each GPU", gpu.terms, gpu.total_bytes());

@@ -15,6 +15,8 @@
 #include "base/log.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/pictures.hpp"
+#include "io/scan_reader.hpp"
+#include "scan/checked_frames.hpp"
 #include "tasks/reconstruction.hpp"
 
 namespace tessera::app {
@@ -108,6 +110,18 @@ void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
         problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
         static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
+    const PatternPlan& patterns = problem.patterns;
+    if (patterns.reads_again()) {
+        log::info("{} of {} batches do not fit into memory and are read again in each pass ({:.0f} MiB)",
+                  patterns.num_read_again, patterns.num_read_again + patterns.num_staying,
+                  static_cast<double>(patterns.read_again_bytes) / (1 << 20));
+    }
+    if (problem.waves_memory_bytes) {
+        log::info("kept waves: {:.0f} of {:.0f} MiB in memory, the others on {}",
+                  static_cast<double>(*problem.waves_memory_bytes) / (1 << 20),
+                  static_cast<double>(problem.waves_bytes) / (1 << 20),
+                  problem.config.runtime.disk->string());
+    }
     log::info("{}{}", ranks.are_several() ? fmt::format("{} ranks, each with ", ranks.size()) : "",
               runtime.description());
 }
@@ -168,11 +182,11 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     const auto folder = options.run_file.parent_path();
     const auto output = config.output.file;
 
-    const Runtime runtime(config.runtime, &ranks);
+    const Runtime runtime(config.runtime, &ranks, problem.out_of_core());
     describe(problem, runtime, ranks);
-    Handles handles = make_handles(problem, ranks);
-    const FrameStatistics statistics =
-        read_frames(*prepared.reader, problem, handles.frame_memory(problem), ranks);
+    const CheckedFrames frames(*prepared.reader, problem.scan);
+    Handles handles = make_handles(problem, ranks, &frames);
+    const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
     ranks.agree([&] { set_object(handles, problem, folder); });
     Array<cfloat, 3> probe({problem.config.probe.num_modes, problem.probe_shape[0], problem.probe_shape[1]});
     ranks.agree([&] {

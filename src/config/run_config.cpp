@@ -224,6 +224,7 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
     io.key("submit_ahead", c.submit_ahead, within(1, 1000));
     MemoryLimit memory_limit{c.memory_limit_host_bytes, c.memory_limit_gpu_bytes};
     io.group("memory_limit", memory_limit);
+    io.key("disk", c.disk);
     io.key("time_limit", c.time_limit_s, above(0).in(Unit::seconds));
     io.key("random_seed", c.random_seed);
 }

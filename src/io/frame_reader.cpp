@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <type_traits>
 #include <utility>
 
@@ -101,16 +102,28 @@ FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, cons
       map_(map),
       type_(type),
       frames_are_amplitudes_(frames_are_amplitudes),
+      raw_(frames),
       used_(map.apply<std::uint8_t>(mask.used())) {}
 
 void FrameReader::read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
     TESSERA_EXPECT(frames.size() == destinations.size());
+    with_stored_type(frames_.type(), [&](auto stored) { read_as<decltype(stored)>(frames, destinations); });
+}
+
+template <class Stored>
+void FrameReader::read_as(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
+    const bool is_raw = raw_.is_possible() && !mask_.per_frame() && frames_.type().bytes == sizeof(Stored);
+    const RawFrames::Window window = {map_.window_first(), map_.window_shape()};
+    std::vector<Stored> pixels(is_raw ? size_of_window() : 0);
     for (std::size_t done = 0; done < frames.size();) {
+        if (is_raw && raw_.read(frames[done], window, reinterpret_cast<std::byte*>(pixels.data()))) {
+            convert(pixels.data(), nullptr, frames[done], destinations[done]);
+            ++done;
+            continue;
+        }
         const Run run = next_run(frames.subspan(done));
         const auto count = static_cast<std::size_t>(run.count);
-        with_stored_type(frames_.type(), [&](auto stored) {
-            read_run<decltype(stored)>(run, destinations.subspan(done, count));
-        });
+        read_run<Stored>(run, destinations.subspan(done, count));
         done += count;
     }
 }
@@ -151,40 +164,51 @@ hdf5::Block FrameReader::block_of(const Run& run) const {
 
 template <class Stored>
 void FrameReader::read_run(const Run& run, std::span<void* const> destinations) const {
-    const hdf5::Block block = block_of(run);
-    const auto window_size =
-        static_cast<std::size_t>(map_.window_shape()[0]) * static_cast<std::size_t>(map_.window_shape()[1]);
-    const std::size_t size = window_size * destinations.size();
+    const std::size_t window_size = size_of_window(), size = window_size * destinations.size();
     std::vector<Stored> windows(size);
-    frames_.read(block, windows.data());
     std::vector<std::uint8_t> used(mask_.per_frame() ? size : 0);
-    if (mask_.per_frame()) mask_.read_used(block, used.data());
-
+    read_blocks(run, windows.data(), used);
     for (std::size_t i = 0; i < destinations.size(); ++i) {
-        const Stored* window = windows.data() + i * window_size;
         const std::uint8_t* used_in_frame = used.empty() ? nullptr : used.data() + i * window_size;
-        const std::ptrdiff_t frame = run.first + static_cast<std::ptrdiff_t>(i) * run.step;
-        void* const pattern = destinations[i];
-        switch (type_) {
-            case PatternType::u8:
-                convert(window, used_in_frame, frame, static_cast<std::uint8_t*>(pattern));
-                break;
-            case PatternType::u16:
-                convert(window, used_in_frame, frame, static_cast<std::uint16_t*>(pattern));
-                break;
-            case PatternType::i32:
-                convert(window, used_in_frame, frame, static_cast<std::int32_t*>(pattern));
-                break;
-            case PatternType::f32:
-                convert(window, used_in_frame, frame, static_cast<float*>(pattern));
-                break;
-        }
+        convert(windows.data() + i * window_size, used_in_frame,
+                run.first + static_cast<std::ptrdiff_t>(i) * run.step, destinations[i]);
+    }
+}
+
+// The part that HDF5 does, one thread at a time.
+void FrameReader::read_blocks(const Run& run, auto* windows, std::vector<std::uint8_t>& used) const {
+    const hdf5::Block block = block_of(run);
+    const std::lock_guard turn(hdf5::library_lock());
+    try {
+        frames_.read(block, windows);
+        if (mask_.per_frame()) mask_.read_used(block, used.data());
+    } catch (const Error& failure) {
+        const std::string which = run.count == 1 ? fmt::format("frame {}", run.first)
+                                                 : fmt::format("frames {} to {}", run.first,
+                                                               run.first + (run.count - 1) * run.step);
+        throw Error(failure.code(), fmt::format("{}: {}", failure.what(), which));
+    }
+    raw_.require_whole_file(run.first);
+}
+
+template <class Stored>
+void FrameReader::convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+                          void* pattern) const {
+    switch (type_) {
+        case PatternType::u8:
+            return convert_to(window, used_in_frame, frame, static_cast<std::uint8_t*>(pattern));
+        case PatternType::u16:
+            return convert_to(window, used_in_frame, frame, static_cast<std::uint16_t*>(pattern));
+        case PatternType::i32:
+            return convert_to(window, used_in_frame, frame, static_cast<std::int32_t*>(pattern));
+        case PatternType::f32:
+            return convert_to(window, used_in_frame, frame, static_cast<float*>(pattern));
     }
 }
 
 template <class Stored, class Count>
-void FrameReader::convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
-                          Count* pattern) const {
+void FrameReader::convert_to(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+                             Count* pattern) const {
     const std::int32_t* const source = map_.source().data();
     const std::uint8_t* const used = used_.data();
     const std::ptrdiff_t size = map_.size();

@@ -8,6 +8,7 @@
 
 #include "base/array.hpp"
 #include "config/run_config.hpp"
+#include "io/raw_frames.hpp"
 #include "io/scan_layout.hpp"
 #include "io/scan_mask.hpp"
 #include "scan/scan.hpp"
@@ -54,26 +55,38 @@ class PixelMap {
 // mark.
 PatternType pattern_type_of(const hdf5::Type& stored, bool mask_per_frame, bool frames_are_amplitudes);
 
-// Reads frames by their index in the file into patterns. Keeps references to its arguments.
+// Reads frames by their index in the file into patterns. Keeps references to its arguments. Several threads
+// may read at once.
 class FrameReader {
   public:
     FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map, PatternType type,
                 bool frames_are_amplitudes);
 
-    // `frames` ascending. Data error for a used pixel that is no count. Reads in pieces of about 8 MiB.
+    // `frames` ascending. Data error for a used pixel that is no count, and for a frame that cannot be read.
+    // Reads in pieces of about 8 MiB at most.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
 
   private:
     struct Run {  // frames first, first + step, ... of the file, all in one row of a raster
         std::ptrdiff_t first, step, count;
     };
+    std::size_t size_of_window() const {
+        return static_cast<std::size_t>(map_.window_shape()[0]) *
+               static_cast<std::size_t>(map_.window_shape()[1]);
+    }
     Run next_run(std::span<const std::ptrdiff_t> frames) const;
     hdf5::Block block_of(const Run& run) const;
     template <class Stored>
+    void read_as(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
+    template <class Stored>
     void read_run(const Run& run, std::span<void* const> destinations) const;
-    template <class Stored, class Count>
+    void read_blocks(const Run& run, auto* windows, std::vector<std::uint8_t>& used) const;
+    template <class Stored>
     void convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
-                 Count* pattern) const;
+                 void* pattern) const;
+    template <class Stored, class Count>
+    void convert_to(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+                    Count* pattern) const;
     template <class Stored>
     [[noreturn]] void refuse(std::ptrdiff_t frame, std::ptrdiff_t pixel, Stored value) const;
 
@@ -82,6 +95,7 @@ class FrameReader {
     const PixelMap& map_;
     PatternType type_;
     bool frames_are_amplitudes_;
+    RawFrames raw_;
     Array<std::uint8_t, 2> used_;  // in pattern order
 };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,8 +13,11 @@
 #include "math/complex.hpp"
 
 // A small owning layer over HDF5's C interface, for reading. Every failure is a data error that names the
-// file and the object; the library's own printing is silenced. Not thread-safe, as HDF5 is not.
+// file and the object; the library's own printing is silenced. Not thread-safe, as HDF5 is not: while several
+// threads work, each call needs library_lock().
 namespace tessera::hdf5 {
+
+std::recursive_mutex& library_lock();
 
 using Id = std::int64_t;  // hid_t, without <hdf5.h> in headers
 using Shape = std::vector<std::ptrdiff_t>;
@@ -68,6 +72,18 @@ struct Block {
     Shape start, step, count;
 };
 
+// How values can be had from the file without HDF5's own reading, which only one thread may do at a time.
+struct RawStorage {
+    enum class Kind { none, contiguous, chunks };  // none: only HDF5 can read them
+    Kind kind = Kind::none;
+    int descriptor = -1;          // HDF5's own, valid as long as the dataset; -1: it has none
+    std::int64_t file_bytes = 0;  // when asked
+    std::int64_t offset = 0;      // contiguous: of the first element in the file
+    bool is_shuffled = false, is_deflated = false;  // chunks: first shuffled, then deflated
+};
+
+std::int64_t file_bytes(int descriptor);  // 0: not known
+
 class Dataset {
   public:
     Dataset() = default;
@@ -80,6 +96,11 @@ class Dataset {
     const Shape& chunk() const { return chunk_; }  // empty if not chunked
     // False for a dataset that was made but never filled: its values are HDF5's fill value.
     bool written() const;
+    // Elements are this machine's own, and filters, if any, those that RawStorage knows.
+    RawStorage raw_storage() const;
+    // The stored bytes of the chunk that begins at `first`. False if there is none, or one that skipped its
+    // filters.
+    bool read_raw_chunk(const Shape& first, std::vector<std::byte>& raw) const;
 
     // Reads everything, or a block, converted to T by HDF5 (integers are clipped to T's range: ask type()
     // first). Complex is read from a compound of two reals, or from reals with a zero imaginary part.

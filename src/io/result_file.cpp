@@ -1,6 +1,7 @@
 #include "io/result_file.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/error.hpp"
 #include "io/hdf5.hpp"
@@ -177,6 +178,7 @@ Array<double, 2> read_positions(const hdf5::File& file) {
 }  // namespace
 
 void write_result(const std::filesystem::path& path, const Result& result) {
+    const std::lock_guard turn(hdf5::library_lock());  // frames may be read meanwhile
     hdf5::Writer file(path);
     file.attribute("/", "default", "entry_1");
     file.attribute("/", "creator", "tessera");

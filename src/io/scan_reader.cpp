@@ -352,7 +352,8 @@ const ScanInfo& ScanReader::info() const {
     return impl_->info;
 }
 
-void ScanReader::read_frames(std::span<const std::ptrdiff_t> which, std::span<void* const> destinations) {
+void ScanReader::read_frames(std::span<const std::ptrdiff_t> which,
+                             std::span<void* const> destinations) const {
     TESSERA_EXPECT(which.size() == destinations.size());
     std::vector<std::ptrdiff_t> frames;
     frames.reserve(which.size());

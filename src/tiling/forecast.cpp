@@ -1,6 +1,7 @@
 #include "tiling/forecast.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 
 namespace tessera {
@@ -65,7 +66,64 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
 
 }  // namespace
 
+int num_pattern_buffers(int num_workers) {
+    return num_workers + 4;
+}
+
+namespace {
+
+// As many batches as `staying_bytes` hold, spread evenly over the pass, and a ring for the others.
+PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, std::size_t staying_bytes) {
+    const std::size_t frame = area(in.frame_shape) * bytes_per_count(in.pattern_type);
+    const auto for_each_batch = [&](const auto& visit) {
+        for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+            for (std::size_t b = 0; in.owns(t) && b < tiling.tiles[t].batches.size(); ++b)
+                visit(t, b, tiling.tiles[t].batches[b].frames.size() * frame);
+        }
+    };
+    std::size_t total = 0, seen = 0;
+    for_each_batch([&](std::size_t, std::size_t, std::size_t bytes) { total += bytes; });
+    const double share =
+        staying_bytes >= total ? 1 : static_cast<double>(staying_bytes) / static_cast<double>(total);
+    PatternPlan plan;
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t)
+        plan.stays.emplace_back(in.owns(t) ? tiling.tiles[t].batches.size() : 0, false);
+    for_each_batch([&](std::size_t t, std::size_t b, std::size_t bytes) {
+        seen += bytes;
+        if (static_cast<double>(plan.staying_bytes + bytes) <= share * static_cast<double>(seen)) {
+            plan.stays[t][b] = true;
+            plan.staying_bytes += bytes;
+            ++plan.num_staying;
+        } else {
+            plan.buffer_bytes = std::max(plan.buffer_bytes, bytes);
+            plan.read_again_bytes += bytes;
+            ++plan.num_read_again;
+        }
+    });
+    plan.num_buffers = plan.reads_again() ? num_pattern_buffers(in.machine.num_workers()) : 0;
+    return plan;
+}
+
+}  // namespace
+
+PatternPlan plan_patterns(const ForecastInput& in, const Tiling& tiling, std::size_t limit_bytes) {
+    const PatternPlan all = plan_with(in, tiling, SIZE_MAX);
+    if (forecast_memory(in, tiling, all).total_bytes() <= limit_bytes) return all;
+    const PatternPlan none = plan_with(in, tiling, 0);
+    const std::size_t least = forecast_memory(in, tiling, none).total_bytes();
+    return limit_bytes > least ? plan_with(in, tiling, limit_bytes - least) : none;
+}
+
 MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
+    return forecast_memory(in, tiling, plan_with(in, tiling, SIZE_MAX));
+}
+
+std::size_t kept_waves_bytes(const ForecastInput& in, const Tiling& tiling) {
+    return 3 * own_tiles(in, tiling).frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) *
+           complex_bytes;
+}
+
+MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, const PatternPlan& plan) {
     const auto modes = static_cast<std::size_t>(in.num_modes);
     const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
@@ -73,15 +131,19 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
     const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
-    const std::size_t patterns = own.frames * frame * bytes_per_count(in.pattern_type);
+    const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
+    const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
     MemoryForecast forecast;
     const auto add = [&](std::string what, std::size_t bytes) {
         forecast.terms.push_back({std::move(what), bytes});
     };
     add("program, libraries, StarPU's tables", program_bytes);
-    add("frames on their way from the file", std::min(reading_bytes, patterns));
-    add("patterns as stored", patterns);
+    add("frames on their way from the file",
+        std::min(reading_bytes, patterns) + readers * std::min(reading_bytes, plan.buffer_bytes));
+    add(plan.reads_again() ? "patterns that stay, as stored" : "patterns as stored", plan.staying_bytes);
+    if (plan.reads_again())
+        add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
     add("object tiles: three gradients, illumination", own.pixels * (3 * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
@@ -89,7 +151,11 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
     add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
-    if (in.keep_waves) add("kept far fields", 3 * own.frames * frame * modes * complex_bytes);
+    if (in.keep_waves) {
+        const std::size_t bytes = kept_waves_bytes(in, tiling);
+        const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);
+        add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
+    }
     // The first rank puts the object together and writes it.
     const std::size_t object = in.rank == 0 ? 2 * area(tiling.object_shape) : 0;
     add("copies for results: from the tiles, put together, as a file",

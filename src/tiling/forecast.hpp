@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct ForecastInput {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool keep_waves = false;
-    bool line_search = true;  // two passes over the frames an iteration, not one
+    std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
+    bool line_search = true;                        // two passes over the frames an iteration, not one
     Machine machine;
     std::size_t gpu_scratch_bytes = 0;
     std::vector<int> owner_of_tile;  // empty: all of them this rank's
@@ -40,7 +42,35 @@ struct ForecastInput {
     bool owns(std::size_t tile) const { return owner_of_tile.empty() || owner_of_tile[tile] == rank; }
 };
 
+// Which batches of a rank keep their patterns in memory. The others are read from the scan again in every
+// pass over the frames, into a ring of buffers.
+struct PatternPlan {
+    std::vector<std::vector<bool>> stays;  // of each batch of each tile; nothing for tiles of other ranks
+    std::size_t num_staying = 0, num_read_again = 0;  // batches
+    std::size_t staying_bytes = 0;
+    std::size_t read_again_bytes = 0;  // in one pass
+    int num_buffers = 0;               // 0: all stay
+    std::size_t buffer_bytes = 0;      // of one
+
+    bool reads_again() const { return num_read_again > 0; }
+    std::size_t memory_bytes() const {
+        return staying_bytes + static_cast<std::size_t>(num_buffers) * buffer_bytes;
+    }
+};
+
+// The plan with which the whole run fits into `limit_bytes`: all patterns stay when they can, otherwise as
+// many as fit beside the ring, spread evenly over the pass, so that reading and computing go hand in hand.
+// Who stays is decided once: a cache that gives up what was used longest ago would lose, sweep after sweep,
+// just what comes next. The forecast exceeds the limit when not even the ring fits.
+PatternPlan plan_patterns(const ForecastInput& input, const Tiling& tiling, std::size_t limit_bytes);
+
+// Buffers for patterns that are read again: one for each worker that computes, and a few to read ahead into.
+int num_pattern_buffers(int num_workers);
+
 // The peak resident memory of one rank, term by term, in the sizes of codelets/layout.hpp.
+MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling, const PatternPlan& patterns);
+std::size_t kept_waves_bytes(const ForecastInput& input, const Tiling& tiling);
+// With all patterns in memory.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);
 
 // The memory of each GPU. Below the sum of the terms frames (and kept waves) are streamed: StarPU gives up

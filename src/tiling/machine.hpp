@@ -7,6 +7,9 @@ namespace tessera {
 // What the arithmetic runs on: sizes of tiles and batches depend on it.
 enum class DeviceKind { cpu, gpu };
 
+// CPU workers that read frames where GPUs do the arithmetic and not all patterns stay in memory.
+inline constexpr int num_reading_workers = 2;
+
 // The workers of one process.
 struct Machine {
     int num_cpus = 1;                  // CPU workers

@@ -8,7 +8,9 @@
 
 #include "base/error.hpp"
 #include "codelets/runtime/runtime.hpp"
+#include "io/scan_reader.hpp"
 #include "io/scan_writer.hpp"
+#include "scan/checked_frames.hpp"
 #include "support/test_device.hpp"
 
 namespace tessera::test {
@@ -90,22 +92,26 @@ RunConfig SmallScan::run_config() const {
 Outcome run(const RunConfig& config, const RunSettings& settings) {
     setenv("STARPU_WORKERS_NOBIND", "1", 0);  // test programs that run side by side share the cores
     ScanReader reader(config.scan, {});
-    const Runtime runtime(config.runtime);
     Outcome outcome;
-    outcome.problem = make_problem(config, reader.info(), runtime.machine());
+    outcome.problem = make_problem(config, reader.info(), machine_for(config.runtime));
     const Problem& problem = outcome.problem;
+    const Runtime runtime(config.runtime, nullptr, problem.out_of_core());
     const Ranks ranks;
-    Handles handles = make_handles(problem, ranks);
+    const CheckedFrames frames(reader, problem.scan);
+    Handles handles = make_handles(problem, ranks, &frames);
     for (TileHandles& tile : handles.tiles) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
     }
-    const FrameStatistics statistics = read_frames(reader, problem, handles.frame_memory(problem), ranks);
+    const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
     set_object(handles, problem, {});
     set_probe(handles, initial_probe(problem, statistics, {}));
 
     ReconstructionHooks hooks;
     hooks.stop_requested = settings.stop_requested;
-    hooks.on_iteration = [&](const IterationReport& report) { outcome.reports.push_back(report); };
+    hooks.on_iteration = [&](const IterationReport& report) {
+        outcome.reports.push_back(report);
+        if (settings.after_iteration) settings.after_iteration(report);
+    };
     Reconstruction reconstruction(problem, handles, statistics, hooks);
     reconstruction.run();
     outcome.result = reconstruction.result();

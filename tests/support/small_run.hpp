@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -47,6 +48,7 @@ struct Outcome {
 struct RunSettings {
     std::optional<std::size_t> num_out_slots;  // per tile, at most; null: as the program chooses
     const std::atomic<bool>* stop_requested = nullptr;
+    std::function<void(const IterationReport&)> after_iteration = {};
 };
 
 // Starts StarPU, reconstructs, stops StarPU.

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "codelets/runtime/runtime.hpp"
+#include "io/scan_reader.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {

@@ -72,6 +72,7 @@ runtime:
   mixed: on
   gpu_kernels: on_chip
   memory_limit: {host: 1.5GiB, gpu: 512MiB}
+  disk: /scratch/waves
   time_limit: 10min
   random_seed: 18446744073709551615
 output: {file: out/r.h5, save_interval: 50, pictures: no}
@@ -119,8 +120,18 @@ RunConfig expected_full_run() {
     c.tiling.tiles = {2, 3};
     c.tiling.batch_size = 16;
     c.tiling.exchange = Exchange::passes;
-    c.runtime = {"dmdas", 4,           2,          true,  GpuKernels::on_chip,  Waves::recompute,
-                 5,       1610612736u, 536870912u, 600.0, 18446744073709551615u};
+    c.runtime = {"dmdas",
+                 4,
+                 2,
+                 true,
+                 GpuKernels::on_chip,
+                 Waves::recompute,
+                 5,
+                 1610612736u,
+                 536870912u,
+                 "/scratch/waves",
+                 600.0,
+                 18446744073709551615u};
     c.output = {"out/r.h5", 50, false};
     return c;
 }

@@ -98,6 +98,83 @@ TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
     EXPECT_GT(total(input(), make_tiling(raster(11, 12), {2, 2}, 8)), before);
 }
 
+std::size_t least(const ForecastInput& in, const Tiling& tiling) {
+    return forecast_memory(in, tiling, plan_patterns(in, tiling, 0)).total_bytes();
+}
+
+TEST(PatternPlan, KeepsAllPatternsWhenTheyFit) {
+    const Tiling tiling = make_tiling(raster(30, 40), {2, 2}, 8);
+    const PatternPlan plan = plan_patterns(input(), tiling, total(input(), tiling));
+    EXPECT_FALSE(plan.reads_again());
+    EXPECT_EQ(plan.num_buffers, 0);
+    EXPECT_EQ(plan.staying_bytes, 1200 * frame_pixels * 2);
+    EXPECT_TRUE(plan_patterns(input(), tiling, total(input(), tiling) - 1).reads_again());
+}
+
+TEST(PatternPlan, KeepsWhatFitsAndNoMore) {
+    const Tiling tiling = make_tiling(raster(30, 40), {2, 2}, 8);
+    const std::size_t all = total(input(), tiling), fewest = least(input(), tiling);
+    ASSERT_LT(fewest, all);
+    std::size_t before = 0;
+    for (int percent = 0; percent < 100; percent += 7) {
+        const std::size_t limit = fewest + (all - fewest) * static_cast<std::size_t>(percent) / 100;
+        const PatternPlan plan = plan_patterns(input(), tiling, limit);
+        EXPECT_EQ(plan.staying_bytes + plan.read_again_bytes, 1200 * frame_pixels * 2);
+        EXPECT_EQ(plan.buffer_bytes, 8 * frame_pixels * 2);
+        EXPECT_EQ(plan.num_buffers, num_pattern_buffers(4));
+        const std::size_t needed = forecast_memory(input(), tiling, plan).total_bytes();
+        EXPECT_LE(needed, limit);
+        EXPECT_GT(needed + 2 * plan.buffer_bytes, limit) << percent << " %";
+        EXPECT_GE(plan.staying_bytes, before);
+        before = plan.staying_bytes;
+    }
+    EXPECT_GT(before, 0U);
+}
+
+TEST(PatternPlan, OfTooSmallALimitKeepsNothingAndDoesNotFit) {
+    const Tiling tiling = make_tiling(raster(30, 40), {1, 1}, 8);
+    const std::size_t limit = least(input(), tiling) - 1;
+    const PatternPlan plan = plan_patterns(input(), tiling, limit);
+    EXPECT_EQ(plan.num_staying, 0U);
+    EXPECT_EQ(plan.num_read_again, 150U);
+    EXPECT_GT(forecast_memory(input(), tiling, plan).total_bytes(), limit);
+}
+
+TEST(PatternPlan, SpreadsWhatStaysOverThePass) {
+    const Tiling tiling = make_tiling(raster(30, 40), {1, 1}, 8);  // 150 equal batches
+    const std::size_t all = total(input(), tiling), fewest = least(input(), tiling);
+    const PatternPlan plan = plan_patterns(input(), tiling, fewest + (all - fewest) / 3);
+    const double share = static_cast<double>(plan.num_staying) / 150;
+    EXPECT_GT(share, 0.2);
+    EXPECT_LT(share, 0.4);
+    double staying = 0;
+    for (std::size_t b = 0; b < plan.stays[0].size(); ++b) {
+        staying += plan.stays[0][b] ? 1 : 0;
+        EXPECT_NEAR(staying, share * static_cast<double>(b + 1), 1.5);
+    }
+}
+
+TEST(PatternPlan, IsForOwnTilesOnly) {
+    const Tiling tiling = make_tiling(raster(30, 40), {2, 2}, 8);
+    ForecastInput in = input();
+    in.owner_of_tile = {0, 1, 1, 0};
+    in.rank = 1;
+    const PatternPlan plan = plan_patterns(in, tiling, 0);
+    EXPECT_TRUE(plan.stays[0].empty());
+    EXPECT_EQ(plan.stays[1].size(), tiling.tiles[1].batches.size());
+    EXPECT_EQ(plan.num_read_again, tiling.tiles[1].batches.size() + tiling.tiles[2].batches.size());
+}
+
+TEST(Forecast, OfWavesOnADiskCountsThoseInMemory) {
+    const Tiling tiling = make_tiling(raster(10, 12), {1, 1}, 8);
+    ForecastInput in = input();
+    in.keep_waves = true;
+    EXPECT_EQ(kept_waves_bytes(in, tiling), 3 * 120 * frame_pixels * 2 * 8);
+    const std::size_t all = total(in, tiling);
+    in.waves_memory_bytes = 1 << 20;
+    EXPECT_EQ(total(in, tiling), all - kept_waves_bytes(in, tiling) + (1 << 20));
+}
+
 TEST(OutSlots, AreEnoughForEveryWorkerAndTheSums) {
     EXPECT_EQ(num_out_slots(1), 4);
     EXPECT_EQ(num_out_slots(16), 34);

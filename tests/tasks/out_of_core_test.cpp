@@ -1,0 +1,190 @@
+// Scans larger than the memory limit: patterns that are read again in every pass and kept waves on a disk
+// give the same answer to the last bit, and a scan that goes away ends the run.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "codelets/runtime/runtime.hpp"
+#include "io/scan_reader.hpp"
+#include "support/small_run.hpp"
+
+namespace tessera::test {
+namespace {
+
+int most_workers() {
+    return std::min(num_usable_cores(), 2);
+}
+
+Problem problem_of(const RunConfig& config) {
+    return make_problem(config, ScanReader(config.scan, {}).info(), machine_for(config.runtime));
+}
+
+// The smallest limit that is not refused.
+std::size_t least_limit(RunConfig config) {
+    config.runtime.memory_limit_host_bytes.reset();
+    std::size_t refused = 0, enough = problem_of(config).memory.total_bytes();
+    while (enough - refused > 1) {
+        const std::size_t middle = refused + (enough - refused) / 2;
+        config.runtime.memory_limit_host_bytes = middle;
+        try {
+            problem_of(config);
+            enough = middle;
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ExitCode::runtime);
+            refused = middle;
+        }
+    }
+    return enough;
+}
+
+// Between the least limit (0) and what all patterns need (1).
+RunConfig limited(RunConfig config, double share) {
+    config.runtime.memory_limit_host_bytes.reset();
+    const std::size_t all = problem_of(config).memory.total_bytes(), least = least_limit(config);
+    config.runtime.memory_limit_host_bytes =
+        least + static_cast<std::size_t>(share * static_cast<double>(all - least));
+    return config;
+}
+
+class OutOfCore : public testing::Test {
+  protected:
+    OutOfCore() {
+        config_ = scan_.run_config();
+        config_.tiling.batch_size = 2;
+        config_.engines[0].num_iter = 6;
+    }
+    SmallScan scan_{far_field_scan()};
+    RunConfig config_;
+};
+
+TEST_F(OutOfCore, GivesTheSameBitsWhateverStays) {
+    for (const EngineName engine : {EngineName::CG, EngineName::GD}) {
+        config_.engines[0].name = engine;
+        const Outcome reference = run(config_);
+        ASSERT_FALSE(reference.problem.patterns.reads_again());
+        for (const double share : {0.0, 0.3, 0.7, 0.99}) {
+            const Outcome outcome = run(limited(config_, share));
+            SCOPED_TRACE(testing::Message() << "engine " << static_cast<int>(engine) << ", "
+                                            << outcome.problem.patterns.num_staying << " batches stay");
+            EXPECT_TRUE(outcome.problem.patterns.reads_again());
+            EXPECT_EQ(outcome.problem.patterns.num_staying == 0, share == 0);
+            expect_bitwise_equal(outcome, reference);
+        }
+        const Outcome all = run(limited(config_, 1));
+        EXPECT_FALSE(all.problem.patterns.reads_again());
+        expect_bitwise_equal(all, reference);
+    }
+}
+
+TEST_F(OutOfCore, GivesTheSameBitsWithAnySchedule) {
+    const Outcome reference = run(config_);
+    for (const char* scheduler : {"eager", "lws", "prio", "dmdas"}) {
+        for (const int ahead : {1, 10}) {
+            SCOPED_TRACE(testing::Message() << scheduler << ", submit_ahead " << ahead);
+            config_.runtime.scheduler = scheduler;
+            config_.runtime.cpus = most_workers();
+            config_.runtime.submit_ahead = ahead;
+            const Outcome outcome = run(limited(config_, 0.2));
+            EXPECT_TRUE(outcome.problem.patterns.reads_again());
+            expect_bitwise_equal(outcome, reference);
+        }
+    }
+}
+
+TEST_F(OutOfCore, GivesTheSameBitsWithKeptWavesInMemory) {
+    config_.runtime.waves = Waves::keep;
+    const Outcome reference = run(config_);
+    const Outcome outcome = run(limited(config_, 0));
+    EXPECT_TRUE(outcome.problem.patterns.reads_again());
+    EXPECT_FALSE(outcome.problem.waves_memory_bytes.has_value());
+    expect_bitwise_equal(outcome, reference);
+}
+
+// What was submitted ahead of the stop is not read any more; the last evaluation reads everything.
+TEST_F(OutOfCore, StopsWithTheSameBits) {
+    config_.engines[0].tolerance = 0.5;
+    config_.engines[0].num_iter = 30;
+    const Outcome reference = run(config_);
+    ASSERT_LT(reference.result.cost.size(), 30U);
+    expect_bitwise_equal(run(limited(config_, 0)), reference);
+}
+
+TEST_F(OutOfCore, RefusesALimitBelowWhatCannotBeReadAgain) {
+    config_.runtime.memory_limit_host_bytes = least_limit(config_) - 1;
+    try {
+        problem_of(config_);
+        ADD_FAILURE() << "not refused";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::runtime);
+        const std::string message = error.what();
+        const double gibibytes = static_cast<double>(*config_.runtime.memory_limit_host_bytes) / (1u << 30);
+        EXPECT_NE(message.find(fmt::format("{:.3f} GiB are allowed", gibibytes)), std::string::npos)
+            << message;
+        EXPECT_NE(message.find("GiB at least"), std::string::npos) << message;
+    }
+}
+
+TEST_F(OutOfCore, EndsWhenTheScanGoesAway) {
+    config_.engines[0].num_iter = 200;
+    config_.runtime.cpus = most_workers();
+    const RunConfig config = limited(config_, 0);
+    RunSettings settings;
+    settings.after_iteration = [&](const IterationReport& report) {
+        if (report.iteration == 3) std::filesystem::resize_file(config.scan.file, 4096);
+    };
+    try {
+        run(config, settings);
+        ADD_FAILURE() << "it went on";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::data);
+        const std::string message = error.what();
+        EXPECT_NE(message.find("scan.cxi:/"), std::string::npos) << message;
+        EXPECT_NE(message.find("frame"), std::string::npos) << message;
+    }
+    const SmallScan another(far_field_scan());  // and the next run in this process is as good as any
+    RunConfig next = another.run_config();
+    EXPECT_EQ(run(next).result.cost.size(), 8U);
+}
+
+std::size_t bytes_under(const std::filesystem::path& folder) {
+    std::size_t bytes = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (entry.is_regular_file()) bytes += entry.file_size();
+    }
+    return bytes;
+}
+
+TEST(WavesOnDisk, GiveTheSameBits) {
+    SimulationConfig simulation = far_field_scan();
+    simulation.detector.shape = {64, 64};
+    simulation.scan.grid = {9, 9};
+    const SmallScan scan(simulation);
+    RunConfig config = scan.run_config();
+    config.runtime.waves = Waves::keep;
+    config.runtime.cpus = most_workers();
+    config.engines[0].num_iter = 4;
+    const Outcome reference = run(config);
+
+    config.runtime.memory_limit_host_bytes = reference.problem.memory.total_bytes() - (3u << 20);
+    EXPECT_THROW(problem_of(config), Error);
+    const auto folder = std::filesystem::path(config.scan.file).parent_path() / "waves";
+    config.runtime.disk = folder;
+    for (const char* scheduler : {"eager", "lws"}) {
+        SCOPED_TRACE(scheduler);
+        config.runtime.scheduler = scheduler;
+        std::size_t on_disk = 0;
+        RunSettings settings;
+        settings.after_iteration = [&](const IterationReport&) {
+            on_disk = std::max(on_disk, bytes_under(folder));
+        };
+        const Outcome outcome = run(config, settings);
+        EXPECT_TRUE(outcome.problem.waves_memory_bytes.has_value());
+        EXPECT_GT(on_disk, 1u << 20);
+        EXPECT_TRUE(std::filesystem::is_empty(folder));
+        expect_bitwise_equal(outcome, reference);
+    }
+}
+
+}  // namespace
+}  // namespace tessera::test
