@@ -90,11 +90,11 @@ RunConfig SmallScan::run_config() const {
 Outcome run(const RunConfig& config, const RunSettings& settings) {
     setenv("STARPU_WORKERS_NOBIND", "1", 0);  // test programs that run side by side share the cores
     ScanReader reader(config.scan, {});
-    const Runtime runtime(config.runtime);
+    const Ranks ranks;
+    const Runtime runtime(config.runtime, ranks);
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), runtime.machine());
     const Problem& problem = outcome.problem;
-    const Ranks ranks;
     Handles handles = make_handles(problem, ranks);
     for (TileHandles& tile : handles.tiles) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();

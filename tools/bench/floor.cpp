@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
     RuntimeConfig config;
     config.cpus = 1;
     config.gpus = options.gpu ? 1 : 0;
-    const Runtime runtime(config);
+    const Runtime runtime(config, Ranks());
     fmt::print("{}\n", runtime.description());
     fmt::print("{:>5} {:>5}  {:26} {:>10} {:>12} {:>12} {:>8} {:>8} {:>9}\n", "size", "modes", "pass",
                "transforms", "us/frame", "floor us", "ratio", "GB/s", "GFLOP/s");
