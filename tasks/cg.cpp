@@ -37,6 +37,11 @@ class ConjugateGradient : public Engine {
         graph.step(probe);
     }
 
+    Exchanges exchanges(int n) const override {
+        const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
+        return {fields, fields, 1};
+    }
+
   private:
     // Kept far fields follow the steps; rounding adds up, so they are made afresh now and then.
     KeptWaves waves_at(int n) const {

@@ -22,6 +22,11 @@ class GradientDescent : public Engine {
         graph.step(probe);
     }
 
+    Exchanges exchanges(int n) const override {
+        const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
+        return {fields, fields, 0};
+    }
+
   private:
     ConjugateArgs conjugate_args(int n, ProbeMotion probe) const {
         ConjugateArgs args;

@@ -1,7 +1,5 @@
 #include "tasks/problem.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -33,13 +31,6 @@ std::array<int, 2> shape_of_probe(const RunConfig& config, const ScanInfo& scan)
         }
     }
     return shape;
-}
-
-std::size_t host_memory_bytes(const RunConfig& config) {
-    if (config.runtime.memory_limit_host_bytes) return *config.runtime.memory_limit_host_bytes;
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
-                                 : SIZE_MAX;
 }
 
 bool has_line_search(const RunConfig& config) {
@@ -163,6 +154,44 @@ BatchShape largest_batch(const Problem& problem) {
     return shape;
 }
 
+namespace {
+
+std::size_t host_limit(const Problem& problem) {
+    return problem.config.runtime.memory_limit_host_bytes.value_or(problem.machine.host_memory_bytes);
+}
+
+// Of rank 0; keep_waves as far as it is known.
+ForecastInput forecast_input(const Problem& problem) {
+    ForecastInput input;
+    input.owner_of_tile = problem.owner_of_tile;
+    input.frame_shape = problem.scan.frame_shape;
+    input.probe_shape = problem.probe_shape;
+    input.num_modes = problem.config.probe.num_modes;
+    input.pattern_type = problem.scan.pattern_type;
+    input.interpolation = problem.config.positions.interpolation;
+    input.near_field = problem.near_field();
+    input.machine = problem.machine;
+    input.keep_waves = problem.keep_waves;
+    input.waves_memory_bytes = problem.waves_memory_bytes;
+    input.line_search = has_line_search(problem.config);
+    input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
+    return input;
+}
+
+}  // namespace
+
+MemoryForecast forecast_memory_of(const Problem& problem, int rank) {
+    ForecastInput input = forecast_input(problem);
+    input.rank = rank;
+    return forecast_memory(input, problem.tiling, plan_patterns(input, problem.tiling, host_limit(problem)));
+}
+
+MemoryForecast forecast_memory_alone(const Problem& problem) {
+    ForecastInput input = forecast_input(problem);
+    input.owner_of_tile.clear();
+    return forecast_memory(input, problem.tiling);
+}
+
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks,
                      int rank) {
     Problem problem;
@@ -179,19 +208,9 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
         batch_size);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
-    ForecastInput input;
-    input.owner_of_tile = problem.owner_of_tile;
+    ForecastInput input = forecast_input(problem);
     input.rank = rank;
-    input.frame_shape = scan.frame_shape;
-    input.probe_shape = problem.probe_shape;
-    input.num_modes = config.probe.num_modes;
-    input.pattern_type = scan.pattern_type;
-    input.interpolation = config.positions.interpolation;
-    input.near_field = problem.near_field();
-    input.machine = machine;
-    input.line_search = has_line_search(config);
-    input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
-    const std::size_t limit = host_memory_bytes(config);
+    const std::size_t limit = host_limit(problem);
     // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
     // faster than it would fetch them.
     input.keep_waves =

@@ -46,6 +46,10 @@ struct Problem {
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks = 1,
                      int rank = 0);
 
+// The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
+MemoryForecast forecast_memory_of(const Problem& problem, int rank);
+MemoryForecast forecast_memory_alone(const Problem& problem);
+
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
 BatchShape largest_batch(const Problem& problem);
 

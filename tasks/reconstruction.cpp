@@ -52,25 +52,21 @@ void Reconstruction::run() {
     stop.requested = hooks_.stop_requested;
     if (const auto& limit = problem_.config.runtime.time_limit_s) stop.deadline_s = start_s_ + *limit;
     graph_.set_stop_condition(stop);
-    int first = 0;
-    for (const EngineConfig& engine : problem_.config.engines) {
-        run_engine(engine, first);
-        first += engine.num_iter;
-        if (stopped_early_) break;
-    }
+    for_each_engine(problem_, [this](const EngineSettings& settings, int first_iteration) {
+        if (!stopped_early_) run_engine(settings, first_iteration);
+    });
     snapshot_.submit_copies();
 }
 
-void Reconstruction::run_engine(const EngineConfig& config, int first_iteration) {
+void Reconstruction::run_engine(const EngineSettings& settings, int first_iteration) {
+    const EngineConfig& config = settings.config;
     EngineRun run;
     run.config = config;
     run.name = name(config.name);
     run.first_iteration = first_iteration;
     *HostAccess(handles_.state, Access::write).as<IterationState>() = IterationState{};
     graph_.set_noise_model(config.noise_model);
-    // The probe waits only when a run begins; a later engine moves it at once.
-    const int probe_start = std::max(problem_.config.probe.update.start - first_iteration, 0);
-    const auto engine = make_engine({config, probe_start, problem_.keep_waves});
+    const auto engine = make_engine(settings);
 
     const int ahead = problem_.config.runtime.submit_ahead;
     int submitted = 0;

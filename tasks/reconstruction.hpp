@@ -53,7 +53,7 @@ class Reconstruction {
     struct History {  // per iteration, after its step
         std::vector<double> cost, data_error, step, time_s;
     };
-    void run_engine(const EngineConfig& config, int first_iteration);
+    void run_engine(const EngineSettings& settings, int first_iteration);
     bool take_record(EngineRun& run, int iteration);
     void finish_engine(EngineRun& run);
     void submit_snapshot(EngineRun& run, int iteration);

@@ -197,7 +197,12 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
 bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes) {
     ForecastInput kept = input;
     kept.keep_waves = true;
-    return forecast_memory(kept, tiling).total_bytes() <= budget_bytes;
+    const auto& owners = input.owner_of_tile;
+    const int last_rank = owners.empty() ? 0 : *std::max_element(owners.begin(), owners.end());
+    for (kept.rank = 0; kept.rank <= last_rank; ++kept.rank) {
+        if (forecast_memory(kept, tiling).total_bytes() > budget_bytes) return false;
+    }
+    return true;
 }
 
 }  // namespace tessera

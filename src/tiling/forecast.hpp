@@ -88,7 +88,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& input, const Tiling& tiling
 // answer.
 int num_out_slots(int num_workers);
 
-// keep when the kept waves and everything else fit into `budget_bytes`.
+// Do the kept waves and everything else fit into `budget_bytes` of every rank? The ranks decide alike.
 bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes);
 
 }  // namespace tessera

@@ -92,11 +92,11 @@ RunConfig SmallScan::run_config() const {
 Outcome run(const RunConfig& config, const RunSettings& settings) {
     setenv("STARPU_WORKERS_NOBIND", "1", 0);  // test programs that run side by side share the cores
     ScanReader reader(config.scan, {});
-    Outcome outcome;
-    outcome.problem = make_problem(config, reader.info(), machine_for(config.runtime));
-    const Problem& problem = outcome.problem;
-    const Runtime runtime(config.runtime, nullptr, problem.out_of_core());
     const Ranks ranks;
+    Outcome outcome;
+    outcome.problem = make_problem(config, reader.info(), machine_for(config.runtime, ranks));
+    const Problem& problem = outcome.problem;
+    const Runtime runtime(config.runtime, ranks, problem.out_of_core());
     const CheckedFrames frames(reader, problem.scan);
     Handles handles = make_handles(problem, ranks, &frames);
     for (TileHandles& tile : handles.tiles) {

@@ -17,7 +17,7 @@ int most_workers() {
 }
 
 Problem problem_of(const RunConfig& config) {
-    return make_problem(config, ScanReader(config.scan, {}).info(), machine_for(config.runtime));
+    return make_problem(config, ScanReader(config.scan, {}).info(), machine_for(config.runtime, Ranks()));
 }
 
 // The smallest limit that is not refused.
