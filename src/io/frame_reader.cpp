@@ -87,6 +87,12 @@ PixelMap::PixelMap(std::array<int, 2> stored_shape, const CropConfig& crop,
             source_.push_back(from[0] * window_shape_[1] + from[1]);
         }
     }
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(source_.size()); ++i) {
+        const std::int32_t from = source_[static_cast<std::size_t>(i)];
+        const bool goes_on = !pieces_.empty() && from == pieces_.back().source + pieces_.back().size;
+        if (goes_on) ++pieces_.back().size;
+        if (!goes_on) pieces_.push_back({i, from, 1});
+    }
 }
 
 PatternType pattern_type_of(const hdf5::Type& stored, bool mask_per_frame, bool frames_are_amplitudes) {
@@ -206,9 +212,28 @@ void FrameReader::convert(const Stored* window, const std::uint8_t* used_in_fram
     }
 }
 
+// For counts that need neither a mask of their own nor squares, as loops that become vector instructions. False
+// when one of them is no count: the other way then says which.
+template <class Stored, class Count>
+bool FrameReader::convert_pieces(const Stored* window, Count* pattern) const {
+    unsigned num_wrong = 0;
+    for (const PixelMap::Piece& piece : map_.pieces()) {
+        const Stored* const from = window + piece.source;
+        const std::uint8_t* const used = used_.data() + piece.pattern;
+        Count* const to = pattern + piece.pattern;
+        for (std::int32_t i = 0; i < piece.size; ++i) {
+            const bool is_used = used[i] != 0;
+            num_wrong |= static_cast<unsigned>(is_used & !is_count<Stored, Count>(from[i]));
+            to[i] = is_used ? static_cast<Count>(from[i]) : Count{0};
+        }
+    }
+    return num_wrong == 0;
+}
+
 template <class Stored, class Count>
 void FrameReader::convert_to(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
                              Count* pattern) const {
+    if (used_in_frame == nullptr && !frames_are_amplitudes_ && convert_pieces(window, pattern)) return;
     const std::int32_t* const source = map_.source().data();
     const std::uint8_t* const used = used_.data();
     const std::ptrdiff_t size = map_.size();

@@ -33,6 +33,11 @@ class PixelMap {
     std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(source_.size()); }
     // Index inside the window, flat, of each pattern pixel.
     const std::vector<std::int32_t>& source() const { return source_; }
+    // The same as pieces of consecutive pixels.
+    struct Piece {
+        std::int32_t pattern, source, size;
+    };
+    const std::vector<Piece>& pieces() const { return pieces_; }
 
     // A whole stored detector map in pattern order.
     template <class To, class From>
@@ -49,6 +54,7 @@ class PixelMap {
   private:
     std::array<int, 2> shape_{}, window_first_{}, window_shape_{};
     std::vector<std::int32_t> source_;
+    std::vector<Piece> pieces_;
 };
 
 // What counts are kept as: the stored integers where they fit; a mask per frame needs room for its negative
@@ -84,6 +90,8 @@ class FrameReader {
     template <class Stored>
     void convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
                  void* pattern) const;
+    template <class Stored, class Count>
+    bool convert_pieces(const Stored* window, Count* pattern) const;
     template <class Stored, class Count>
     void convert_to(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
                     Count* pattern) const;
