@@ -120,9 +120,9 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
     if (problem.memory.total_bytes() <= limit || !problem.config.runtime.disk) return;
     if (problem.machine.num_gpus > 0)
         throw usage_error("runtime.disk: is for CPU workers only (waves: recompute is faster on a GPU)");
-    const auto batches = static_cast<std::size_t>(num_pattern_buffers(problem.machine.num_workers()));
+    const auto least_batches = static_cast<std::size_t>(2 * problem.machine.num_workers() + 8);
     problem.waves_memory_bytes =
-        std::min(2 * batches * wave_bytes(largest_batch(problem)), problem.waves_bytes);
+        std::min(least_batches * wave_bytes(largest_batch(problem)), problem.waves_bytes);
     input.waves_memory_bytes = problem.waves_memory_bytes;
     plan();
     const std::size_t needed = problem.memory.total_bytes();

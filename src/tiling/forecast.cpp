@@ -67,7 +67,7 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
 }  // namespace
 
 int num_pattern_buffers(int num_workers) {
-    return num_workers + 4;
+    return 4 * num_workers + 8;
 }
 
 namespace {

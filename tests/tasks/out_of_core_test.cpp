@@ -51,7 +51,7 @@ class OutOfCore : public testing::Test {
   protected:
     OutOfCore() {
         config_ = scan_.run_config();
-        config_.tiling.batch_size = 2;
+        config_.tiling.batch_size = 1;
         config_.engines[0].num_iter = 6;
     }
     SmallScan scan_{far_field_scan()};
