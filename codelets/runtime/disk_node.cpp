@@ -1,5 +1,6 @@
 #include "codelets/runtime/disk_node.hpp"
 
+#include <malloc.h>
 #include <starpu_config.h>
 #include <stdlib.h>
 #include <sys/types.h>
@@ -21,7 +22,7 @@ constexpr std::size_t least_bytes = 64 * mebibyte;  // StarPU wants 16 MiB
 
 // StarPU counts what it allocates, not what it holds while data is on its way to the disk and back.
 std::size_t limit_for_starpu(std::size_t memory_bytes) {
-    return std::max(memory_bytes / 5 * 4 / mebibyte, std::size_t{1});
+    return std::max(memory_bytes / 10 * 9 / mebibyte, std::size_t{1});
 }
 
 }  // namespace
@@ -43,6 +44,9 @@ DiskNode::DiskNode(const DiskNodeConfig& config) : config_(config) {
                               config_.folder.string(), static_cast<double>(space.available) / (1u << 30),
                               static_cast<double>(config_.bytes) / (1u << 30));
     }
+    // What StarPU frees has to leave the process: the C library would keep it in heaps of each thread, which
+    // grew to several times the limit.
+    mallopt(M_MMAP_THRESHOLD, static_cast<int>(mebibyte / 4));
     setenv("STARPU_LIMIT_CPU_MEM", std::to_string(limit_for_starpu(config_.memory_bytes)).c_str(), 1);
 }
 

@@ -111,7 +111,8 @@ int num_usable_cores() {
 Machine machine_for(const RuntimeConfig& config, const Ranks& ranks) {
     Machine machine;
     // Some of it for the system and the files that it holds.
-    machine.host_memory_bytes = physical_memory_bytes() / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
+    machine.host_memory_bytes =
+        physical_memory_bytes() / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
     machine.num_gpus = config.gpus.value_or(num_usable_gpus());
     if (machine.num_gpus > num_usable_gpus()) {
         throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,

@@ -212,8 +212,8 @@ void FrameReader::convert(const Stored* window, const std::uint8_t* used_in_fram
     }
 }
 
-// For counts that need neither a mask of their own nor squares, as loops that become vector instructions. False
-// when one of them is no count: the other way then says which.
+// For counts that need neither a mask of their own nor squares, as loops that become vector instructions.
+// False when one of them is no count: the other way then says which.
 template <class Stored, class Count>
 bool FrameReader::convert_pieces(const Stored* window, Count* pattern) const {
     unsigned num_wrong = 0;

@@ -64,8 +64,8 @@ struct PatternPlan {
 // just what comes next. The forecast exceeds the limit when not even the ring fits.
 PatternPlan plan_patterns(const ForecastInput& input, const Tiling& tiling, std::size_t limit_bytes);
 
-// Buffers for patterns that are read again: enough to read ahead of every worker, also while one of them waits
-// for its turn on a busy machine and the sums, which have an order, wait for it.
+// Buffers for patterns that are read again: enough to read ahead of every worker, also while one of them
+// waits for its turn on a busy machine and the sums, which have an order, wait for it.
 int num_pattern_buffers(int num_workers);
 
 // The peak resident memory of one rank, term by term, in the sizes of codelets/layout.hpp.

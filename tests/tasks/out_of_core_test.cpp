@@ -170,7 +170,7 @@ TEST(WavesOnDisk, GiveTheSameBits) {
     EXPECT_THROW(problem_of(config), Error);
     const auto folder = std::filesystem::path(config.scan.file).parent_path() / "waves";
     config.runtime.disk = folder;
-    for (const char* scheduler : {"eager", "lws"}) {
+    for (const char* scheduler : {"eager", "lws", "dmdas"}) {
         SCOPED_TRACE(scheduler);
         config.runtime.scheduler = scheduler;
         std::size_t on_disk = 0;
