@@ -178,8 +178,16 @@ void Writer::finish() {
     check(H5Fget_vfd_handle(file_.get(), H5P_DEFAULT, &memory) >= 0 && memory != nullptr);
     const ssize_t size = H5Fget_file_image(file_.get(), nullptr, 0);
     check(size > 0);
-    write_out(*static_cast<const std::byte* const*>(memory), static_cast<std::size_t>(size));
+    turn_.unlock();
+    try {
+        write_out(*static_cast<const std::byte* const*>(memory), static_cast<std::size_t>(size));
+    } catch (...) {
+        turn_.lock();
+        throw;
+    }
+    turn_.lock();
     file_ = Handle();
+    turn_.unlock();
 
     const int descriptor = std::exchange(descriptor_, -1);
     std::error_code error, ignored;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ class Writer {
     void finish();
 
   private:
+    // Frames may be read meanwhile: HDF5 is this thread's, but while the disk is waited for.
+    std::unique_lock<std::recursive_mutex> turn_{library_lock()};
     [[noreturn]] void fail(const std::string& reason) const;
     void check(bool good) const;  // else fails with HDF5's reason
     void write_attribute(const std::string& path, const std::string& name, Id type, Id space,

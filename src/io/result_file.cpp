@@ -1,7 +1,6 @@
 #include "io/result_file.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include "base/error.hpp"
 #include "io/hdf5.hpp"
@@ -178,7 +177,6 @@ Array<double, 2> read_positions(const hdf5::File& file) {
 }  // namespace
 
 void write_result(const std::filesystem::path& path, const Result& result) {
-    const std::lock_guard turn(hdf5::library_lock());  // frames may be read meanwhile
     hdf5::Writer file(path);
     file.attribute("/", "default", "entry_1");
     file.attribute("/", "creator", "tessera");
