@@ -13,6 +13,7 @@ namespace {
 
 constexpr int max_side_px = 65536;  // of a frame; keeps products of sides far from overflow
 constexpr int max_num_modes = 1000;
+constexpr int max_num_slices = 10000;
 
 constexpr Word<NoiseModel> noise_models[] = {{"amplitude", NoiseModel::amplitude},
                                              {"poisson", NoiseModel::poisson},
@@ -26,6 +27,8 @@ constexpr Word<PositionUnit> position_units[] = {
     {"m", PositionUnit::m}, {"um", PositionUnit::um}, {"nm", PositionUnit::nm}, {"px", PositionUnit::px}};
 constexpr Word<InitialObject> initial_objects[] = {
     {"flat", InitialObject::flat}, {"random", InitialObject::random}, {"file", InitialObject::file}};
+constexpr Word<SlicePropagation> slice_propagations[] = {
+    {"fresnel", SlicePropagation::fresnel}, {"angular_spectrum", SlicePropagation::angular_spectrum}};
 constexpr Word<InitialProbe> initial_probes[] = {
     {"auto", InitialProbe::automatic},        {"file", InitialProbe::file},
     {"aperture", InitialProbe::aperture},     {"gaussian", InitialProbe::gaussian},
@@ -142,6 +145,16 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.choice("initial", c.initial, initial_objects);
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
+
+    io.key("num_slices", c.num_slices, within(1, max_num_slices));
+    const bool is_sliced = c.num_slices > 1;
+    constexpr std::string_view sliced = "num_slices above 1";
+    const auto num_spacings = static_cast<std::size_t>(c.num_slices - 1);
+    io.key("slice_spacings_m", c.slice_spacings_m, above(0).times(num_spacings).only_if(is_sliced, sliced));
+    io.choice("slice_propagation", c.slice_propagation, slice_propagations,
+              anything().only_if(is_sliced, sliced));
+    io.check(!is_sliced || !c.slice_spacings_m.empty(), "slice_spacings_m",
+             fmt::format("is required with {}: one length for all, or a list of {}", sliced, num_spacings));
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {

@@ -96,11 +96,15 @@ struct ScanConfig {
 };
 
 enum class InitialObject { flat, random, file };
+enum class SlicePropagation { fresnel, angular_spectrum };
 
 struct ObjectConfig {
     int margin_px = 8;
     InitialObject initial = InitialObject::flat;
     std::optional<std::filesystem::path> file;  // an earlier result, for initial: file
+    int num_slices = 1;                         // along the beam; the wave travels from each to the next
+    std::vector<double> slice_spacings_m;       // num_slices - 1 of them; one value in the file means all
+    SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
     bool operator==(const ObjectConfig&) const = default;
 };
 

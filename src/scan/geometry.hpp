@@ -8,9 +8,12 @@
 
 namespace tessera {
 
+enum class Radiation { photons, electrons };
+
 // How the wave travels from the sample to the detector, resolved: nothing is optional any more.
 struct Geometry {
     Propagation propagation = Propagation::far_field;  // never `automatic`
+    Radiation radiation = Radiation::photons;
     double wavelength_m = 0;
     double distance_m = 0;                                 // sample to detector
     std::array<double, 2> detector_pixel_size_m = {0, 0};  // (y, x)

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config_texts.hpp"
 
@@ -40,7 +41,13 @@ constexpr std::string_view full_run = R"(scan:
     background: /b
     frames_are_amplitudes: true
     frames_dc_at_corner: true
-object: {margin_px: 17, initial: file, file: earlier.h5}
+object:
+  margin_px: 17
+  initial: file
+  file: earlier.h5
+  num_slices: 3
+  slice_spacings_m: [1.5e-9, 2.5e-9]
+  slice_propagation: fresnel
 probe:
   initial: zone_plate
   num_modes: 3
@@ -98,7 +105,7 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {17, InitialObject::file, "earlier.h5"};
+    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -323,6 +330,37 @@ TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
     EXPECT_EQ(run_of(probe("file\n  file: x.h5")).probe.file, "x.h5");
 }
 
+TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  num_slices: " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("4\n  slice_spacings_m: 2e-9")).object.slice_spacings_m,
+              (std::vector<double>{2e-9, 2e-9, 2e-9}))
+        << "one value stands for all";
+    EXPECT_EQ(run_of(object("3\n  slice_spacings_m: [1e-9, 2e-9]")).object.slice_spacings_m,
+              (std::vector<double>{1e-9, 2e-9}));
+    EXPECT_EQ(run_of(object("2\n  slice_spacings_m: [1e-9]")).object.slice_propagation,
+              SlicePropagation::angular_spectrum);
+    expect_problem(
+        object("3"),
+        "run.yaml:2: object.slice_spacings_m: is required with num_slices above 1: one length for all, "
+        "or a list of 2");
+    expect_problem(
+        object("3\n  slice_spacings_m: [1e-9, 1e-9, 1e-9]"),
+        "run.yaml:4: object.slice_spacings_m: expected one value for all or a list of 2, got a list of 3");
+    expect_problem(object("3\n  slice_spacings_m: [1e-9, 0]"),
+                   "run.yaml:4: object.slice_spacings_m: 0 is out of range (allowed: above 0)");
+    expect_problem(object("3\n  slice_spacings_m: near"),
+                   "run.yaml:4: object.slice_spacings_m: expected a number, got 'near'");
+    expect_problem(object("1\n  slice_spacings_m: 1e-9"),
+                   "run.yaml:4: object.slice_spacings_m: has no meaning here (only for num_slices above 1)");
+    expect_problem(object("0"),
+                   "run.yaml:3: object.num_slices: 0 is out of range (allowed: at least 1, at most 10000)");
+    expect_problem(
+        object("2\n  slice_spacings_m: 1e-9\n  slice_propagation: asm"),
+        "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
+}
+
 TEST(RunFile, OtherContradictions) {
     expect_problem("object: {margin_px: 3}\n", "run.yaml:1: scan.file: is required");
     expect_problem("object:\nscan:\n  format: cxi\n", "run.yaml:2: scan.file: is required");
@@ -384,6 +422,18 @@ TEST(RoundTrip, TheFullRun) {
     const std::string text = write_run_config(c);
     EXPECT_EQ(run_of(text), c) << text;
     EXPECT_EQ(write_run_config(run_of(text)), text);
+}
+
+TEST(RoundTrip, EqualAndUnequalSpacings) {
+    for (const std::vector<double>& spacings_m :
+         {std::vector<double>(9, 1.0 / 3), std::vector<double>{1e-10, 2e-10, 0.1},
+          std::vector<double>{5e-324}}) {
+        RunConfig c;
+        c.scan.file = "a.cxi";
+        c.object.num_slices = static_cast<int>(spacings_m.size()) + 1;
+        c.object.slice_spacings_m = spacings_m;
+        EXPECT_EQ(run_of(write_run_config(c)), c) << write_run_config(c);
+    }
 }
 
 TEST(RoundTrip, ValuesThatAreHardToWrite) {
