@@ -41,6 +41,7 @@ void Graph::add_batch(const TileHandles& tile, const BatchHandles& batch, const 
     args.window = batch.shape.window;
     args.tile = tile.shape;
     args.probe_size = handles_.probe_size;
+    args.num_slices = handles_.num_slices;
     tessera::add_batch.submit(args, {&out, &tile.gradient_own, &tile.sums}, summing);
 }
 
@@ -49,7 +50,8 @@ void Graph::add_batch(const TileHandles& tile, const BatchHandles& batch, const 
 void Graph::add_halos(bool keep_previous) {
     for (const TileHandles& tile : handles_.tiles) {
         for (const StripHandles& strip : tile.strips) {
-            cut_strip.submit({tile.shape, strip.cut}, {&tile.gradient_own, &strip.strip}, summing);
+            cut_strip.submit({tile.shape, strip.cut, handles_.num_slices}, {&tile.gradient_own, &strip.strip},
+                             summing);
         }
     }
     for (std::size_t u = 0; u < handles_.tiles.size(); ++u) {
@@ -61,7 +63,8 @@ void Graph::add_halos(bool keep_previous) {
         }
         clear(tile.gradient);
         const auto add_own = [&] {
-            add_strip.submit({tile.shape, {0, 0, tile.shape}}, {&tile.gradient_own, &tile.gradient}, summing);
+            add_strip.submit({tile.shape, {0, 0, tile.shape}, handles_.num_slices},
+                             {&tile.gradient_own, &tile.gradient}, summing);
         };
         bool own_added = false;
         for (const StripHandles& towards : tile.strips) {
@@ -69,7 +72,8 @@ void Graph::add_halos(bool keep_previous) {
             if (t > u && !std::exchange(own_added, true)) add_own();
             for (const StripHandles& strip : handles_.tiles[t].strips) {
                 if (static_cast<std::size_t>(strip.to_tile) != u) continue;
-                add_strip.submit({tile.shape, strip.land}, {&strip.strip, &tile.gradient}, summing);
+                add_strip.submit({tile.shape, strip.land, handles_.num_slices},
+                                 {&strip.strip, &tile.gradient}, summing);
             }
         }
         if (!own_added) add_own();
@@ -83,9 +87,10 @@ void Graph::weigh() {
         for (std::size_t b = 0; b < tile.batches.size(); ++b) {
             const BatchHandles& batch = tile.batches[b];
             const Data& out = tile.out[b % tile.out.size()];
-            illumination.submit({shape_of(batch)},
-                                {&batch.frames, &handles_.probe, &tile.object, &handles_.state, &out},
-                                priority_of(batch));
+            illumination.submit(
+                {shape_of(batch)},
+                {&batch.frames, &handles_.detector, &handles_.probe, &tile.object, &handles_.state, &out},
+                priority_of(batch));
             add_batch(tile, batch, out);
         }
     }
@@ -93,7 +98,8 @@ void Graph::weigh() {
     for (TileHandles& tile : handles_.tiles) tile.gradient.swap(tile.gradient_previous);
     add_halos(false);
     for (TileHandles& tile : handles_.tiles) {
-        weigh_object.submit({tile.shape}, {&tile.gradient, &tile.illumination, &tile.sums}, summing);
+        weigh_object.submit({tile.shape, handles_.num_slices},
+                            {&tile.gradient, &tile.illumination, &tile.sums}, summing);
         tile.gradient.swap(tile.gradient_previous);
     }
     add_up();
@@ -129,7 +135,8 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
 
 void Graph::dots(double alpha) {
     for (const TileHandles& tile : handles_.tiles) {
-        const DotsArgs args = {tile.shape, tile.interior.y, tile.interior.x, tile.interior.shape, alpha};
+        const DotsArgs args = {tile.shape,          tile.interior.y, tile.interior.x,
+                               tile.interior.shape, alpha,           handles_.num_slices};
         tessera::dots.submit(args,
                              {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination,
                               &handles_.state, &tile.sums},
@@ -159,7 +166,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
 
 void Graph::directions(ProbeMotion probe, double alpha) {
     for (const TileHandles& tile : handles_.tiles) {
-        direction.submit({MovingPart::object, 1, tile.shape, alpha},
+        direction.submit({MovingPart::object, handles_.num_slices, tile.shape, alpha},
                          {&tile.object, &tile.gradient, &tile.illumination, &handles_.state}, summing);
     }
     if (probe == ProbeMotion::fixed) return;
@@ -196,12 +203,13 @@ void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
 }
 
 void Graph::choose_step() {
-    tessera::choose_step.submit({}, {&total(), &handles_.state}, scalar);
+    tessera::choose_step.submit({handles_.num_slices}, {&total(), &handles_.state}, scalar);
 }
 
 void Graph::step(ProbeMotion probe) {
     for (const TileHandles& tile : handles_.tiles) {
-        tessera::step.submit({tile.shape.area()}, {&tile.object, &handles_.state}, summing);
+        tessera::step.submit({volume(tile.shape, handles_.num_slices)}, {&tile.object, &handles_.state},
+                             summing);
     }
     if (probe == ProbeMotion::moving) {
         tessera::step.submit({handles_.probe_size}, {&handles_.probe, &handles_.state}, scalar);

@@ -44,6 +44,7 @@ struct Handles {
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;
+    int num_slices = 1;
 
     // The memory of every frame, by its index in the scan: to be filled before the first task.
     std::vector<void*> frame_memory(const Problem& problem);
@@ -53,7 +54,7 @@ struct Handles {
 Handles make_handles(const Problem& problem);
 
 // Before the first task of a run.
-void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 2>& object);
+void set_object(Handles& handles, const Problem& problem, const Array<cfloat, 3>& object);
 void set_probe(Handles& handles, const Array<cfloat, 3>& probe);
 
 }  // namespace tessera

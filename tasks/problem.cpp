@@ -87,6 +87,41 @@ void require_equal_pixels(const char* key, const std::filesystem::path& file, co
     }
 }
 
+void require_possible_waves(const RunConfig& config) {
+    if (config.runtime.waves != Waves::keep || config.object.num_slices == 1) return;
+    throw usage_error(
+        "runtime.waves: keep needs object.num_slices: 1, it is {}: the far fields of several slices do not "
+        "follow a step as those of one do (use auto or recompute)",
+        config.object.num_slices);
+}
+
+// The earlier result's object where it overlaps this one's array.
+void copy_earlier_object(const Problem& problem, const std::filesystem::path& file,
+                         Array<cfloat, 3>& object) {
+    const Result earlier = read_result(file);
+    require_equal_pixels("object.file", file, earlier, problem.scan);
+    if (earlier.object.extent(0) != object.extent(0)) {
+        throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
+                         file.string(), earlier.object.extent(0), object.extent(0));
+    }
+    // Whole pixels between the two arrays' origins in scan coordinates.
+    const auto offset = [&](std::size_t axis) {
+        const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
+        return std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
+    };
+    const auto from_y = offset(0), from_x = offset(1);
+    for (std::ptrdiff_t slice = 0; slice < object.extent(0); ++slice) {
+        for (std::ptrdiff_t y = 0; y < object.extent(1); ++y) {
+            for (std::ptrdiff_t x = 0; x < object.extent(2); ++x) {
+                const auto v = y + from_y, u = x + from_x;
+                if (v < 0 || u < 0 || v >= earlier.object.extent(1) || u >= earlier.object.extent(2))
+                    continue;
+                object(slice, y, x) = earlier.object(slice, v, u);
+            }
+        }
+    }
+}
+
 void require_gpu_memory(const Problem& problem) {
     const std::size_t limit = problem.machine.gpu_memory_bytes;
     if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
@@ -102,6 +137,7 @@ void require_gpu_memory(const Problem& problem) {
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
+    shape.num_slices = problem.num_slices();
     shape.frame = {problem.scan.frame_shape[0], problem.scan.frame_shape[1]};
     shape.probe = {problem.probe_shape[0], problem.probe_shape[1]};
     shape.num_frames = problem.tiling.batch_size;
@@ -114,6 +150,7 @@ BatchShape largest_batch(const Problem& problem) {
 }
 
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine) {
+    require_possible_waves(config);
     Problem problem;
     problem.config = config;
     problem.scan = scan;
@@ -121,8 +158,10 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation);
+    // Each further slice costs two transforms more where there was one.
+    const int num_passes = config.probe.num_modes * (2 * config.object.num_slices - 1);
     const int batch_size = config.tiling.batch_size.value_or(
-        automatic_batch_size(scan.frame_shape, config.probe.num_modes, scan.num_frames, machine.kind()));
+        automatic_batch_size(scan.frame_shape, num_passes, scan.num_frames, machine.kind()));
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
         batch_size);
@@ -131,6 +170,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     input.frame_shape = scan.frame_shape;
     input.probe_shape = problem.probe_shape;
     input.num_modes = config.probe.num_modes;
+    input.num_slices = config.object.num_slices;
     input.pattern_type = scan.pattern_type;
     input.interpolation = config.positions.interpolation;
     input.near_field = problem.near_field();
@@ -140,8 +180,8 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     const std::size_t limit = host_memory_bytes(config);
     // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
     // faster than it would fetch them.
-    input.keep_waves =
-        has_line_search(config) && (config.runtime.waves == Waves::keep ||
+    const bool can_keep = has_line_search(config) && config.object.num_slices == 1;
+    input.keep_waves = can_keep && (config.runtime.waves == Waves::keep ||
                                     (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&
                                      waves_fit(input, problem.tiling, limit / 2)));
     problem.keep_waves = input.keep_waves;
@@ -184,10 +224,10 @@ FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem,
     return statistics;
 }
 
-Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::path& run_folder) {
+Array<cfloat, 3> initial_object(const Problem& problem, const std::filesystem::path& run_folder) {
     const ObjectConfig& config = problem.config.object;
     const auto& shape = problem.placement.object_shape;
-    Array<cfloat, 2> object({shape[0], shape[1]}, {1, 0});
+    Array<cfloat, 3> object({problem.num_slices(), shape[0], shape[1]}, {1, 0});
     if (config.initial == InitialObject::random) {
         Random random(problem.config.runtime.random_seed, 0);
         for (cfloat& pixel : object) {
@@ -196,23 +236,7 @@ Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::p
         }
     }
     if (config.initial == InitialObject::file) {
-        const auto file = resolved(run_folder, config.file.value());
-        const Result earlier = read_result(file);
-        // Whole pixels between the two arrays' origins in scan coordinates.
-        const auto offset = [&](std::size_t axis) {
-            const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
-            return std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
-        };
-        require_equal_pixels("object.file", file, earlier, problem.scan);
-        const auto from_y = offset(0), from_x = offset(1);
-        for (int y = 0; y < shape[0]; ++y) {
-            for (int x = 0; x < shape[1]; ++x) {
-                const auto v = y + from_y, u = x + from_x;
-                if (v < 0 || u < 0 || v >= earlier.object.extent(1) || u >= earlier.object.extent(2))
-                    continue;
-                object(y, x) = earlier.object(0, v, u);
-            }
-        }
+        copy_earlier_object(problem, resolved(run_folder, config.file.value()), object);
     }
     return object;
 }

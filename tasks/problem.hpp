@@ -27,6 +27,7 @@ struct Problem {
     MemoryForecast memory;
     GpuForecast gpu_memory;
 
+    int num_slices() const { return config.object.num_slices; }
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 
@@ -49,8 +50,9 @@ struct FrameStatistics {
 FrameStatistics read_all_frames(ScanReader& reader, const Problem& problem,
                                 const std::vector<void*>& destinations);
 
-// The starting point. `run_folder`: where the run file is, for files named in it.
-Array<cfloat, 2> initial_object(const Problem& problem, const std::filesystem::path& run_folder);
+// The starting point: object (slice, y, x), probe (mode, y, x). `run_folder`: where the run file is, for
+// files named in it.
+Array<cfloat, 3> initial_object(const Problem& problem, const std::filesystem::path& run_folder);
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,
                                const std::filesystem::path& run_folder);
 

@@ -17,6 +17,22 @@ std::size_t area(std::array<int, 2> shape) {
     return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
 }
 
+// Per worker, beside what an object of one slice takes: what meets the further slices, two gradients between
+// slices, a moved probe and object, the object between pixels.
+std::size_t slices_scratch_pixels(const ForecastInput& in) {
+    if (in.num_slices == 1) return 0;
+    const auto slices = static_cast<std::size_t>(in.num_slices),
+               modes = static_cast<std::size_t>(in.num_modes);
+    const std::size_t planes = slices * modes + 2 + slices;
+    const std::size_t between_pixels = in.interpolation == Interpolation::bilinear ? 2 * slices : 0;
+    return (planes + between_pixels) * area(in.probe_shape);
+}
+
+// Transfer functions from each slice to the next.
+std::size_t slice_transfers_bytes(const ForecastInput& in) {
+    return static_cast<std::size_t>(in.num_slices - 1) * area(in.probe_shape) * 8;
+}
+
 std::size_t sum_of(const std::vector<MemoryTerm>& terms) {
     return std::accumulate(terms.begin(), terms.end(), std::size_t{0},
                            [](std::size_t sum, const MemoryTerm& term) { return sum + term.bytes; });
@@ -45,14 +61,16 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     for (const Tile& tile : tiling.tiles) {
         frames += static_cast<std::size_t>(tile.num_frames());
         for (const Neighbour& neighbour : tile.neighbours)
-            strips += static_cast<std::size_t>(neighbour.overlap.area());
+            strips += static_cast<std::size_t>(neighbour.overlap.area() * in.num_slices);
         handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
     }
-    const auto pixels = static_cast<std::size_t>(tiling.extended_area());
+    const auto slices = static_cast<std::size_t>(in.num_slices);
+    const auto pixels = slices * static_cast<std::size_t>(tiling.extended_area());
+    const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * tiling.tiles.size();
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
+    const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
 
     MemoryForecast forecast;
     const auto add = [&](std::string what, std::size_t bytes) {
@@ -66,11 +84,13 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     add("object tiles: three gradients, illumination", pixels * (3 * complex_bytes + 4));
     add("strips between tiles", strips * complex_bytes);
     add("StarPU's books on each piece of data", handles * bytes_per_handle);
-    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
-    add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
+    add("scratch of the workers",
+        workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
     if (in.keep_waves) add("kept far fields", 3 * frames * frame * modes * complex_bytes);
-    const std::size_t object = area(tiling.object_shape);
+    if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
+    const std::size_t object = slices * area(tiling.object_shape);
     add("copies for results: from the tiles, put together, as a file",
         (pixels + 2 * object + 3 * probe) * complex_bytes);
     return forecast;
@@ -81,12 +101,14 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const auto gpus = static_cast<std::size_t>(std::max(in.machine.num_gpus, 1));
     const std::size_t frame = area(in.frame_shape), modes = static_cast<std::size_t>(in.num_modes);
     const std::size_t probe = area(in.probe_shape) * modes;
-    const auto pixels = static_cast<std::size_t>(tiling.extended_area());
+    const auto slices = static_cast<std::size_t>(in.num_slices);
+    const auto pixels = slices * static_cast<std::size_t>(tiling.extended_area());
+    const std::size_t window = slices * area(tiling.largest_window());
     std::size_t frames = 0, strips = 0;
     for (const Tile& tile : tiling.tiles) {
         frames += static_cast<std::size_t>(tile.num_frames());
         for (const Neighbour& neighbour : tile.neighbours)
-            strips += static_cast<std::size_t>(neighbour.overlap.area());
+            strips += static_cast<std::size_t>(neighbour.overlap.area() * in.num_slices);
     }
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * tiling.tiles.size();
@@ -101,10 +123,14 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     };
     add("object tiles: value, direction, gradients, illumination", pixels * (5 * complex_bytes + 4));
     add("strips between tiles", strips * complex_bytes);
-    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + tiling.tiles.size()) * probe * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
+    if (slices > 1) {
+        add("transfer functions between slices, batch windows at trial steps",
+            slice_transfers_bytes(in) + 3 * window * complex_bytes);
+    }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
     if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
     forecast.least_bytes +=

@@ -77,7 +77,7 @@ TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
     const Problem problem = make();
     Handles handles = make_handles(problem);
     const auto& shape = problem.placement.object_shape;
-    Array<cfloat, 2> object({shape[0], shape[1]});
+    Array<cfloat, 3> object({1, shape[0], shape[1]});
     for (std::ptrdiff_t i = 0; i < object.size(); ++i) object[i] = {static_cast<float>(i), -1};
     set_object(handles, problem, object);
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
@@ -85,7 +85,7 @@ TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
         const HostAccess access(handles.tiles[t].object, Access::read);
         const auto* value = access.as<const cfloat>();
         for (int y = extended.y0; y < extended.y1; ++y) {
-            for (int x = extended.x0; x < extended.x1; ++x, ++value) ASSERT_EQ(value->re, object(y, x).re);
+            for (int x = extended.x0; x < extended.x1; ++x, ++value) ASSERT_EQ(value->re, object(0, y, x).re);
         }
     }
 }
