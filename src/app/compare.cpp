@@ -6,6 +6,7 @@
 #include "io/truth_file.hpp"
 #include "quality/alignment.hpp"
 #include "quality/frc.hpp"
+#include "scan/geometry.hpp"
 
 namespace tessera::app {
 namespace {
@@ -101,10 +102,10 @@ Array<float, 2> scanned_region(const Side& a, const Array<cfloat, 2>& b) {
 void print_resolution(const RingCorrelation& rings, std::array<double, 2> pixel_size_m) {
     const auto resolution = [&](double frequency) {
         const double half_period_px = 0.5 / frequency;
-        const double pixel_nm = std::max(pixel_size_m[0], pixel_size_m[1]) * 1e9;
-        return pixel_nm > 0 ? fmt::format("half period {:.2f} px = {:.3g} nm", half_period_px,
-                                          half_period_px * pixel_nm)
-                            : fmt::format("half period {:.2f} px", half_period_px);
+        const double pixel_m = std::max(pixel_size_m[0], pixel_size_m[1]);
+        return pixel_m > 0 ? fmt::format("half period {:.2f} px = {}", half_period_px,
+                                         length_text(half_period_px * pixel_m))
+                           : fmt::format("half period {:.2f} px", half_period_px);
     };
     fmt::print("ring correlation  1/2-bit at {:.3f} / px ({}), 1/7 at {:.3f} / px ({})\n",
                rings.crossing_half_bit, resolution(rings.crossing_half_bit), rings.crossing_one_seventh,

@@ -13,7 +13,6 @@ namespace {
 
 constexpr int max_side_px = 65536;  // of a frame; keeps products of sides far from overflow
 constexpr int max_num_modes = 1000;
-constexpr int max_num_slices = 10000;
 
 constexpr Word<NoiseModel> noise_models[] = {{"amplitude", NoiseModel::amplitude},
                                              {"poisson", NoiseModel::poisson},
@@ -27,8 +26,6 @@ constexpr Word<PositionUnit> position_units[] = {
     {"m", PositionUnit::m}, {"um", PositionUnit::um}, {"nm", PositionUnit::nm}, {"px", PositionUnit::px}};
 constexpr Word<InitialObject> initial_objects[] = {
     {"flat", InitialObject::flat}, {"random", InitialObject::random}, {"file", InitialObject::file}};
-constexpr Word<SlicePropagation> slice_propagations[] = {
-    {"fresnel", SlicePropagation::fresnel}, {"angular_spectrum", SlicePropagation::angular_spectrum}};
 constexpr Word<InitialProbe> initial_probes[] = {
     {"auto", InitialProbe::automatic},        {"file", InitialProbe::file},
     {"aperture", InitialProbe::aperture},     {"gaussian", InitialProbe::gaussian},
@@ -65,7 +62,13 @@ static void describe(KeyVisitor& io, GeometryConfig& c) {
            above(0).only_if(c.propagation != Propagation::far_field, "propagation: near_field"));
     io.key("energy_eV", c.energy_eV, above(0));
     io.key("wavelength_m", c.wavelength_m, above(0));
+    io.key("accelerating_voltage_kV", c.accelerating_voltage_kV, voltage_range_kV);
     check_wavelength(io, c);
+    constexpr std::string_view both =
+        "goes with photons, accelerating_voltage_kV with electrons; give one of them";
+    io.check(!c.accelerating_voltage_kV || !c.energy_eV, "energy_eV", both);
+    io.check(!c.accelerating_voltage_kV || !c.wavelength_m, "wavelength_m",
+             "accelerating_voltage_kV gives it already; give one of them");
 }
 
 static void describe(KeyVisitor& io, MaskConfig& c) {
@@ -151,7 +154,7 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     constexpr std::string_view sliced = "num_slices above 1";
     const auto num_spacings = static_cast<std::size_t>(c.num_slices - 1);
     io.key("slice_spacings_m", c.slice_spacings_m, above(0).times(num_spacings).only_if(is_sliced, sliced));
-    io.choice("slice_propagation", c.slice_propagation, slice_propagations,
+    io.choice("slice_propagation", c.slice_propagation, slice_propagation_words,
               anything().only_if(is_sliced, sliced));
     io.check(!is_sliced || !c.slice_spacings_m.empty(), "slice_spacings_m",
              fmt::format("is required with {}: one length for all, or a list of {}", sliced, num_spacings));

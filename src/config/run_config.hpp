@@ -23,8 +23,9 @@ struct GeometryConfig {  // null: what the file says; both and unequal is an err
     std::optional<double> detector_distance_m;
     std::optional<double> detector_pixel_size_m;
     std::optional<double> focus_to_sample_m;  // near field with a divergent beam
-    std::optional<double> energy_eV;
+    std::optional<double> energy_eV;          // of photons
     std::optional<double> wavelength_m;
+    std::optional<double> accelerating_voltage_kV;  // the beam is of electrons
     bool operator==(const GeometryConfig&) const = default;
 };
 

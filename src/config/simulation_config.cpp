@@ -60,7 +60,9 @@ static void describe(KeyVisitor& io, SimulatedDetectorConfig& c) {
     io.key("probe_shape", c.probe_shape, within(1, max_side_px).or_one_for_both());
     io.key("pixel_size_m", c.pixel_size_m, above(0));
     io.key("distance_m", c.distance_m, above(0));
-    io.key("energy_eV", c.energy_eV, above(0));
+    io.key("accelerating_voltage_kV", c.accelerating_voltage_kV, voltage_range_kV);
+    io.key("energy_eV", c.energy_eV,
+           above(0).only_if(!c.accelerating_voltage_kV, "photons: without accelerating_voltage_kV"));
     // A scan file states how it was taken: nothing to find out, so no `auto`.
     io.choice("propagation", c.propagation, propagation_words);
     io.check(c.propagation != Propagation::automatic, "propagation", "must be far_field or near_field");

@@ -51,7 +51,8 @@ struct SimulatedDetectorConfig {
     std::optional<std::array<int, 2>> probe_shape;  // smaller than the frame: oversampled; null: same
     double pixel_size_m = 75e-6;
     double distance_m = 2.0;
-    double energy_eV = 8000;
+    std::optional<double> accelerating_voltage_kV;     // the beam is of electrons, in place of:
+    double energy_eV = 8000;                           // of photons
     Propagation propagation = Propagation::far_field;  // automatic is not allowed here
     std::optional<double> focus_to_sample_m;           // near field
     bool photon_noise = true;

@@ -105,6 +105,9 @@ void write_sample(hdf5::Writer& file, const SyntheticScan& scan) {
 void write_source(hdf5::Writer& file, const SyntheticScan& scan) {
     write_number(file, source + "/energy", scan.geometry.energy_eV() * joules_per_electronvolt, "J");
     write_number(file, source + "/wavelength", scan.geometry.wavelength_m, "m");
+    const bool are_electrons = scan.geometry.radiation == Radiation::electrons;
+    file.write_text(source + "/probe", are_electrons ? "electron" : "x-ray");  // NeXus' words
+    if (are_electrons) write_number(file, source + "/voltage", scan.geometry.energy_eV(), "V");
     file.write(source + "/illumination", shape_of(scan.probe_guess.extents()), scan.probe_guess.data());
 }
 

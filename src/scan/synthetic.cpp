@@ -22,17 +22,20 @@ constexpr int margin_px = 8;
 Geometry geometry_of(const SimulatedDetectorConfig& detector) {
     if (detector.propagation == Propagation::automatic)
         throw usage_error("detector.propagation: auto (far_field or near_field is needed to simulate)");
-    for (const double value : {detector.pixel_size_m, detector.distance_m, detector.energy_eV})
+    const double energy_eV =
+        detector.accelerating_voltage_kV ? 1e3 * *detector.accelerating_voltage_kV : detector.energy_eV;
+    for (const double value : {detector.pixel_size_m, detector.distance_m, energy_eV})
         if (!(std::isfinite(value) && value > 0))
             throw usage_error(
-                "detector: pixel_size_m {}, distance_m {}, energy_eV {} (each must be above zero)",
-                detector.pixel_size_m, detector.distance_m, detector.energy_eV);
+                "detector: pixel_size_m {}, distance_m {}, energy {} eV (each must be above zero)",
+                detector.pixel_size_m, detector.distance_m, energy_eV);
     if (detector.shape[0] < 1 || detector.shape[1] < 1)
         throw usage_error("detector.shape: {} x {} pixels (at least 1 x 1)", detector.shape[0],
                           detector.shape[1]);
     Geometry geometry;
     geometry.propagation = detector.propagation;
-    geometry.wavelength_m = wavelength_of_energy(detector.energy_eV);
+    if (detector.accelerating_voltage_kV) geometry.radiation = Radiation::electrons;
+    geometry.wavelength_m = wavelength_of_energy(geometry.radiation, energy_eV);
     geometry.distance_m = detector.distance_m;
     geometry.detector_pixel_size_m = {detector.pixel_size_m, detector.pixel_size_m};
     if (detector.propagation == Propagation::near_field)

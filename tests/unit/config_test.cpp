@@ -88,7 +88,7 @@ RunConfig expected_full_run() {
     RunConfig c;
     c.scan.file = "data/scan 1.h5";
     c.scan.format = ScanFormat::hdf5;
-    c.scan.geometry = {Propagation::near_field, 5.2, 6.5e-6, 0.0143, 12398.4198, 1.0e-10};
+    c.scan.geometry = {Propagation::near_field, 5.2, 6.5e-6, 0.0143, 12398.4198, 1.0e-10, {}};
     c.scan.mask = {"mask.h5", "/mask", true};
     c.scan.frames = {3, 400, 2};
     c.scan.crop.size = {256, 128};
@@ -291,6 +291,32 @@ TEST(RunFile, EnergyAndWavelengthAgree) {
     expect_problem(scan("1.6e-10"),
                    "run.yaml:5: scan.geometry.wavelength_m: 1.6e-10 disagrees with energy_eV 8000, which is "
                    "1.5498e-10 m; give one of them");
+}
+
+TEST(RunFile, AVoltageIsOfElectrons) {
+    const auto scan = [](const std::string& geometry) {
+        return "scan:\n  file: a.cxi\n  geometry: {" + geometry + "}\n";
+    };
+    EXPECT_EQ(run_of(scan("accelerating_voltage_kV: 300")).scan.geometry.accelerating_voltage_kV, 300.0);
+    expect_problem(
+        scan("accelerating_voltage_kV: 300, energy_eV: 8000"),
+        "run.yaml:3: scan.geometry.energy_eV: goes with photons, accelerating_voltage_kV with electrons; "
+        "give one of them");
+    expect_problem(
+        scan("accelerating_voltage_kV: 300, wavelength_m: 1.969e-12"),
+        "run.yaml:3: scan.geometry.wavelength_m: accelerating_voltage_kV gives it already; give one of them");
+    expect_problem(
+        scan("accelerating_voltage_kV: 300e3"),
+        "run.yaml:3: scan.geometry.accelerating_voltage_kV: 300e3 is out of range (allowed: at least 0.01, "
+        "at most 10000)");
+    expect_problem(scan("accelerating_voltage_kv: 300"),
+                   "run.yaml:3: scan.geometry.accelerating_voltage_kv: unknown key (did you mean "
+                   "accelerating_voltage_kV?)");
+    expect_problem(scan("accelerating_voltage_V: 300"),
+                   "run.yaml:3: scan.geometry.accelerating_voltage_V: unknown key (did you mean "
+                   "accelerating_voltage_kV?)");
+    RunConfig c = run_of(scan("accelerating_voltage_kV: 80.5"));
+    EXPECT_EQ(run_of(write_run_config(c)), c);
 }
 
 TEST(RunFile, FramesStopAfterTheyStart) {
@@ -511,16 +537,31 @@ random_seed: 9
 file: out.cxi
 )";
 
+TEST(SimulationFile, AVoltageTakesThePlaceOfTheEnergy) {
+    const SimulationConfig c = simulation_of("detector: {accelerating_voltage_kV: 200}");
+    EXPECT_EQ(c.detector.accelerating_voltage_kV, 200.0);
+    EXPECT_EQ(simulation_of(write_simulation_config(c)), c);
+    EXPECT_EQ(simulation_problems("detector:\n  energy_eV: 8000\n  accelerating_voltage_kV: 200\n"),
+              Texts{"sim.yaml:2: detector.energy_eV: has no meaning here (only for photons: without "
+                    "accelerating_voltage_kV)"});
+}
+
 TEST(SimulationFile, EveryKeyIsReadAndWritten) {
     SimulationConfig expected;
     expected.object = {ObjectPattern::textures, {0.2, 0.9}, {-1, 1}, 5.5};
     expected.probe = {ProbeShape::gaussian, 31, 1e-4, 2, 0.1, 1e5, -0.2};
     expected.scan = {ScanPattern::jittered, {3, 4}, 7.5, 0, true};
-    expected.detector = {{96, 96}, std::array<int, 2>{48, 64},
-                         1.0e-5,   0.5,
-                         6200,     Propagation::near_field,
-                         0.01,     false,
-                         false,    0.5,
+    expected.detector = {{96, 96},
+                         std::array<int, 2>{48, 64},
+                         1.0e-5,
+                         0.5,
+                         {},
+                         6200,
+                         Propagation::near_field,
+                         0.01,
+                         false,
+                         false,
+                         0.5,
                          0.01};
     expected.random_seed = 9;
     expected.file = "out.cxi";

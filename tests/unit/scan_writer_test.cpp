@@ -76,6 +76,22 @@ TEST_F(ScanWriterTest, FarFieldScanComesBack) {
     EXPECT_FALSE(info.background.has_value());
 }
 
+TEST_F(ScanWriterTest, ElectronsComeBackAsSuch) {
+    auto scan = small_scan(Propagation::far_field);
+    scan.geometry.radiation = Radiation::electrons;
+    scan.geometry.wavelength_m = electron_wavelength_of_energy(200e3);
+    scan.geometry.distance_m = 0.1;
+    scan.pixel_size_m = scan.geometry.object_pixel_size_m({height, width});
+    write_scan(folder_ / "electrons.cxi", scan, "");
+    auto config = config_for(folder_ / "electrons.cxi");
+    ScanReader reader(config, {});
+    EXPECT_EQ(reader.info().geometry.radiation, Radiation::electrons);
+    EXPECT_NEAR(reader.info().geometry.wavelength_m / scan.geometry.wavelength_m, 1, 1e-9);
+    EXPECT_NEAR(reader.info().geometry.energy_eV(), 200e3, 1e-3);
+    config.geometry.accelerating_voltage_kV = 200;
+    EXPECT_NO_THROW(ScanReader(config, {}));
+}
+
 TEST_F(ScanWriterTest, NearFieldScanComesBack) {
     const auto scan = small_scan(Propagation::near_field);
     write_scan(folder_ / "simulated.cxi", scan, "");
