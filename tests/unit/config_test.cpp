@@ -347,10 +347,20 @@ TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
                    "run.yaml:6: probe.central_stop_m: must be below diameter_m");
     expect_problem(probe("gaussian\n  diameter_m: 1e-4\n  focal_length_m: 0.1"),
                    "run.yaml:5: probe.focal_length_m: has no meaning here (only for initial: zone_plate)");
+    expect_problem(probe("file\n  defocus_m: 1e-4"),
+                   "run.yaml:4: probe.defocus_m: has no meaning here (only for initial: aperture, gaussian, "
+                   "zone_plate or convergent)");
+    expect_problem(probe("convergent"),
+                   "run.yaml:2: probe.convergence_angle_mrad: is required with initial: convergent");
     expect_problem(
-        probe("file\n  defocus_m: 1e-4"),
-        "run.yaml:4: probe.defocus_m: has no meaning here (only for initial: aperture, gaussian or "
+        probe("convergent\n  convergence_angle_mrad: 30\n  diameter_m: 1e-9"),
+        "run.yaml:5: probe.diameter_m: has no meaning here (only for initial: aperture, gaussian or "
         "zone_plate)");
+    const ProbeConfig convergent = run_of(probe("convergent\n  convergence_angle_mrad: 30\n  defocus_m: "
+                                                "2e-8\n  spherical_aberration_m: 1e-3"))
+                                       .probe;
+    EXPECT_EQ(convergent.convergence_angle_mrad, 30.0);
+    EXPECT_EQ(convergent.spherical_aberration_m, 1e-3);
     expect_problem(probe("auto\n  file: x.h5"),
                    "run.yaml:4: probe.file: has no meaning here (only for initial: file)");
     EXPECT_EQ(run_of(probe("file\n  file: x.h5")).probe.file, "x.h5");
@@ -381,7 +391,7 @@ TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
     expect_problem(object("1\n  slice_spacings_m: 1e-9"),
                    "run.yaml:4: object.slice_spacings_m: has no meaning here (only for num_slices above 1)");
     expect_problem(object("0"),
-                   "run.yaml:3: object.num_slices: 0 is out of range (allowed: at least 1, at most 10000)");
+                   "run.yaml:3: object.num_slices: 0 is out of range (allowed: at least 1, at most 1000)");
     expect_problem(
         object("2\n  slice_spacings_m: 1e-9\n  slice_propagation: asm"),
         "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
@@ -512,6 +522,9 @@ constexpr std::string_view full_simulation = R"(object:
   amplitude_range: [0.2, 0.9]
   phase_range_rad: [-1, 1]
   feature_size_px: 5.5
+  num_slices: 3
+  slice_spacings_m: [1e-6, 2e-6]
+  slice_propagation: fresnel
 probe:
   shape: gaussian
   diameter_px: 31
@@ -548,8 +561,9 @@ TEST(SimulationFile, AVoltageTakesThePlaceOfTheEnergy) {
 
 TEST(SimulationFile, EveryKeyIsReadAndWritten) {
     SimulationConfig expected;
-    expected.object = {ObjectPattern::textures, {0.2, 0.9}, {-1, 1}, 5.5};
-    expected.probe = {ProbeShape::gaussian, 31, 1e-4, 2, 0.1, 1e5, -0.2};
+    expected.object = {ObjectPattern::textures,  {0.2, 0.9}, {-1, 1}, 5.5, {}, 3, {1e-6, 2e-6},
+                       SlicePropagation::fresnel};
+    expected.probe = {ProbeShape::gaussian, 31, 1e-4, {}, 0, 2, 0.1, 1e5, -0.2};
     expected.scan = {ScanPattern::jittered, {3, 4}, 7.5, 0, true};
     expected.detector = {{96, 96},
                          std::array<int, 2>{48, 64},
@@ -594,6 +608,20 @@ TEST(SimulationFile, Problems) {
     EXPECT_EQ(
         problem("geometry: {energy_eV: 3}"),
         "sim.yaml:1: geometry: unknown key (known here: object, probe, scan, detector, random_seed, file)");
+    EXPECT_EQ(problem("object: {pattern: lead_titanate}"),
+              "sim.yaml:1: object.pattern: lead_titanate is a crystal seen by electrons: it needs "
+              "detector.accelerating_voltage_kV");
+    EXPECT_EQ(
+        problem("object: {num_slices: 3}"),
+        "sim.yaml:1: object.slice_spacings_m: is required with num_slices above 1: one length for all, or a "
+        "list of 2");
+    EXPECT_EQ(problem("probe: {shape: convergent}"),
+              "sim.yaml:1: probe.convergence_angle_mrad: is required with shape: convergent");
+    EXPECT_EQ(problem("probe: {convergence_angle_mrad: 30}"),
+              "sim.yaml:1: probe.convergence_angle_mrad: has no meaning here (only for shape: convergent)");
+    EXPECT_EQ(
+        problem("probe: {shape: convergent, convergence_angle_mrad: 1}\ndetector: {propagation: near_field}"),
+        "sim.yaml:1: probe.shape: convergent is for the far field");
     EXPECT_EQ(problem("energy_eV: 3"),
               "sim.yaml:1: energy_eV: unknown key (did you mean detector.energy_eV?)");
 }
