@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "base/error.hpp"
@@ -11,6 +12,7 @@
 #include "io/hdf5_layout.hpp"
 #include "io/result_file.hpp"
 #include "io/scan_reader.hpp"
+#include "io/truth_file.hpp"
 
 namespace tessera {
 
@@ -130,6 +132,20 @@ std::string counts_text(const CountSummary& summary) {
     return text;
 }
 
+std::string object_text(const Extents<3>& extents, std::array<double, 2> pixel_size_m) {
+    const auto [num_slices, height, width] = extents;
+    return fmt::format("{} slice{} of {} by {} pixels of {}", num_slices, num_slices == 1 ? "" : "s", height,
+                       width, length_text(pixel_size_m));
+}
+
+std::string spacings_text(const std::vector<double>& spacings_m) {
+    const auto [least, most] = std::ranges::minmax(spacings_m);
+    const std::string apart =
+        least == most ? length_text(least) : length_text(least) + " to " + length_text(most);
+    return fmt::format("slices {} apart, {} from first to last", apart,
+                       length_text(std::accumulate(spacings_m.begin(), spacings_m.end(), 0.0)));
+}
+
 std::string inspect_scan(const std::filesystem::path& path) {
     ScanConfig config;
     config.file = path;
@@ -149,6 +165,8 @@ std::string inspect_scan(const std::filesystem::path& path) {
         text += row("probe", "none in the file");
     }
     text += counts_text(sample_counts(reader));
+    if (has_truth(path))
+        text += row("truth", object_text(read_truth(path).object.extents(), info.pixel_size_m));
     for (const auto& note : info.notes) text += row("note", note);
     return text;
 }
@@ -156,9 +174,8 @@ std::string inspect_scan(const std::filesystem::path& path) {
 std::string inspect_result(const std::filesystem::path& path) {
     const Result result = read_result(path);
     std::string text = row("result", path.string());
-    text += row("object", fmt::format("{} slice(s) of {} by {} pixels of {}", result.object.extent(0),
-                                      result.object.extent(1), result.object.extent(2),
-                                      length_text(result.pixel_size_m)));
+    text += row("object", object_text(result.object.extents(), result.pixel_size_m));
+    if (!result.slice_spacings_m.empty()) text += row("", spacings_text(result.slice_spacings_m));
     double total = 0;
     std::vector<double> powers(static_cast<std::size_t>(result.probe.extent(0)), 0.0);
     for (std::ptrdiff_t i = 0; i < result.probe.size(); ++i) {
