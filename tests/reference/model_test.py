@@ -195,7 +195,7 @@ class EngineTest(unittest.TestCase):
 class AlignmentTest(unittest.TestCase):
     def test_recovers_shift_ramp_and_factor(self):
         scan, model = smooth_scan((20, 18), (24, 24))
-        truth = scan.truth["object"][0]
+        truth = scan.truth["object"]
         region = model.illumination(scan.truth["probe"])
         region = region > 0.1 * region.max()
         obj = 1.2 * evaluate.shifted(evaluate.fade_outside(truth, region), (0.37, -1.21))
