@@ -19,11 +19,13 @@ constexpr double mebibyte = 1 << 20;
 void print_scan(const ScanInfo& scan, const Problem& problem) {
     fmt::print("\nscan\n  {}: {}\n", scan.file, scan.format);
     for (const std::string& note : scan.notes) fmt::print("  {}\n", note);
-    fmt::print("  {} frames of {} x {} pixels ({}), {}, energy {:.6g} eV\n", scan.num_frames,
-               scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
-               problem.near_field() ? "near field" : "far field", scan.geometry.energy_eV());
-    fmt::print("  object pixel {:.5g} x {:.5g} nm, object {} x {} pixels, probe {} x {}, {} mode{}\n",
-               scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9, problem.placement.object_shape[0],
+    fmt::print("  {} frames of {} x {} pixels ({}), {}, {} {:.6g} eV\n", scan.num_frames, scan.frame_shape[0],
+               scan.frame_shape[1], name(scan.pattern_type),
+               problem.near_field() ? "near field" : "far field",
+               scan.geometry.radiation == Radiation::electrons ? "electrons of" : "energy",
+               scan.geometry.energy_eV());
+    fmt::print("  object pixel {}, object {} x {} pixels, probe {} x {}, {} mode{}\n",
+               length_text(scan.pixel_size_m), problem.placement.object_shape[0],
                problem.placement.object_shape[1], problem.probe_shape[0], problem.probe_shape[1],
                problem.config.probe.num_modes, problem.config.probe.num_modes == 1 ? "" : "s");
 }

@@ -105,9 +105,9 @@ void write_output(const std::filesystem::path& file, const Result& result, bool 
 void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
     for (const std::string& note : scan.notes) log::info("{}", note);
-    log::info("{}: {}, {} frames of {} x {} ({}), object pixel {:.4g} x {:.4g} nm", scan.file, scan.format,
-              scan.num_frames, scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
-              scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9);
+    log::info("{}: {}, {} frames of {} x {} ({}), object pixel {}", scan.file, scan.format, scan.num_frames,
+              scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
+              length_text(scan.pixel_size_m));
     log::info(
         "object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],

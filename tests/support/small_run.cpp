@@ -19,9 +19,9 @@ bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
     return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
-Array<cfloat, 2> value_of(const TileHandles& tile) {
+Array<cfloat, 3> value_of(const TileHandles& tile, int num_slices) {
     const HostAccess access(tile.object, Access::read);
-    Array<cfloat, 2> object({tile.shape.y, tile.shape.x});
+    Array<cfloat, 3> object({num_slices, tile.shape.y, tile.shape.x});
     std::memcpy(static_cast<void*>(object.data()), access.as<const cfloat>(), object.bytes());
     return object;
 }
@@ -110,7 +110,8 @@ Outcome run(const RunConfig& config, const RunSettings& settings) {
     reconstruction.run();
     outcome.result = reconstruction.result();
     outcome.stopped_early = reconstruction.stopped_early();
-    for (const TileHandles& tile : handles.tiles) outcome.tile_objects.push_back(value_of(tile));
+    for (const TileHandles& tile : handles.tiles)
+        outcome.tile_objects.push_back(value_of(tile, handles.num_slices));
     outcome.probe = probe_of(handles);
     outcome.final_state = *HostAccess(handles.state, Access::read).as<const IterationState>();
     return outcome;
