@@ -100,7 +100,10 @@ void copy_earlier_object(const Problem& problem, const std::filesystem::path& fi
                          Array<cfloat, 3>& object) {
     const Result earlier = read_result(file);
     require_equal_pixels("object.file", file, earlier, problem.scan);
-    require_num_slices(file, earlier, problem.num_slices());
+    if (earlier.object.extent(0) != object.extent(0)) {
+        throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
+                         file.string(), earlier.object.extent(0), object.extent(0));
+    }
     // Whole pixels between the two arrays' origins in scan coordinates.
     const auto offset = [&](std::size_t axis) {
         const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];

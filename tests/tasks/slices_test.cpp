@@ -21,8 +21,8 @@ SimulationConfig sliced_scan(int num_slices) {
     config.object.amplitude_range = {0.9, 1};
     config.probe.guess_defocus_error = 0;
     config.probe.photons_per_frame = 1e6;
-    config.scan.grid = {9, 9};
-    config.scan.step_px = 3;
+    config.scan.grid = {8, 8};
+    config.scan.step_px = 3.5;
     config.detector.photon_noise = false;
     config.detector.integer_counts = false;
     return config;
@@ -75,22 +75,23 @@ std::vector<double> costs_of(const Outcome& outcome) {
 }
 
 TEST(SlicedObject, IsFoundSliceBySlice) {
-    // Found: 0.003 in both of two slices; 0.026, 0.054 and 0.027 in three. A flat object is 0.08 to 0.15 off.
-    for (const auto& [num_slices, most_error] : {std::pair{2, 0.006}, {3, 0.07}}) {
+    // Found: 0.013 and 0.011 in two slices; 0.048, 0.074 and 0.038 in three (more iterations go on
+    // improving them). A flat object is 0.08 to 0.15 off.
+    for (const auto& [num_slices, most_error] : {std::pair{2, 0.02}, {3, 0.1}}) {
         SCOPED_TRACE(testing::Message() << num_slices << " slices");
         const SmallScan scan(sliced_scan(num_slices));
-        const Outcome outcome = run(sliced_run(scan, 120));
+        const Outcome outcome = run(sliced_run(scan, 80));
         ASSERT_EQ(outcome.result.object.extent(0), num_slices);
         const std::vector<double> costs = costs_of(outcome);
         for (std::size_t n = 0; n + 1 < costs.size(); ++n) {
             EXPECT_LE(costs[n + 1], costs[n] * (1 + 1e-6)) << "iteration " << n;
         }
-        EXPECT_LT(costs.back(), 1e-3 * costs.front());
+        EXPECT_LT(costs.back(), 3e-3 * costs.front());
         for (int slice = 0; slice < num_slices; ++slice) {
             EXPECT_LT(slice_error(outcome, scan.truth(), slice), most_error) << slice;
         }
         // The data know that there are several: one slice does not explain them.
-        RunConfig thin = sliced_run(scan, 120);
+        RunConfig thin = sliced_run(scan, 20);
         thin.object.num_slices = 1;
         thin.object.slice_spacings_m.clear();
         EXPECT_GT(run(thin).result.final_cost, 10 * costs.back());
