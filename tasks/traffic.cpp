@@ -18,9 +18,9 @@ Traffic traffic_of(const Problem& problem, int rank) {
     const std::size_t probe_size = static_cast<std::size_t>(problem.config.probe.num_modes) *
                                    static_cast<std::size_t>(problem.probe_shape[0]) *
                                    static_cast<std::size_t>(problem.probe_shape[1]);
-    return {halo_bytes_sent(problem.tiling, problem.config.tiling.exchange, owners, rank,
-                            problem.num_slices()),
-            messages * sums_bytes(probe_size), messages * sums_bytes(0)};
+    return {
+        halo_bytes_sent(problem.tiling, problem.config.tiling.exchange, owners, rank, problem.num_slices()),
+        messages * sums_bytes(probe_size), messages * sums_bytes(0)};
 }
 
 std::size_t bytes_sent_in_run(const Problem& problem, int rank) {

@@ -56,8 +56,9 @@ std::size_t halo_bytes_sent(const Tiling& tiling, Exchange kind, const std::vect
     std::size_t bytes = 0;
     for (const HaloMove& move : halo_moves(tiling, kind)) {
         if (owner_of_tile[move.from] == rank && owner_of_tile[move.to] != rank)
-            bytes += (static_cast<std::size_t>(move.rect.area() * num_slices) * complex_bytes + alignment - 1) /
-                     alignment * alignment;
+            bytes +=
+                (static_cast<std::size_t>(move.rect.area() * num_slices) * complex_bytes + alignment - 1) /
+                alignment * alignment;
     }
     return bytes;
 }
