@@ -3,13 +3,12 @@
 #include <optional>
 
 #include "codelets/device/frame_fields.hpp"
+#include "codelets/device/trial_costs.hpp"
 #include "codelets/iteration_rules.hpp"
+#include "codelets/line_search_on_chip.hpp"
 
 namespace tessera {
 namespace {
-
-constexpr int num_costs = static_cast<int>(num_trials) + 1;
-constexpr float lowest_factor = 0.0625f;  // trial_step(1, 0)
 
 // A frame's costs at step 0 and at each trial step: its far fields along the direction are A + s B + s^2 C.
 struct CompareAlong {
@@ -28,27 +27,7 @@ struct CompareAlong {
             const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
             p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
         }
-        const Measured m = measurements(s, frame, pixel);
-        add_cost(p.c0, m, sums[0]);
-        // trial_step(): factors of two, which round nothing.
-        float step = static_cast<float>(state->ladder_centre) * lowest_factor;
-        for (int i = 1; i < num_costs; ++i, step *= 2) add_cost(pixel::intensity_at(p, step), m, sums[i]);
-    }
-    TESSERA_HD void add_cost(float intensity, const Measured& m, float& sum) const {
-        const float counted = fma(intensity > 0 ? intensity : 0.0f, scale, m.background);
-        sum += misfit_of(s.noise_model, counted, m).cost;
-    }
-};
-
-// The frames' costs, (frame, step), added up in the order of the frames: x is the step.
-struct TrialCostsFinishSums {
-    const double* costs;
-    std::int32_t num_frames;
-    BatchSums* sums;
-    TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
-        double total = 0;
-        for (std::int32_t j = 0; j < num_frames; ++j) total += costs[j * num_costs + i];
-        sums->trial_cost[i] = total;
+        AddTrialCosts{s.noise_model, scale, state}(p, measurements(s, frame, pixel), sums);
     }
 };
 
@@ -103,7 +82,7 @@ class LineSearchOfBatch {
         for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
             take_turn(first, s_.num_frames - first < turn_ ? s_.num_frames - first : turn_);
         }
-        device_.for_each({num_costs}, TrialCostsFinishSums{costs_, s_.num_frames, sums});
+        device_.for_each({num_costs}, TrialCostsFinishSums{costs_, s_.num_frames, state_, sums});
     }
 
   private:
@@ -289,11 +268,9 @@ class LineSearchThroughSlices {
 }  // namespace
 
 void line_search_device(const LineSearchArgs& args, const Buffers& buffers, Device& device) {
-    if (args.shape.num_slices > 1) {
-        LineSearchThroughSlices(args, buffers, device).run();
-    } else {
-        LineSearchOfBatch(args, buffers, device).run();
-    }
+    if (args.shape.num_slices > 1) return LineSearchThroughSlices(args, buffers, device).run();
+    if (line_search_on_chip(args, buffers, device)) return;
+    LineSearchOfBatch(args, buffers, device).run();
 }
 
 }  // namespace tessera

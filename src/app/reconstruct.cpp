@@ -10,6 +10,7 @@
 #include "app/commands.hpp"
 #include "app/progress.hpp"
 #include "base/log.hpp"
+#include "codelets/runtime/gpus.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/pictures.hpp"
 #include "tasks/reconstruction.hpp"
@@ -105,6 +106,10 @@ void describe(const Problem& problem, const Runtime& runtime) {
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
         problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
         static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
+    if (const std::string why = why_no_gpu(problem.config.runtime); !why.empty()) {
+        log::info("no GPU to be had ({}): running on {} CPU worker{}", why, runtime.num_workers(),
+                  runtime.num_workers() == 1 ? "" : "s");
+    }
     log::info("{}", runtime.description());
 }
 
