@@ -194,7 +194,6 @@ Result Reconstruction::result_without_fields(const History& history, double cost
     for (std::size_t axis = 0; axis < 2; ++axis) {
         result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
     }
-    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     const auto num_frames = std::ssize(problem_.placement.windows);
     result.positions_px = Array<double, 2>({num_frames, 2});
     for (std::ptrdiff_t i = 0; i < num_frames; ++i) {

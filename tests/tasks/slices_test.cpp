@@ -40,8 +40,8 @@ RunConfig sliced_run(const SmallScan& scan, int num_iter) {
 }
 
 // ||c O - T|| / ||T|| of a slice with the best factor c, where the centres of the windows are.
-double slice_error(const Outcome& outcome, const SyntheticScan& truth, std::ptrdiff_t slice) {
-    const Array<double, 2>& positions = outcome.result.positions_px;
+double slice_error(const Result& result, const SyntheticScan& truth, std::ptrdiff_t slice) {
+    const Array<double, 2>& positions = result.positions_px;
     const auto y_shift = std::lround(positions(0, 0) - truth.positions_px(0, 0));
     const auto x_shift = std::lround(positions(0, 1) - truth.positions_px(0, 1));
     const auto centre = [&](std::ptrdiff_t axis, bool last) {
@@ -57,7 +57,7 @@ double slice_error(const Outcome& outcome, const SyntheticScan& truth, std::ptrd
     for (std::ptrdiff_t y = centre(0, false); y < centre(0, true); ++y) {
         for (std::ptrdiff_t x = centre(1, false); x < centre(1, true); ++x) {
             const cfloat t = truth.object(slice, y, x);
-            const cfloat o = outcome.result.object(slice, y + y_shift, x + x_shift);
+            const cfloat o = result.object(slice, y + y_shift, x + x_shift);
             const cdouble td = {t.re, t.im}, od = {o.re, o.im};
             cross = cross + conj_mul(td, od);
             found_power += norm(od);
@@ -75,9 +75,9 @@ std::vector<double> costs_of(const Outcome& outcome) {
 }
 
 TEST(SlicedObject, IsFoundSliceBySlice) {
-    // Found: 0.013 and 0.011 in two slices; 0.048, 0.074 and 0.038 in three (more iterations go on
-    // improving them). A flat object is 0.08 to 0.15 off.
-    for (const auto& [num_slices, most_error] : {std::pair{2, 0.02}, {3, 0.1}}) {
+    // Of a flat object's error. Measured: 0.07 in both of two slices; 0.25, 0.46 and 0.21 in three, which
+    // more iterations go on improving.
+    for (const auto& [num_slices, most_error] : {std::pair{2, 0.1}, {3, 0.6}}) {
         SCOPED_TRACE(testing::Message() << num_slices << " slices");
         const SmallScan scan(sliced_scan(num_slices));
         const Outcome outcome = run(sliced_run(scan, 80));
@@ -87,8 +87,11 @@ TEST(SlicedObject, IsFoundSliceBySlice) {
             EXPECT_LE(costs[n + 1], costs[n] * (1 + 1e-6)) << "iteration " << n;
         }
         EXPECT_LT(costs.back(), 3e-3 * costs.front());
+        Result flat = outcome.result;
+        flat.object = Array<cfloat, 3>(flat.object.extents(), {1, 0});
         for (int slice = 0; slice < num_slices; ++slice) {
-            EXPECT_LT(slice_error(outcome, scan.truth(), slice), most_error) << slice;
+            const double error = slice_error(outcome.result, scan.truth(), slice);
+            EXPECT_LT(error, most_error * slice_error(flat, scan.truth(), slice)) << slice;
         }
         // The data know that there are several: one slice does not explain them.
         RunConfig thin = sliced_run(scan, 20);
