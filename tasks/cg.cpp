@@ -37,6 +37,9 @@ class ConjugateGradient : public Engine {
         graph.step(probe);
     }
 
+    // Checkpoints do not hold the kept far fields: only where they are made afresh anyway.
+    bool can_begin_at(int n) const override { return waves_at(n) != KeptWaves::advance; }
+
   private:
     // Kept far fields follow the steps; rounding adds up, so they are made afresh now and then.
     KeptWaves waves_at(int n) const {

@@ -22,6 +22,8 @@ class GradientDescent : public Engine {
         graph.step(probe);
     }
 
+    bool can_begin_at(int) const override { return true; }
+
   private:
     ConjugateArgs conjugate_args(int n, ProbeMotion probe) const {
         ConjugateArgs args;

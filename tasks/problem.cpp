@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/checksum.hpp"
 #include "codelets/device_scratch.hpp"
 #include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
@@ -104,6 +105,14 @@ void require_gpu_memory(const Problem& problem) {
 
 }  // namespace
 
+RunConfig resolved_config(const Problem& problem) {
+    RunConfig config = problem.config;
+    config.tiling.tiles = problem.tiling.grid;
+    config.tiling.batch_size = problem.tiling.batch_size;
+    config.runtime.waves = problem.keep_waves ? Waves::keep : Waves::recompute;
+    return config;
+}
+
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
@@ -145,6 +154,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     input.near_field = problem.near_field();
     input.machine = machine;
     input.line_search = has_line_search(config);
+    input.checkpoints = config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     const std::size_t limit = host_memory_bytes(config);
     // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
@@ -194,6 +204,12 @@ FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const Fr
         statistics.mean_pattern[i] = static_cast<float>(counts / static_cast<double>(scan.num_frames));
     }
     return statistics;
+}
+
+std::string fingerprint(const FrameStatistics& statistics) {
+    Checksum checksum;
+    checksum.add(statistics.counts.data(), statistics.counts.size() * sizeof(double));
+    return fmt::format("{:016x}", checksum.value());
 }
 
 InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder)

@@ -38,6 +38,9 @@ struct Problem {
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks = 1,
                      int rank = 0);
 
+// The run file with its automatic choices made, as a checkpoint keeps it.
+RunConfig resolved_config(const Problem& problem);
+
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
 BatchShape largest_batch(const Problem& problem);
 
@@ -47,6 +50,9 @@ struct FrameStatistics {
     std::vector<double> counts;    // of each frame
     double total_counts = 0;
 };
+
+// The same for the same counts.
+std::string fingerprint(const FrameStatistics& statistics);
 
 // Where frames go: by ascending index in the scan, each to frame_shape counts.
 struct FrameDestinations {
