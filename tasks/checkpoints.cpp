@@ -106,6 +106,7 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
     for (const std::size_t t : handles.own)
         copies_->tiles[t] = Data(save_args(saved_fields(handles.tiles[t])).total());
     copies_->probe = Data(save_args(saved_probe_fields(handles)).total());
+    written_ = Point();  // what a run begins with needs no checkpoint
     if (setup_.began_with) {
         written_ = {setup_.began_with->engine, setup_.began_with->iteration};
         kept_ = {*setup_.began_with};
