@@ -58,8 +58,6 @@ bool write_manifest_or_warn(const std::filesystem::path& folder,
                      newest.num_iterations);
         return false;
     }
-    log::info("checkpoint after {} iterations: {}", newest.num_iterations,
-              manifest_path(folder, newest.num_iterations).string());
     return true;
 }
 
@@ -144,16 +142,14 @@ void Checkpoints::take_record(int iteration, std::int64_t votes, const StateBefo
         copied_ = submitted_.front();
         submitted_.pop_front();
     }
+    if (is_manifest_done()) wait_for_manifest();
     const bool all_are_ready = num_old_votes_ == 0 && votes == handles_.owners.ranks->size();
     if (num_old_votes_ > 0) --num_old_votes_;
     if (phase_ == Phase::idle) {
         if (all_are_ready && copied_ && copied_ != written_) {
             enter(Phase::waiting_for_copies);
-        } else if (now_s() - idle_since_s_ >= setup_.interval_s) {
-            const bool is_manifest_written =
-                !manifest_written_.valid() ||
-                manifest_written_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-            if (is_manifest_written) vote_ = true;
+        } else if (is_manifest_done() && now_s() - idle_since_s_ >= setup_.interval_s) {
+            vote_ = true;
         }
     }
     if (phase_ == Phase::waiting_for_copies && submitted_.empty()) write_copies(state_before);
@@ -249,10 +245,16 @@ void Checkpoints::post_manifest() {
     });
 }
 
+bool Checkpoints::is_manifest_done() const {
+    return !manifest_written_.valid() ||
+           manifest_written_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
 void Checkpoints::wait_for_manifest() {
     if (!manifest_written_.valid() || !manifest_written_.get()) return;
     kept_ = kept_with(std::move(kept_), manifest_);
     is_any_on_disk_ = true;
+    if (setup_.on_written) setup_.on_written(manifest_);
 }
 
 // Nothing is being written any more, on no rank.

@@ -34,8 +34,9 @@ class Checkpoints {
     struct Setup {
         std::filesystem::path folder;
         double interval_s = 600;
-        std::string scan, frames;                      // fingerprints
-        std::optional<CheckpointManifest> began_with;  // that the run goes on from
+        std::string scan, frames;                                        // fingerprints
+        std::optional<CheckpointManifest> began_with;                    // that the run goes on from
+        std::function<void(const CheckpointManifest&)> on_written = {};  // on the first rank
     };
     // `output` writes the files; it and this live as long as the run.
     Checkpoints(const Problem& problem, const Handles& handles, Setup setup, OutputThread& output);
@@ -75,6 +76,7 @@ class Checkpoints {
     CheckpointPart part_of(const RunState& state, std::deque<HostAccess>& accesses) const;
     void gather_parts();
     void post_manifest();
+    bool is_manifest_done() const;
     void wait_for_manifest();
     void settle();
 

@@ -209,6 +209,25 @@ RunState go_on(Handles& handles, const Prepared& prepared, const FrameStatistics
     return from;
 }
 
+Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatistics& statistics,
+                                    Progress& progress) {
+    Checkpoints::Setup setup;
+    setup.folder = checkpoint_folder(prepared.config.output.file);
+    setup.interval_s = prepared.config.output.checkpoint_interval_s;
+    setup.scan = fingerprint(prepared.problem->scan);
+    setup.frames = fingerprint(statistics);
+    setup.began_with = prepared.checkpoint;
+    setup.on_written = [&progress, folder = setup.folder](const CheckpointManifest& manifest) {
+        const std::string file = manifest_path(folder, manifest.num_iterations).string();
+        progress.close();
+        log::event(
+            "checkpoint",
+            fmt::format(R"("file":{},"iterations":{})", log::json_string(file), manifest.num_iterations),
+            fmt::format("checkpoint after {} iterations: {}", manifest.num_iterations, file));
+    };
+    return setup;
+}
+
 ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Prepared& prepared,
                       Stopwatch& watch) {
     const RunConfig& config = prepared.config;
@@ -252,11 +271,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     };
     std::optional<Checkpoints> checkpoints;
     if (config.output.checkpoint_interval_s > 0) {
-        checkpoints.emplace(
-            problem, handles,
-            Checkpoints::Setup{checkpoint_folder(output), config.output.checkpoint_interval_s,
-                               fingerprint(problem.scan), fingerprint(statistics), prepared.checkpoint},
-            writer);
+        checkpoints.emplace(problem, handles, checkpoint_setup(prepared, statistics, progress), writer);
         hooks.checkpoints = &*checkpoints;
     }
     catch_signals();

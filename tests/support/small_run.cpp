@@ -117,11 +117,14 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     OutputThread output;
     std::optional<Checkpoints> checkpoints;
     if (!settings.checkpoints.empty()) {
-        checkpoints.emplace(
-            problem, handles,
-            Checkpoints::Setup{settings.checkpoints, config.output.checkpoint_interval_s,
-                               fingerprint(problem.scan), fingerprint(statistics), checkpoint},
-            output);
+        checkpoints.emplace(problem, handles,
+                            Checkpoints::Setup{settings.checkpoints,
+                                               config.output.checkpoint_interval_s,
+                                               fingerprint(problem.scan),
+                                               fingerprint(statistics),
+                                               checkpoint,
+                                               {}},
+                            output);
     }
     ReconstructionHooks hooks;
     hooks.stop_requested = settings.stop_requested;
