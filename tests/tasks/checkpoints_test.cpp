@@ -58,6 +58,7 @@ struct ResumeCase {
     Waves waves;
     Exchange exchange = Exchange::neighbours;
     int can_begin_every = 1;  // iterations
+    ConjugateRule beta = ConjugateRule::polak_ribiere;
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -65,6 +66,7 @@ class Resume : public CheckpointsTest, public testing::WithParamInterface<Resume
 TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.engines[0].name = GetParam().engine;
     config_.engines[0].num_iter = 13;
+    config_.engines[0].beta = GetParam().beta;
     config_.runtime.waves = GetParam().waves;
     config_.tiling.exchange = GetParam().exchange;
     const Outcome whole = run(config_);
@@ -86,13 +88,14 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Engines, Resume,
-    testing::Values(ResumeCase{"cg_recompute", EngineName::CG, Waves::recompute},
-                    ResumeCase{"cg_keep", EngineName::CG, Waves::keep, Exchange::neighbours, 10},
-                    ResumeCase{"cg_passes", EngineName::CG, Waves::recompute, Exchange::passes},
-                    ResumeCase{"gd", EngineName::GD, Waves::recompute}),
-    [](const auto& chosen) { return std::string(chosen.param.name); });
+INSTANTIATE_TEST_SUITE_P(Engines, Resume,
+                         testing::Values(ResumeCase{"cg_recompute", EngineName::CG, Waves::recompute},
+                                         ResumeCase{"cg_keep", EngineName::CG, Waves::keep,
+                                                    Exchange::neighbours, 10},
+                                         ResumeCase{"cg_passes_dai_yuan", EngineName::CG, Waves::recompute,
+                                                    Exchange::passes, 1, ConjugateRule::dai_yuan},
+                                         ResumeCase{"gd", EngineName::GD, Waves::recompute}),
+                         [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {
     config_.engines = {{.name = EngineName::GD, .num_iter = 3},
