@@ -40,6 +40,11 @@ class ConjugateGradient : public Engine {
     // Checkpoints do not hold the kept far fields: only where they are made afresh anyway.
     bool can_begin_at(int n) const override { return waves_at(n) != KeptWaves::advance; }
 
+    Exchanges exchanges(int n) const override {
+        const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
+        return {fields, fields, 1};
+    }
+
   private:
     // Kept far fields follow the steps; rounding adds up, so they are made afresh now and then.
     KeptWaves waves_at(int n) const {

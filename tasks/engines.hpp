@@ -7,6 +7,11 @@
 
 namespace tessera {
 
+// Sums over tiles of all ranks: of fields where tiles overlap, of scalars and a probe part, of scalars alone.
+struct Exchanges {
+    std::size_t halos = 0, sums = 0, scalars = 0;
+};
+
 // An engine submits one iteration after the other; it never looks at a number. Adding one: a file like
 // cg.cpp, a name in config/run_config.hpp and a line in engines.cpp.
 class Engine {
@@ -16,6 +21,8 @@ class Engine {
     // Can a run go on at this iteration from what a checkpoint holds (tasks/checkpoints.hpp)? True of the
     // first iteration.
     virtual bool can_begin_at(int iteration) const = 0;
+    // How often that iteration sums over tiles.
+    virtual Exchanges exchanges(int iteration) const = 0;
 };
 
 // What engines are made with.
@@ -32,6 +39,18 @@ struct EngineSettings {
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
 };
+
+// The run's engines in their order: visit(settings, number of iterations before it).
+template <class Visit>
+void for_each_engine(const Problem& problem, const Visit& visit) {
+    int before = 0;
+    for (const EngineConfig& engine : problem.config.engines) {
+        // The probe waits only when a run begins; a later engine moves it at once.
+        const int probe_start = std::max(problem.config.probe.update.start - before, 0);
+        visit(EngineSettings{engine, probe_start, problem.keep_waves}, before);
+        before += engine.num_iter;
+    }
+}
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
 const char* name(EngineName engine);

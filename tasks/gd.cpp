@@ -24,6 +24,11 @@ class GradientDescent : public Engine {
 
     bool can_begin_at(int) const override { return true; }
 
+    Exchanges exchanges(int n) const override {
+        const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
+        return {fields, fields, 0};
+    }
+
   private:
     ConjugateArgs conjugate_args(int n, ProbeMotion probe) const {
         ConjugateArgs args;

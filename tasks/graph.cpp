@@ -36,6 +36,7 @@ void Graph::add_batch(std::size_t t, const BatchHandles& batch, const Data& out)
     args.window = batch.shape.window;
     args.tile = tile.shape;
     args.probe_size = handles_.probe_size;
+    args.num_slices = handles_.num_slices;
     tessera::add_batch.submit(args, {&out, &tile.gradient_own, &handles_.sums.of(t)}, summing);
 }
 
@@ -80,16 +81,16 @@ void Graph::weigh() {
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient.swap(handles_.tiles[t].gradient_previous);
     sum_over_tiles([&](std::size_t t, const BatchHandles& batch, const Data& out) {
-        illumination.submit(
-            {shape_of(batch)},
-            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out},
-            priority_of(batch));
+        illumination.submit({shape_of(batch)},
+                            {&batch.frames, &handles_.detector, &handles_.probe, &handles_.tiles[t].object,
+                             &handles_.state, &out},
+                            priority_of(batch));
         add_batch(t, batch, out);
     });
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
-        weigh_object.submit({tile.shape}, {&tile.gradient, &tile.illumination, &handles_.sums.of(t)},
-                            summing);
+        weigh_object.submit({tile.shape, handles_.num_slices},
+                            {&tile.gradient, &tile.illumination, &handles_.sums.of(t)}, summing);
         tile.gradient.swap(tile.gradient_previous);
     }
     add_up();
@@ -122,7 +123,8 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
 void Graph::dots(double alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        const DotsArgs args = {tile.shape, tile.interior.y, tile.interior.x, tile.interior.shape, alpha};
+        const DotsArgs args = {tile.shape,          tile.interior.y, tile.interior.x,
+                               tile.interior.shape, alpha,           handles_.num_slices};
         tessera::dots.submit(args,
                              {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination,
                               &handles_.state, &handles_.sums.of(t)},
@@ -149,7 +151,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
 void Graph::directions(ProbeMotion probe, double alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        direction.submit({MovingPart::object, 1, tile.shape, alpha},
+        direction.submit({MovingPart::object, handles_.num_slices, tile.shape, alpha},
                          {&tile.object, &tile.gradient, &tile.illumination, &handles_.state}, summing);
     }
     if (probe == ProbeMotion::fixed) return;
@@ -180,13 +182,15 @@ void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
 }
 
 void Graph::choose_step() {
-    tessera::choose_step.submit({}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
+    tessera::choose_step.submit({handles_.num_slices}, {&handles_.trial_sums.total(), &handles_.state},
+                                scalar);
 }
 
 void Graph::step(ProbeMotion probe) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        tessera::step.submit({tile.shape.area()}, {&tile.object, &handles_.state}, summing);
+        tessera::step.submit({volume(tile.shape, handles_.num_slices)}, {&tile.object, &handles_.state},
+                             summing);
     }
     if (probe == ProbeMotion::moving) {
         tessera::step.submit({handles_.probe_size}, {&handles_.probe, &handles_.state}, scalar);

@@ -27,7 +27,7 @@ class HaloExchange {
     using Fields = std::vector<const Data*>;
 
     HaloExchange() = default;
-    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind);
+    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1);
 
     // Once all that own[.] holds where tiles overlap has been added to it: strips set off. Until finish(),
     // more may be added elsewhere.
@@ -51,6 +51,7 @@ class HaloExchange {
     void take_overlaps(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
 
     Exchange kind_ = Exchange::neighbours;
+    int num_slices_ = 1;
     std::vector<Shape2> shapes_;                         // of the extended tiles
     std::vector<Strip> strips_;                          // in the order of the moves
     std::vector<std::vector<tessera::Strip>> overlaps_;  // of each tile with others, in the tile

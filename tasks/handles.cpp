@@ -6,6 +6,7 @@
 
 #include "codelets/device_scratch.hpp"
 #include "scan/geometry.hpp"
+#include "scan/wave_optics.hpp"
 
 namespace tessera {
 namespace {
@@ -45,12 +46,13 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     TileHandles handles;
     handles.shape = {tile.extended.height(), tile.extended.width()};
     handles.interior = strip_of(tile.interior, tile.extended);
-    const std::size_t field = field_bytes(handles.shape);
-    handles.object = Data(moving_field_bytes(handles.shape.area()));
+    const int slices = problem.num_slices();
+    const std::size_t field = field_bytes(handles.shape, slices);
+    handles.object = Data(moving_field_bytes(volume(handles.shape, slices)));
     handles.gradient_own = Data(field);
     handles.gradient = Data(field);
     handles.gradient_previous = Data(field);
-    handles.illumination = Data(weight_bytes(handles.shape));
+    handles.illumination = Data(weight_bytes(handles.shape, slices));
     Shape2 largest;
     for (const Batch& batch : tile.batches) {
         handles.batches.push_back(make_batch(problem, tile, batch));
@@ -59,14 +61,25 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     }
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
-    for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(out_bytes(largest, probe_size));
+    for (std::size_t slot = 0; slot < slots; ++slot)
+        handles.out.emplace_back(out_bytes(largest, probe_size, slices));
     return handles;
+}
+
+void set_slice_transfers(const Problem& problem, cfloat* to) {
+    const ObjectConfig& object = problem.config.object;
+    const auto transfers =
+        slice_transfer_functions(slice_propagator(object.slice_propagation, problem.scan.geometry),
+                                 problem.probe_shape, problem.scan.pixel_size_m, object.slice_spacings_m);
+    const float both_transforms = 1.0f / static_cast<float>(shape2(problem.probe_shape).area());
+    for (std::ptrdiff_t i = 0; i < transfers.size(); ++i) to[i] = both_transforms * transfers[i];
 }
 
 Data make_detector(const Problem& problem) {
     const ScanInfo& scan = problem.scan;
     const Shape2 frame = shape2(scan.frame_shape);
-    Data detector(detector_bytes(frame, problem.near_field()));
+    const BatchShape shape = largest_batch(problem);
+    Data detector(detector_bytes(shape));
     auto* base = detector.before_tasks<std::byte>();
     const std::size_t map = aligned_bytes(frame.area() * sizeof(float));
     std::memcpy(base, scan.mask.data(), scan.mask.bytes());
@@ -79,6 +92,8 @@ Data make_detector(const Problem& problem) {
         const float both_transforms = 1.0f / static_cast<float>(frame.area());
         for (std::ptrdiff_t i = 0; i < transfer.size(); ++i) to[i] = both_transforms * transfer[i];
     }
+    if (problem.num_slices() > 1)
+        set_slice_transfers(problem, reinterpret_cast<cfloat*>(base + slice_transfers_offset(shape)));
     return detector;
 }
 
@@ -110,6 +125,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks) {
     reserve_device_scratch(largest_batch(problem));
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
+    handles.num_slices = problem.num_slices();
     handles.probe_shape = shape2(problem.probe_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
@@ -118,7 +134,8 @@ Handles make_handles(const Problem& problem, const Ranks& ranks) {
                                                           : TileHandles());
         if (handles.owners.is_mine(t)) handles.own.push_back(t);
     }
-    handles.halos = HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange);
+    handles.halos =
+        HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
     handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);

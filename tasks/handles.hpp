@@ -42,6 +42,7 @@ struct Handles {
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;
+    int num_slices = 1;
 
     // The memory of this rank's frames and their indices in the scan, ascending: to be filled before the
     // first task.

@@ -29,6 +29,7 @@ struct Problem {
     MemoryForecast memory;
     GpuForecast gpu_memory;
 
+    int num_slices() const { return config.object.num_slices; }
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 
@@ -40,6 +41,10 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
 
 // The run file with its automatic choices made, as a checkpoint keeps it.
 RunConfig resolved_config(const Problem& problem);
+
+// The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles.
+MemoryForecast forecast_memory_of(const Problem& problem, int rank);
+MemoryForecast forecast_memory_alone(const Problem& problem);
 
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
 BatchShape largest_batch(const Problem& problem);
@@ -67,12 +72,12 @@ FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const Fr
 class InitialObjectMaker {
   public:
     InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder);
-    // A rectangle of the object, dense; the same pixels whatever the rectangle.
+    // A rectangle of the object in all slices, dense (slice, y, x); the same pixels whatever the rectangle.
     void fill(const Rect& rect, cfloat* pixels) const;
 
   private:
-    void fill_random(const Rect& rect, cfloat* pixels) const;
-    void fill_from_earlier(const Rect& rect, cfloat* pixels) const;
+    void fill_random(int slice, const Rect& rect, cfloat* pixels) const;
+    void fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const;
 
     const Problem& problem_;
     Array<cfloat, 3> earlier_;  // of a file

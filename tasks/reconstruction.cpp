@@ -56,34 +56,31 @@ void Reconstruction::run(const RunState& from) {
     if (const auto& limit = problem_.config.runtime.time_limit_s) stop.deadline_s = begin_s + *limit;
     if (hooks_.checkpoints != nullptr) stop.ready_to_checkpoint = &Checkpoints::vote();
     graph_.set_stop_condition(stop);
-    int first_iteration = 0;
-    for (std::size_t i = 0; i < problem_.config.engines.size() && !stopped_early_; ++i) {
+    std::size_t index = 0;
+    for_each_engine(problem_, [&](const EngineSettings& settings, int first_iteration) {
         EngineRun run;
-        run.index = i;
-        run.config = problem_.config.engines[i];
-        run.name = name(run.config.name);
+        run.index = index++;
+        run.config = settings.config;
+        run.name = name(settings.config.name);
         run.first_iteration = first_iteration;
-        first_iteration += run.config.num_iter;
-        if (i < from.engine) continue;
-        if (i == from.engine) run.records = from.records;
+        if (stopped_early_ || run.index < from.engine) return;
+        if (run.index == from.engine) run.records = from.records;
         for (IterationState& record : run.records) record.time_s += start_s_;
-        run_engine(run);
-    }
+        run_engine(settings, run);
+    });
     if (hooks_.checkpoints != nullptr) hooks_.checkpoints->finish();
     snapshot_.submit_copies();
 }
 
 // From the records that there are on.
-void Reconstruction::run_engine(EngineRun& run) {
-    const EngineConfig& config = run.config;
+void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) {
+    const EngineConfig& config = settings.config;
     const auto first = static_cast<int>(run.records.size());
     *HostAccess(handles_.state, Access::write).as<IterationState>() =
         run.records.empty() ? IterationState{} : run.records.back();
     run.last_snapshot = first;
     graph_.set_noise_model(config.noise_model);
-    // The probe waits only when a run begins; a later engine moves it at once.
-    const int probe_start = std::max(problem_.config.probe.update.start - run.first_iteration, 0);
-    const auto engine = make_engine({config, probe_start, problem_.keep_waves});
+    const auto engine = make_engine(settings);
 
     const int ahead = problem_.config.runtime.submit_ahead;
     int submitted = first;
@@ -229,6 +226,7 @@ Result Reconstruction::result_without_fields(const History& history, double cost
     for (std::size_t axis = 0; axis < 2; ++axis) {
         result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
     }
+    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     const auto num_frames = std::ssize(problem_.placement.windows);
     result.positions_px = Array<double, 2>({num_frames, 2});
     for (std::ptrdiff_t i = 0; i < num_frames; ++i) {

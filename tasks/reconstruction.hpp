@@ -54,7 +54,7 @@ class Reconstruction {
 
   private:
     struct EngineRun;
-    void run_engine(EngineRun& run);
+    void run_engine(const EngineSettings& settings, EngineRun& run);
     bool take_record(EngineRun& run, int iteration);
     void finish_engine(EngineRun& run);
     void submit_snapshot(EngineRun& run, int iteration);

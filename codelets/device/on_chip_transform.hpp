@@ -190,6 +190,25 @@ struct InnerRows {
     }
 };
 
+// The last pass without a turn.
+template <class Layout, Way way>
+struct InnerColumns {
+    template <class Place>
+    TESSERA_HD void operator()(const Place& place) const {
+        constexpr std::int32_t of_block = Layout::outer * Layout::size / Layout::num_blocks;
+        for (std::int32_t i = place.thread(); i < of_block; i += Layout::threads) {
+            const std::int32_t y = place.block() * Layout::rows + Layout::inner * (i / Layout::size);
+            const std::int32_t x = i % Layout::size;
+            cfloat v[Layout::inner];
+            TESSERA_UNROLL
+            for (int k = 0; k < Layout::inner; ++k) v[k] = fetch(place.own(y + k, x));
+            transform<way>(v);
+            TESSERA_UNROLL
+            for (int k = 0; k < Layout::inner; ++k) put(place.own(y + k, x), v[k]);
+        }
+    }
+};
+
 // A turn begins with what its step gives, ends with what its step takes, or goes around.
 enum class Turn { begin, around, end };
 

@@ -42,6 +42,10 @@ std::string why_no_more_gpus() {
     return found_gpus().why;
 }
 
+std::string why_no_gpu(const RuntimeConfig& config) {
+    return config.gpus || num_usable_gpus() > 0 ? "" : why_no_more_gpus();
+}
+
 std::string gpu_names() {
     std::string names;
     for (int gpu = 0; gpu < num_usable_gpus(); ++gpu) {
@@ -90,6 +94,10 @@ int num_usable_gpus() {
 
 std::string why_no_more_gpus() {
     return "this program is built without CUDA";
+}
+
+std::string why_no_gpu(const RuntimeConfig&) {
+    return {};
 }
 
 std::string gpu_names() {

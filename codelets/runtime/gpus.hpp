@@ -12,7 +12,10 @@ namespace tessera {
 
 int num_usable_gpus();
 std::string why_no_more_gpus();  // for people: "no driver", "this build is without CUDA"
-std::string gpu_names();         // "NVIDIA H200, NVIDIA H200"; empty without any
+// Why a run with this configuration goes without, though GPUs would be welcome; empty: it has one, none was
+// wanted, or this build is without CUDA.
+std::string why_no_gpu(const RuntimeConfig& config);
+std::string gpu_names();  // "NVIDIA H200, NVIDIA H200"; empty without any
 
 // Of the smallest: runtime.memory_limit.gpu, or what is free now less a margin. Running out of a GPU's memory
 // ends StarPU, so it is told the limit.

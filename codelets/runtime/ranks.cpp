@@ -1,6 +1,7 @@
 #include "codelets/runtime/ranks.hpp"
 
 #include <mpi.h>
+#include <sched.h>
 #include <starpu_mpi.h>
 #include <unistd.h>
 
@@ -42,6 +43,21 @@ Ranks::Ranks() {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     data_is_shared_between_ranks(size_ > 1);
+    count_neighbours();
+}
+
+void Ranks::count_neighbours() {
+    MPI_Comm node = MPI_COMM_NULL;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_size(node, &on_this_node_);
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    sched_getaffinity(0, sizeof mine, &mine);
+    std::vector<cpu_set_t> cores(static_cast<std::size_t>(on_this_node_));
+    MPI_Allgather(&mine, sizeof mine, MPI_BYTE, cores.data(), sizeof mine, MPI_BYTE, node);
+    MPI_Comm_free(&node);
+    on_the_same_cores_ = static_cast<int>(std::count_if(
+        cores.begin(), cores.end(), [&](const cpu_set_t& set) { return CPU_EQUAL(&set, &mine) != 0; }));
 }
 
 Ranks::~Ranks() {
@@ -86,6 +102,12 @@ void Ranks::sum_disjoint(std::span<double> values) const {
     if (!are_several()) return;
     MPI_Allreduce(MPI_IN_PLACE, values.data(), checked_int(values.size()), MPI_DOUBLE, MPI_SUM,
                   MPI_COMM_WORLD);
+}
+
+std::size_t Ranks::least(std::size_t value) const {
+    auto least = static_cast<std::uint64_t>(value);
+    if (are_several()) MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
+    return least;
 }
 
 void Ranks::broadcast(void* data, std::size_t bytes) const {

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <new>
 #include <span>
 #include <string>
 
@@ -23,6 +25,8 @@ class Ranks {
     int size() const { return size_; }
     bool is_first() const { return rank_ == 0; }
     bool are_several() const { return size_ > 1; }
+    int on_this_node() const { return on_this_node_; }            // how many share its memory
+    int on_the_same_cores() const { return on_the_same_cores_; }  // and may run on exactly this one's cores
 
     // ---- The hosts among themselves: every rank must call them in the same order.
 
@@ -37,6 +41,12 @@ class Ranks {
         } catch (const Error& error) {
             failure = error.what();
             code = error.code();
+        } catch (const std::bad_alloc&) {
+            failure = "out of memory (tessera check prints what a run needs)";
+            code = ExitCode::runtime;
+        } catch (const std::exception& error) {
+            failure = error.what();
+            code = ExitCode::runtime;
         }
         throw_together(code, failure);
     }
@@ -45,6 +55,7 @@ class Ranks {
     // Sums in place over ranks. The values of doubles must not overlap: at most one rank's is not 0.
     void sum(std::span<std::int64_t> values) const;
     void sum_disjoint(std::span<double> values) const;
+    std::size_t least(std::size_t value) const;
     void broadcast(void* data, std::size_t bytes) const;  // the first rank's
     // Ends all ranks at once, with one message: that of `failure`, or of the rank that has one.
     [[noreturn]] void end_all(const Error& failure) const;
@@ -60,7 +71,9 @@ class Ranks {
   private:
     void throw_together(ExitCode code, const std::string& failure) const;
 
-    int rank_ = 0, size_ = 1;
+    void count_neighbours();
+
+    int rank_ = 0, size_ = 1, on_this_node_ = 1, on_the_same_cores_ = 1;
     mutable std::size_t bytes_sent_ = 0;
 };
 

@@ -43,6 +43,13 @@ void set_environment() {
     setenv("STARPU_HOME", folder.c_str(), 1);
 }
 
+// StarPU 1.3 would bind the workers of all ranks to the same first cores; where the launcher bound ranks,
+// their threads stay inside anyway.
+void set_environment_of_ranks() {
+    setenv("STARPU_WORKERS_NOBIND", "1", 0);
+    setenv("STARPU_MPI_NOBIND", "1", 0);
+}
+
 // STARPU_NCPU is taken away once it is read: StarPU ends the program on a value that it does not like.
 int wanted_workers(const RuntimeConfig& config) {
     const char* variable = std::getenv("STARPU_NCPU");
@@ -80,6 +87,18 @@ void check_scheduler(const std::string& name) {
                       name, known);
 }
 
+std::size_t physical_memory_bytes() {
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
+                                 : SIZE_MAX;
+}
+
+// With several ranks one core is left to the thread that communicates, where there are some.
+int cores_for_workers(const Ranks& ranks) {
+    const int cores = std::max(num_usable_cores() / ranks.on_the_same_cores(), 1);
+    return ranks.are_several() && cores > 2 ? cores - 1 : cores;
+}
+
 }  // namespace
 
 int num_usable_cores() {
@@ -89,30 +108,31 @@ int num_usable_cores() {
     return static_cast<int>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
 
-Machine machine_for(const RuntimeConfig& config, int num_ranks) {
+Machine machine_for(const RuntimeConfig& config, const Ranks& ranks) {
     Machine machine;
+    machine.host_memory_bytes = physical_memory_bytes() / static_cast<std::size_t>(ranks.on_this_node());
     machine.num_gpus = config.gpus.value_or(num_usable_gpus());
     if (machine.num_gpus > num_usable_gpus()) {
         throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,
                               num_usable_gpus(), why_no_more_gpus());
     }
-    // With several ranks one core is left to the thread that communicates, where there are some.
-    const int cores = num_usable_cores();
-    machine.num_cpus = config.cpus.value_or(num_ranks > 1 && cores > 2 ? cores - 1 : cores);
+    machine.num_cpus = config.cpus.value_or(cores_for_workers(ranks));
     // Without CPU tasks their workers would only keep the threads that drive the GPUs from their cores.
     if (machine.num_gpus > 0 && !config.mixed) machine.num_cpus = 0;
     if (machine.num_gpus > 0) machine.gpu_memory_bytes = usable_gpu_memory(config, machine.num_gpus);
     return machine;
 }
 
-Runtime::Runtime(const RuntimeConfig& config, const Ranks* ranks)
-    : communicates_(ranks != nullptr && ranks->are_several()),
-      machine_(machine_for(config, ranks != nullptr ? ranks->size() : 1)),
+Runtime::Runtime(const RuntimeConfig& config, const Ranks& ranks)
+    : communicates_(ranks.are_several()),
+      machine_(machine_for(config, ranks)),
       scheduler_(wanted_scheduler(config, machine_.num_gpus)) {
     set_environment();
+    if (communicates_) set_environment_of_ranks();
     check_scheduler(scheduler_);
     const bool is_driven_by_gpus = machine_.num_gpus > 0 && !config.mixed;
-    const int workers = wanted_workers(config);
+    const int asked_workers = wanted_workers(config);
+    const int workers = asked_workers < 0 && communicates_ ? machine_.num_cpus : asked_workers;
     starpu_conf conf;
     starpu_conf_init(&conf);
     conf.precedence_over_environment_variables = 1;

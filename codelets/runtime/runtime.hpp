@@ -12,7 +12,7 @@ namespace tessera {
 class Runtime {
   public:
     // With several ranks each has its own StarPU, and a thread that communicates.
-    explicit Runtime(const RuntimeConfig& config, const Ranks* ranks = nullptr);
+    explicit Runtime(const RuntimeConfig& config, const Ranks& ranks);
     ~Runtime();
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
@@ -29,7 +29,8 @@ class Runtime {
 };
 
 int num_usable_cores();  // that this process may run on
-// What a run with this configuration would run on. GPUs that are asked for and not there are a runtime Error.
-Machine machine_for(const RuntimeConfig& config, int num_ranks = 1);
+// What a run with this configuration would run on: the ranks of a node share its memory, and its cores where
+// nobody gave each its own. GPUs that are asked for and not there are a runtime Error.
+Machine machine_for(const RuntimeConfig& config, const Ranks& ranks);
 
 }  // namespace tessera

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "app/commands.hpp"
 #include "base/log.hpp"
 #include "codelets/cost_model.hpp"
@@ -5,7 +8,8 @@
 #include "codelets/runtime/runtime.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/scan_reader.hpp"
-#include "tasks/problem.hpp"
+#include "tasks/engines.hpp"
+#include "tasks/traffic.hpp"
 
 namespace tessera::app {
 namespace {
@@ -15,11 +19,13 @@ constexpr double mebibyte = 1 << 20;
 void print_scan(const ScanInfo& scan, const Problem& problem) {
     fmt::print("\nscan\n  {}: {}\n", scan.file, scan.format);
     for (const std::string& note : scan.notes) fmt::print("  {}\n", note);
-    fmt::print("  {} frames of {} x {} pixels ({}), {}, energy {:.6g} eV\n", scan.num_frames,
-               scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
-               problem.near_field() ? "near field" : "far field", scan.geometry.energy_eV());
-    fmt::print("  object pixel {:.5g} x {:.5g} nm, object {} x {} pixels, probe {} x {}, {} mode{}\n",
-               scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9, problem.placement.object_shape[0],
+    fmt::print("  {} frames of {} x {} pixels ({}), {}, {} {:.6g} eV\n", scan.num_frames, scan.frame_shape[0],
+               scan.frame_shape[1], name(scan.pattern_type),
+               problem.near_field() ? "near field" : "far field",
+               scan.geometry.radiation == Radiation::electrons ? "electrons of" : "energy",
+               scan.geometry.energy_eV());
+    fmt::print("  object pixel {}, object {} x {} pixels, probe {} x {}, {} mode{}\n",
+               length_text(scan.pixel_size_m), problem.placement.object_shape[0],
                problem.placement.object_shape[1], problem.probe_shape[0], problem.probe_shape[1],
                problem.config.probe.num_modes, problem.config.probe.num_modes == 1 ? "" : "s");
 }
@@ -59,6 +65,51 @@ void print_memory(const Problem& problem) {
         static_cast<double>(gpu.streamed_bytes) / nominal_bytes_per_s, nominal_bytes_per_s * 1e-9);
 }
 
+// What each rank holds and sends. For many, those that stand for the rest.
+void print_ranks(const Problem& problem, int num_ranks) {
+    struct Row {
+        int rank = 0;
+        std::size_t tiles = 0;
+        std::ptrdiff_t frames = 0;
+        std::size_t memory = 0;
+        Traffic traffic;
+    };
+    std::vector<Row> rows;
+    for (int rank = 0; rank < num_ranks; ++rank) {
+        Row row;
+        row.rank = rank;
+        row.memory = forecast_memory_of(problem, rank).total_bytes();
+        for (std::size_t t = 0; t < problem.owner_of_tile.size(); ++t) {
+            if (problem.owner_of_tile[t] != rank) continue;
+            ++row.tiles;
+            row.frames += problem.tiling.tiles[t].num_frames();
+        }
+        row.traffic = traffic_of(problem, rank);
+        rows.push_back(row);
+    }
+    const std::size_t alone = forecast_memory_alone(problem).total_bytes();
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const Row& a, const Row& b) { return a.memory > b.memory; });
+    fmt::print("\nranks\n  rank  tiles  frames  memory MiB  sends MiB an iteration\n");
+    const auto engine = make_engine({problem.config.engines[0], 0, problem.keep_waves});
+    const auto print = [&](const Row& row) {
+        fmt::print("  {:4}  {:5}  {:6}  {:10.1f}  {:.2f} (halos {:.2f})\n", row.rank, row.tiles, row.frames,
+                   static_cast<double>(row.memory) / mebibyte,
+                   static_cast<double>(row.traffic.of(engine->exchanges(1))) / mebibyte,
+                   static_cast<double>(row.traffic.halo_bytes) / mebibyte);
+    };
+    constexpr std::size_t most_rows = 16;
+    if (rows.size() <= most_rows) {
+        for (const Row& row : rows) print(row);
+    } else {
+        fmt::print("  (the most, the median and the least memory of {})\n", num_ranks);
+        for (const std::size_t i : {std::size_t{0}, rows.size() / 2, rows.size() - 1}) print(rows[i]);
+    }
+    fmt::print("  the largest needs {:.2f} x less than one rank alone ({:.1f} MiB)\n",
+               static_cast<double>(alone) / static_cast<double>(rows.front().memory),
+               static_cast<double>(alone) / mebibyte);
+}
+
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
     const double propagations = engine.name == EngineName::GD ? 2 : problem.keep_waves ? 3 : 5;
@@ -94,7 +145,8 @@ ExitCode check(const CheckOptions& options) {
     if (!problems.empty()) return ExitCode::usage;
 
     const ScanReader reader(config.scan, options.run_file.parent_path());
-    const Problem problem = make_problem(config, reader.info(), machine_for(config.runtime));
+    const Machine machine = machine_for(config.runtime, Ranks());
+    const Problem problem = make_problem(config, reader.info(), machine, options.num_ranks);
     fmt::print("settings\n");
     const std::string resolved = write_run_config(config);
     for (std::size_t begin = 0; begin < resolved.size();) {
@@ -105,6 +157,7 @@ ExitCode check(const CheckOptions& options) {
     print_scan(reader.info(), problem);
     print_plan(problem);
     print_memory(problem);
+    if (options.num_ranks > 1) print_ranks(problem, options.num_ranks);
     print_time(problem);
     return ExitCode::done;
 }

@@ -22,6 +22,7 @@ ExitCode reconstruct(const ReconstructOptions& options);
 struct CheckOptions {
     std::filesystem::path run_file;
     std::vector<std::string> overrides;
+    int num_ranks = 1;
 };
 ExitCode check(const CheckOptions& options);
 

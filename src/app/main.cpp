@@ -43,7 +43,13 @@ void add_check(CLI::App& program, CommandLine& line) {
                                                "the settings and what the run will need");
     command->add_option("RUN.yaml", line.check.run_file, "The run file")->required();
     command->add_option("--set", line.check.overrides, set_help)->allow_extra_args(false);
-    command->footer("Example:\n  tessera check inputs/siemens_star.yaml");
+    command
+        ->add_option("--ranks", line.check.num_ranks,
+                     "Forecast for a run on so many ranks (mpirun -n): memory and bytes sent of each")
+        ->check(CLI::Range(1, 1'000'000));
+    command->footer(
+        "Examples:\n  tessera check inputs/siemens_star.yaml\n"
+        "  tessera check inputs/siemens_star.yaml --ranks 8 --set 'tiling.tiles=[4,4]'");
 }
 
 void add_simulate(CLI::App& program, CommandLine& line) {

@@ -13,10 +13,12 @@
 #include "app/memory.hpp"
 #include "app/progress.hpp"
 #include "base/log.hpp"
+#include "codelets/runtime/gpus.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/pictures.hpp"
 #include "tasks/reconstruction.hpp"
 #include "tasks/resume.hpp"
+#include "tasks/traffic.hpp"
 
 namespace tessera::app {
 namespace {
@@ -34,6 +36,9 @@ void catch_signals() {
     action.sa_flags = SA_RESETHAND;
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    // What batch systems send before a job's time is over.
+    sigaction(SIGUSR1, &action, nullptr);
+    sigaction(SIGUSR2, &action, nullptr);
 }
 
 class Stopwatch {
@@ -101,14 +106,18 @@ void write_output(const std::filesystem::path& file, const Result& result, bool 
 void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
     for (const std::string& note : scan.notes) log::info("{}", note);
-    log::info("{}: {}, {} frames of {} x {} ({}), object pixel {:.4g} x {:.4g} nm", scan.file, scan.format,
-              scan.num_frames, scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
-              scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9);
+    log::info("{}: {}, {} frames of {} x {} ({}), object pixel {}", scan.file, scan.format, scan.num_frames,
+              scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
+              length_text(scan.pixel_size_m));
     log::info(
         "object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
         problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
         static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
+    if (const std::string why = why_no_gpu(problem.config.runtime); !why.empty()) {
+        log::info("no GPU to be had ({}): running on {} CPU worker{}", why, runtime.num_workers(),
+                  runtime.num_workers() == 1 ? "" : "s");
+    }
     log::info("{}{}", ranks.are_several() ? fmt::format("{} ranks, each with ", ranks.size()) : "",
               runtime.description());
 }
@@ -127,15 +136,17 @@ void record_timings(Result& result, double read_s, double run_s) {
 // What a rank held and sent, for whoever sizes the next job: one number per rank, in its order.
 void record_ranks(Result& result, const Ranks& ranks, const Problem& problem, std::size_t bytes_sent) {
     const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
-    std::vector<std::int64_t> peak(size), forecast(size), sent(size);
+    std::vector<std::int64_t> peak(size), forecast(size), sent(size), forecast_sent(size);
     peak[rank] = static_cast<std::int64_t>(peak_resident_bytes());
     forecast[rank] = static_cast<std::int64_t>(problem.memory.total_bytes());
     sent[rank] = static_cast<std::int64_t>(bytes_sent);
-    for (auto* numbers : {&peak, &forecast, &sent}) ranks.sum(*numbers);
+    forecast_sent[rank] = static_cast<std::int64_t>(bytes_sent_in_run(problem, ranks.rank()));
+    for (auto* numbers : {&peak, &forecast, &sent, &forecast_sent}) ranks.sum(*numbers);
     result.about["ranks"] = fmt::format("{}", ranks.size());
     result.about["peak_memory_bytes"] = fmt::format("{}", fmt::join(peak, " "));
     result.about["forecast_memory_bytes"] = fmt::format("{}", fmt::join(forecast, " "));
     result.about["sent_bytes"] = fmt::format("{}", fmt::join(sent, " "));
+    result.about["forecast_sent_bytes"] = fmt::format("{}", fmt::join(forecast_sent, " "));
 }
 
 // Until tasks run, what fails on one rank is told once and ends all of them.
@@ -173,13 +184,18 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
     ranks.agree([&] {
         prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
         if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
-        const Machine machine = machine_for(prepared.config.runtime, ranks.size());
+    });
+    ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
+    Machine machine;
+    ranks.agree([&] { machine = machine_for(prepared.config.runtime, ranks); });
+    ranks.require_equal(machine.num_gpus > 0 ? "GPUs" : "CPUs", "what this rank runs on");
+    machine.host_memory_bytes = ranks.least(machine.host_memory_bytes);
+    ranks.agree([&] {
         prepared.problem =
             make_problem(prepared.config, prepared.reader->info(), machine, ranks.size(), ranks.rank());
         if (prepared.checkpoint)
             require_same_scan(*prepared.checkpoint, prepared.checkpoint_name, *prepared.problem);
     });
-    ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
     return prepared;
 }
 
@@ -235,7 +251,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     const auto folder = options.run_file.parent_path();
     const auto output = config.output.file;
 
-    const Runtime runtime(config.runtime, &ranks);
+    const Runtime runtime(config.runtime, ranks);
     describe(problem, runtime, ranks);
     Handles handles = make_handles(problem, ranks);
     const FrameStatistics statistics =

@@ -17,6 +17,22 @@ std::size_t area(std::array<int, 2> shape) {
     return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
 }
 
+// Per worker, beside what an object of one slice takes: what meets the further slices, two gradients between
+// slices, a moved probe and object, the object between pixels.
+std::size_t slices_scratch_pixels(const ForecastInput& in) {
+    if (in.num_slices == 1) return 0;
+    const auto slices = static_cast<std::size_t>(in.num_slices),
+               modes = static_cast<std::size_t>(in.num_modes);
+    const std::size_t planes = slices * modes + 2 + slices;
+    const std::size_t between_pixels = in.interpolation == Interpolation::bilinear ? 2 * slices : 0;
+    return (planes + between_pixels) * area(in.probe_shape);
+}
+
+// Transfer functions from each slice to the next.
+std::size_t slice_transfers_bytes(const ForecastInput& in) {
+    return static_cast<std::size_t>(in.num_slices - 1) * area(in.probe_shape) * 8;
+}
+
 std::size_t sum_of(const std::vector<MemoryTerm>& terms) {
     return std::accumulate(terms.begin(), terms.end(), std::size_t{0},
                            [](std::size_t sum, const MemoryTerm& term) { return sum + term.bytes; });
@@ -40,7 +56,7 @@ namespace {
 
 constexpr std::size_t complex_bytes = 8;
 
-// What the tiles of a rank add up to.
+// What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
     std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
 };
@@ -52,12 +68,12 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
         for (const Neighbour& neighbour : tile.neighbours) {
             // A strip in each direction; both sides of a message hold it.
             if (in.owns(t) || in.owns(static_cast<std::size_t>(neighbour.tile)))
-                own.strip_pixels += static_cast<std::size_t>(neighbour.overlap.area());
+                own.strip_pixels += static_cast<std::size_t>(neighbour.overlap.area() * in.num_slices);
         }
         if (!in.owns(t)) continue;
         ++own.tiles;
         own.frames += static_cast<std::size_t>(tile.num_frames());
-        own.pixels += static_cast<std::size_t>(tile.extended.area());
+        own.pixels += static_cast<std::size_t>(tile.extended.area() * in.num_slices);
         own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
     }
     return own;
@@ -75,9 +91,11 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
     const OwnTiles own = own_tiles(in, tiling);
+    const auto slices = static_cast<std::size_t>(in.num_slices);
+    const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
+    const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
     const std::size_t patterns = own.frames * frame * bytes_per_count(in.pattern_type);
 
     MemoryForecast forecast;
@@ -91,12 +109,14 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     add("object tiles: three gradients, illumination", own.pixels * (3 * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
-    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
-    add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
+    add("scratch of the workers",
+        workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
     if (in.keep_waves) add("kept far fields", 3 * own.frames * frame * modes * complex_bytes);
+    if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
     // The first rank puts the object together and writes it.
-    const std::size_t object = in.rank == 0 ? 2 * area(tiling.object_shape) : 0;
+    const std::size_t object = in.rank == 0 ? 2 * slices * area(tiling.object_shape) : 0;
     add("copies for results: from the tiles, put together, as a file",
         (own.pixels + object + 3 * probe) * complex_bytes);
     if (in.checkpoints)
@@ -110,6 +130,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t frame = area(in.frame_shape), modes = static_cast<std::size_t>(in.num_modes);
     const std::size_t probe = area(in.probe_shape) * modes;
     const OwnTiles own = own_tiles(in, tiling);
+    const auto slices = static_cast<std::size_t>(in.num_slices);
+    const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
     const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
@@ -122,11 +144,15 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     };
     add("object tiles: value, direction, gradients, illumination", own.pixels * (5 * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
-    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
     if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (slices > 1) {
+        add("transfer functions between slices, batch windows at trial steps",
+            slice_transfers_bytes(in) + 3 * window * complex_bytes);
+    }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
     if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
     forecast.least_bytes +=
@@ -139,7 +165,12 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
 bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes) {
     ForecastInput kept = input;
     kept.keep_waves = true;
-    return forecast_memory(kept, tiling).total_bytes() <= budget_bytes;
+    const auto& owners = input.owner_of_tile;
+    const int last_rank = owners.empty() ? 0 : *std::max_element(owners.begin(), owners.end());
+    for (kept.rank = 0; kept.rank <= last_rank; ++kept.rank) {
+        if (forecast_memory(kept, tiling).total_bytes() > budget_bytes) return false;
+    }
+    return true;
 }
 
 }  // namespace tessera

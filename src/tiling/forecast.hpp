@@ -27,6 +27,7 @@ struct ForecastInput {
     std::array<int, 2> frame_shape = {0, 0};
     std::array<int, 2> probe_shape = {0, 0};
     int num_modes = 1;
+    int num_slices = 1;
     PatternType pattern_type = PatternType::u16;
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
@@ -59,7 +60,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& input, const Tiling& tiling
 // answer.
 int num_out_slots(int num_workers);
 
-// keep when the kept waves and everything else fit into `budget_bytes`.
+// Do the kept waves and everything else fit into `budget_bytes` of every rank? The ranks decide alike.
 bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes);
 
 }  // namespace tessera

@@ -51,12 +51,14 @@ std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind) {
 }
 
 std::size_t halo_bytes_sent(const Tiling& tiling, Exchange kind, const std::vector<int>& owner_of_tile,
-                            int rank) {
-    constexpr std::size_t complex_bytes = 8;
+                            int rank, int num_slices) {
+    constexpr std::size_t complex_bytes = 8, alignment = 64;
     std::size_t bytes = 0;
     for (const HaloMove& move : halo_moves(tiling, kind)) {
         if (owner_of_tile[move.from] == rank && owner_of_tile[move.to] != rank)
-            bytes += static_cast<std::size_t>(move.rect.area()) * complex_bytes;
+            bytes +=
+                (static_cast<std::size_t>(move.rect.area() * num_slices) * complex_bytes + alignment - 1) /
+                alignment * alignment;
     }
     return bytes;
 }

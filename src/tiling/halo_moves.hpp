@@ -21,8 +21,9 @@ struct HaloMove {
 // one that gives. passes: in the order in which they must happen.
 std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind);
 
-// Bytes of complex numbers that tiles of `rank` give to tiles of other ranks in one exchange.
+// Bytes that tiles of `rank` give to tiles of other ranks in one exchange of a field of so many slices, each
+// message rounded up to 64.
 std::size_t halo_bytes_sent(const Tiling& tiling, Exchange kind, const std::vector<int>& owner_of_tile,
-                            int rank);
+                            int rank, int num_slices = 1);
 
 }  // namespace tessera

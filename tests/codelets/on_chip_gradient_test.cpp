@@ -6,6 +6,7 @@
 
 #include "codelets/device/on_chip_layout.hpp"
 #include "codelets/gradient.hpp"
+#include "support/on_chip_test.hpp"
 #include "support/one_batch.hpp"
 
 namespace tessera::test {
@@ -16,7 +17,8 @@ using reference::ProblemShape;
 using reference::Unknowns;
 using Detector = ProblemShape::Detector;
 
-// As in gradient_test.cpp; larger transforms round a little more. Measured: at most 1.5e-6.
+// As in gradient_test.cpp. Measured: at most 1e-6, but for one mode and the Poisson model 3.2e-6: its factor
+// is large in dark pixels.
 constexpr double gradient_bound = 5e-6;
 constexpr double cost_bound = 5e-7;
 
@@ -31,16 +33,21 @@ ProblemShape square(std::ptrdiff_t size, ProblemShape shape) {
     return shape;
 }
 
-std::vector<Case> cases() {
-    return {
+// Noise models and sizes have nothing to do with each other: the larger sizes take one.
+std::vector<Case> cases(reference::NoiseModel noise_model) {
+    std::vector<Case> all = {
         {"64, two modes, u16", square(64, {.num_modes = 2, .num_frames = 3}), PatternType::u16},
         {"64, one mode, no mask, f32",
          square(64, {.num_modes = 1, .num_frames = 1, .detector = Detector::plain, .seed = 2}),
          PatternType::f32},
-        {"64, three modes, i32", square(64, {.num_modes = 3, .num_frames = 2, .seed = 3}), PatternType::i32},
-        {"128, two modes, u8", square(128, {.num_modes = 2, .num_frames = 2, .seed = 4}), PatternType::u8},
-        {"256, one mode, u16", square(256, {.num_modes = 1, .num_frames = 1, .seed = 5}), PatternType::u16},
-    };
+        {"64, three modes, i32", square(64, {.num_modes = 3, .num_frames = 2, .seed = 3}), PatternType::i32}};
+    if (noise_model == reference::NoiseModel::amplitude) {
+        all.push_back({"128, two modes, u8", square(128, {.num_modes = 2, .num_frames = 1, .seed = 4}),
+                       PatternType::u8});
+        all.push_back({"256, two modes, u16", square(256, {.num_modes = 2, .num_frames = 1, .seed = 5}),
+                       PatternType::u16});
+    }
+    return all;
 }
 
 double sum_of_counts(const Problem& problem) {
@@ -52,40 +59,45 @@ double sum_of_counts(const Problem& problem) {
 bool same(const reference::Stack& a, const reference::Stack& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
-bool same(const reference::Image& a, const reference::Image& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end());
-}
 
 using Given = std::tuple<reference::Interpolation, reference::NoiseModel>;
-class OnChipGradient : public testing::TestWithParam<Given> {};
+class OnChipGradient : public OnChipTest<testing::TestWithParam<Given>> {};
+class OnChipGradientOfABatch : public OnChipTest<testing::Test> {};
 
-// ... and what it says agrees with the staged kernels' sums, which are made in another order: that it comes
-// from other kernels at all shows in the last bits.
+double error_of(const Unknowns& found, const Unknowns& expected) {
+    return std::max(relative_error(found.object, expected.object),
+                    relative_error(found.probe, expected.probe));
+}
+
+// The oracle takes seconds for the largest frames: those agree with the staged kernels.
 TEST_P(OnChipGradient, AgreesWithTheOracleAndTheStagedKernels) {
-    for (Case c : cases()) {
+    for (Case c : cases(std::get<1>(GetParam()))) {
         SCOPED_TRACE(c.name);
         std::tie(c.shape.interpolation, c.shape.noise_model) = GetParam();
         const Problem problem = as_held(reference::random_problem(c.shape), c.type);
         OneBatch batch(problem, c.type);
         batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
         const Unknowns staged = batch.gradient();
+        const BatchSums staged_sums = batch.sums();
         batch.shape.on_chip = true;
         batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
+        const Unknowns found = batch.gradient();
         const BatchSums sums = batch.sums();
-        const double cost = reference::cost(problem).total;
-        EXPECT_NEAR(sums.cost, cost, cost_bound * (cost + sum_of_counts(problem)));
+        EXPECT_LT(error_of(found, staged), gradient_bound);
+        expect_other_kernels(same(found.object, staged.object));
+        const double counts = sum_of_counts(problem);
+        EXPECT_NEAR(sums.cost, staged_sums.cost, cost_bound * (sums.cost + counts));
+        EXPECT_NEAR(sums.squared_error, staged_sums.squared_error,
+                    cost_bound * (sums.squared_error + counts));
         EXPECT_EQ(sums.bad_frames, 0);
-        const Unknowns found = batch.gradient(), expected = reference::gradient(problem);
-        EXPECT_LT(relative_error(found.object, expected.object), gradient_bound);
-        EXPECT_LT(relative_error(found.probe, expected.probe), gradient_bound);
-        EXPECT_LT(relative_error(found.object, staged.object), gradient_bound);
-        EXPECT_LT(relative_error(found.probe, staged.probe), gradient_bound);
-        EXPECT_FALSE(same(found.object, staged.object)) << "the staged kernels ran instead";
+        if (c.shape.frame[0] > 128) continue;
+        EXPECT_LT(error_of(found, reference::gradient(problem)), gradient_bound);
+        EXPECT_NEAR(sums.cost, reference::cost(problem).total, cost_bound * (sums.cost + counts));
     }
 }
 
 TEST_P(OnChipGradient, WithAFixedProbeIsTheObjectsAlone) {
-    for (Case c : cases()) {
+    for (Case c : cases(std::get<1>(GetParam()))) {
         SCOPED_TRACE(c.name);
         std::tie(c.shape.interpolation, c.shape.noise_model) = GetParam();
         OneBatch batch(as_held(reference::random_problem(c.shape), c.type), c.type);
@@ -113,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(All, OnChipGradient,
 
 // More frames than teams, and than one turn of them: teams add to what they have, some have nothing to do in
 // the last turn.
-TEST(OnChipGradientOfManyFrames, IsTheStagedOne) {
+TEST_F(OnChipGradientOfABatch, OfManyFramesIsTheStagedOne) {
     using Layout = OnChipLayout<64>;
     const std::ptrdiff_t num_frames = Layout::num_teams * Layout::frames_per_turn + 50;
     for (const reference::Interpolation interpolation :
@@ -142,11 +154,11 @@ TEST(OnChipGradientOfManyFrames, IsTheStagedOne) {
         EXPECT_NEAR(batch.sums().squared_error, sums.squared_error, 1e-6 * sums.squared_error);
         EXPECT_LT(relative_error(batch.gradient().object, staged.object), gradient_bound);
         EXPECT_LT(relative_error(batch.gradient().probe, staged.probe), gradient_bound);
-        EXPECT_FALSE(same(batch.gradient().object, staged.object)) << "the staged kernels ran instead";
+        expect_other_kernels(same(batch.gradient().object, staged.object));
     }
 }
 
-TEST(OnChipGradientOfABatch, RepeatsBitwise) {
+TEST_F(OnChipGradientOfABatch, RepeatsBitwise) {
     OneBatch batch(as_held(reference::random_problem(square(64, {.num_modes = 2})), PatternType::f32),
                    PatternType::f32);
     batch.shape.on_chip = true;
@@ -159,10 +171,10 @@ TEST(OnChipGradientOfABatch, RepeatsBitwise) {
     EXPECT_TRUE(same(batch.gradient().probe, first.probe));
 }
 
-TEST(OnChipGradientOfABatch, CountsFramesThatAreNotFinite) {
+TEST_F(OnChipGradientOfABatch, CountsFramesThatAreNotFinite) {
     Problem problem =
         as_held(reference::random_problem(square(64, {.num_modes = 1, .num_frames = 3})), PatternType::f32);
-    problem.object(0, 0) = std::nan("");
+    problem.object(0, 0, 0) = std::nan("");
     for (reference::Window& window : problem.windows) window.y = 1;
     problem.windows[1].y = problem.windows[1].x = 0;
     OneBatch batch(problem, PatternType::f32);
@@ -171,7 +183,7 @@ TEST(OnChipGradientOfABatch, CountsFramesThatAreNotFinite) {
     EXPECT_EQ(batch.sums().bad_frames, 1);
 }
 
-TEST(OnChipGradientOfABatch, IsNothingOnceStopped) {
+TEST_F(OnChipGradientOfABatch, IsNothingOnceStopped) {
     OneBatch batch(as_held(reference::random_problem(square(64, {.num_modes = 2})), PatternType::f32),
                    PatternType::f32);
     batch.shape.on_chip = true;
@@ -185,7 +197,7 @@ TEST(OnChipGradientOfABatch, IsNothingOnceStopped) {
 }
 
 // What has no on-chip kernel is done by the staged ones, to the last bit.
-TEST(OnChipGradientOfABatch, LeavesOtherShapesToTheStagedKernels) {
+TEST_F(OnChipGradientOfABatch, LeavesOtherShapesToTheStagedKernels) {
     using reference::Interpolation;
     const ProblemShape others[] = {
         {.frame = {64, 64}, .probe = {64, 60}, .interpolation = Interpolation::nearest},

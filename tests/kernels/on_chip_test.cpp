@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codelets/device/on_chip_gradient.hpp"
+#include "codelets/device/on_chip_line_search.hpp"
 #include "codelets/device/walked_team.hpp"
 #include "reference/oracle.hpp"
 #include "reference/random_problem.hpp"
@@ -47,28 +48,28 @@ class Accesses {
     std::ptrdiff_t shared_by_blocks = 0;   // without a barrier of the team in between
     std::ptrdiff_t untouched = 0;          // by a pass
     std::ptrdiff_t conflicts = 0;          // accesses of lanes at the same time, other element, same bank
-    std::ptrdiff_t count = 0;
 
   private:
     struct Access {
         std::ptrdiff_t element;
         std::int32_t bank;
     };
-    static constexpr std::int32_t nobody = -1;
+    static constexpr std::int32_t nobody = -1, most_banks = 32;
+    static constexpr std::ptrdiff_t nothing = -1;
 
     void count_conflicts(std::size_t lanes) {
         for (std::size_t first = 0; first < of_thread_.size(); first += lanes) {
             for (std::size_t n = 0; n < of_thread_[first].size(); ++n) {
-                std::set<std::ptrdiff_t> elements;
-                std::set<std::int32_t> banks;
+                std::ptrdiff_t in_bank[most_banks];
+                std::fill(std::begin(in_bank), std::end(in_bank), nothing);
                 for (std::size_t lane = first; lane < first + lanes; ++lane) {
                     ASSERT_EQ(of_thread_[lane].size(), of_thread_[first].size())
                         << "threads of a warp diverge";
-                    elements.insert(of_thread_[lane][n].element);
-                    banks.insert(of_thread_[lane][n].bank);
+                    const Access& access = of_thread_[lane][n];
+                    std::ptrdiff_t& there = in_bank[access.bank];
+                    if (there != nothing && there != access.element) ++conflicts;
+                    there = access.element;
                 }
-                conflicts += static_cast<std::ptrdiff_t>(elements.size() - banks.size());
-                count += static_cast<std::ptrdiff_t>(lanes);
             }
         }
     }
@@ -294,18 +295,19 @@ TYPED_TEST(OnChipTransform, FitsTheMultiprocessor) {
 
 // ---- The whole program of a team
 
-// Two frames of two modes, made up; what the team leaves in memory.
-template <std::int32_t Size>
+// Two frames of two modes, made up, and what the team leaves in memory.
+template <class Program>
 class Frames {
   public:
+    using Layout = typename Program::Layout;
+
     Frames(Interpolation interpolation, ProbeMotion motion) {
-        using Layout = OnChipLayout<Size>;
         program.s.num_frames = num_frames;
         program.s.num_modes = num_modes;
-        program.s.frame = program.s.probe = program.s.window = {Size, Size};
-        program.s.tile = {Size + 1, Size + 2};
+        program.s.frame = program.s.probe = program.s.window = {size, size};
+        program.s.tile = {size + 1, size + 2};
         program.s.interpolation = interpolation;
-        const std::vector<cfloat> roots = roots_of(Size);
+        const std::vector<cfloat> roots = roots_of(size);
         std::copy(roots.begin(), roots.end(), program.roots);
         program.motion = motion;
         program.state = &state;
@@ -319,31 +321,44 @@ class Frames {
         program.probe = probe.data();
         program.spectrum = interpolation == Interpolation::fourier ? probe.data() : nullptr;
         program.ramps = object.data();
-        program.is_first_turn = true;
+        program.thread_sums = sums.data();
         program.shifted = shifted.data();
-        program.held = held.data();
-        program.products = products.data();
-        program.probe_sums = probe_sums.data();
-        thread_sums.resize(std::size_t{num_frames} * Layout::team_threads * program.num_sums);
-        program.thread_sums = thread_sums.data();
+        set_others(program);
     }
 
-    static constexpr std::int32_t num_frames = 2, num_modes = 2;
-    static constexpr std::ptrdiff_t area = std::ptrdiff_t{Size} * Size;
-    GradientOfFrames<Size> program{};
+    Program program{};
     std::vector<cfloat> products = std::vector<cfloat>(num_frames * area);
     std::vector<cfloat> probe_sums = std::vector<cfloat>(num_modes * area);
-    std::vector<float> thread_sums;
+    std::vector<float> sums = std::vector<float>(num_frames * Layout::team_threads * Program::num_sums);
+
+    static constexpr std::int32_t num_frames = 2, num_modes = 2;
 
   private:
+    static constexpr std::int32_t size = Layout::size;
+    static constexpr std::ptrdiff_t area = std::ptrdiff_t{size} * size;
+
+    void set_others(GradientOfFrames<size>& gradient) {
+        gradient.is_first_turn = true;
+        gradient.held = held.data();
+        gradient.products = products.data();
+        gradient.probe_sums = probe_sums.data();
+    }
+    void set_others(LineSearchOfFrames<size>& line_search) {
+        line_search.object_direction = object.data();
+        line_search.probe_direction = probe.data();
+        line_search.direction_spectrum = probe.data();
+        line_search.shifted_direction = shifted.data() + area;
+        line_search.held = {held.data(), held.data() + num_modes * area, held.data() + 2 * num_modes * area};
+    }
+
     IterationState state;
     FramePosition positions[num_frames] = {{0, 1, 0, 0}, {1, 0, 0, 0}};
     std::vector<std::uint16_t> counts = std::vector<std::uint16_t>(num_frames * area, 7);
     std::vector<float> mask = std::vector<float>(area, 1.0f);
-    std::vector<cfloat> object = single(reference::random_image({Size + 1, Size + 2}, 3));
-    std::vector<cfloat> probe = single(reference::random_image({num_modes * Size, Size}, 4));
+    std::vector<cfloat> object = single(reference::random_image({size + 1, size + 2}, 3));
+    std::vector<cfloat> probe = single(reference::random_image({num_modes * size, size}, 4));
     std::vector<cfloat> shifted = std::vector<cfloat>(num_modes * area);
-    std::vector<cfloat> held = std::vector<cfloat>(num_modes * area);
+    std::vector<cfloat> held = std::vector<cfloat>(3 * num_modes * area);
 };
 
 bool same(const std::vector<cfloat>& a, const std::vector<cfloat>& b) {
@@ -355,32 +370,56 @@ template <class Layout>
 class OnChipProgram : public testing::Test {};
 TYPED_TEST_SUITE(OnChipProgram, Layouts);
 
-TYPED_TEST(OnChipProgram, NeitherRacesNorCollidesNorLeavesItsRows) {
+// Runs the program with threads in both orders, which has to make no difference, and hands the team over.
+template <class Program, class Check>
+void watch(Interpolation interpolation, ProbeMotion motion, const Check& check) {
+    using Layout = typename Program::Layout;
+    Frames<Program> ascending(interpolation, motion), descending(interpolation, motion);
+    WatchedTeam<Layout> team(0, false), backwards(0, true);
+    ascending.program(team);
+    descending.program(backwards);
+    EXPECT_TRUE(same(ascending.products, descending.products));
+    EXPECT_TRUE(same(ascending.probe_sums, descending.probe_sums));
+    EXPECT_EQ(ascending.sums, descending.sums);
+    for (const auto* watched : {&team, &backwards}) {
+        const WatchedMemory<Layout>& memory = watched->memory;
+        EXPECT_EQ(memory.of_field.shared_by_threads, 0);
+        EXPECT_EQ(memory.of_field.shared_by_blocks, 0);
+        EXPECT_EQ(memory.of_field.conflicts, 0);
+        EXPECT_EQ(memory.of_field.untouched, Layout::size * Layout::size);  // by LoadRoots alone
+        EXPECT_EQ(memory.of_plane.shared_by_threads, 0);
+        EXPECT_EQ(memory.of_plane.conflicts, 0);
+        EXPECT_EQ(memory.foreign_rows, 0);
+        EXPECT_EQ(memory.outside, 0);
+    }
+    check(team);
+}
+
+TYPED_TEST(OnChipProgram, GradientNeitherRacesNorCollidesNorLeavesItsRows) {
     for (const Interpolation interpolation : {Interpolation::nearest, Interpolation::fourier}) {
         for (const ProbeMotion motion : {ProbeMotion::fixed, ProbeMotion::moving}) {
-            Frames<TypeParam::size> ascending(interpolation, motion), descending(interpolation, motion);
-            WatchedTeam<TypeParam> team(0, false), backwards(0, true);
-            ascending.program(team);
-            descending.program(backwards);
-            EXPECT_TRUE(same(ascending.products, descending.products));
-            EXPECT_TRUE(same(ascending.probe_sums, descending.probe_sums));
-            for (const auto* watched : {&team, &backwards}) {
-                const WatchedMemory<TypeParam>& memory = watched->memory;
-                EXPECT_EQ(memory.of_field.shared_by_threads, 0);
-                EXPECT_EQ(memory.of_field.shared_by_blocks, 0);
-                EXPECT_EQ(memory.of_field.conflicts, 0);
-                EXPECT_EQ(memory.of_field.untouched, TypeParam::size * TypeParam::size);  // LoadRoots
-                EXPECT_EQ(memory.of_plane.shared_by_threads, 0);
-                EXPECT_EQ(memory.of_plane.conflicts, 0);
-                EXPECT_EQ(memory.foreign_rows, 0);
-                EXPECT_EQ(memory.outside, 0);
-            }
-            // As codelets/device/README.md counts them: passes between the turns, and turns.
-            const bool shifts = interpolation == Interpolation::fourier;
-            const std::ptrdiff_t back = shifts && motion == ProbeMotion::moving ? 3 : 0;
-            const std::ptrdiff_t of_mode = (shifts ? 3 : 0) + 1 + 2 + 1 + 2 + 1 + back;
-            const std::ptrdiff_t of_frame = 2 * of_mode + 1;  // the first mode's far field is held and taken
-            EXPECT_EQ(team.num_passes, 1 + 2 * of_frame);
+            watch<GradientOfFrames<TypeParam::size>>(interpolation, motion, [&](const auto& team) {
+                // As codelets/device/README.md counts them: passes between the turns, and turns.
+                const bool shifts = interpolation == Interpolation::fourier;
+                const std::ptrdiff_t back = shifts && motion == ProbeMotion::moving ? 3 : 0;
+                const std::ptrdiff_t of_mode = (shifts ? 3 : 0) + 1 + 2 + 1 + 2 + 1 + back;
+                // The first mode's far field is held and taken; LoadRoots.
+                EXPECT_EQ(team.num_passes, 2 * (2 * of_mode + 1) + 1);
+            });
+        }
+    }
+}
+
+TYPED_TEST(OnChipProgram, LineSearchNeitherRacesNorCollidesNorLeavesItsRows) {
+    for (const Interpolation interpolation : {Interpolation::nearest, Interpolation::fourier}) {
+        for (const ProbeMotion motion : {ProbeMotion::fixed, ProbeMotion::moving}) {
+            watch<LineSearchOfFrames<TypeParam::size>>(interpolation, motion, [&](const auto& team) {
+                const std::ptrdiff_t shift = interpolation == Interpolation::fourier ? 3 : 0,
+                                     wave = 1 + 2 + 1;
+                const std::ptrdiff_t of_mode =
+                    motion == ProbeMotion::moving ? 2 * (shift + wave) + wave : shift + wave + wave;
+                EXPECT_EQ(team.num_passes, 2 * (2 * of_mode + 1) + 1);  // + comparison, + LoadRoots
+            });
         }
     }
 }

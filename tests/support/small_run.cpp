@@ -20,9 +20,9 @@ bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
     return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
-Array<cfloat, 2> value_of(const TileHandles& tile) {
+Array<cfloat, 3> value_of(const TileHandles& tile, int num_slices) {
     const HostAccess access(tile.object, Access::read);
-    Array<cfloat, 2> object({tile.shape.y, tile.shape.x});
+    Array<cfloat, 3> object({num_slices, tile.shape.y, tile.shape.x});
     std::memcpy(static_cast<void*>(object.data()), access.as<const cfloat>(), object.bytes());
     return object;
 }
@@ -95,7 +95,8 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     if (settings.resume) checkpoint = find_checkpoint(settings.checkpoints, ranks);
     const RunConfig config = checkpoint ? config_to_go_on(run_file, *checkpoint, "checkpoint") : run_file;
     ScanReader reader(config.scan, {});
-    const Runtime runtime(config.runtime);
+    const Ranks ranks;
+    const Runtime runtime(config.runtime, ranks);
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), runtime.machine());
     const Problem& problem = outcome.problem;
@@ -137,7 +138,8 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     reconstruction.run(from);
     outcome.result = reconstruction.result();
     outcome.stopped_early = reconstruction.stopped_early();
-    for (const TileHandles& tile : handles.tiles) outcome.tile_objects.push_back(value_of(tile));
+    for (const TileHandles& tile : handles.tiles)
+        outcome.tile_objects.push_back(value_of(tile, handles.num_slices));
     outcome.probe = probe_of(handles);
     outcome.final_state = *HostAccess(handles.state, Access::read).as<const IterationState>();
     return outcome;

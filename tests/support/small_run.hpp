@@ -41,7 +41,7 @@ struct Outcome {
     Result result;  // probe: orthogonal modes
     std::vector<IterationReport> reports;
     IterationState final_state;                  // of the last engine
-    std::vector<Array<cfloat, 2>> tile_objects;  // each tile's extended memory at the end
+    std::vector<Array<cfloat, 3>> tile_objects;  // each tile's extended memory at the end
     Array<cfloat, 3> probe;                      // modes as they are at the end
     bool stopped_early = false;
 };

@@ -17,7 +17,7 @@ class StarpuEnvironment : public testing::Environment {
         setenv("STARPU_WORKERS_NOBIND", "1", 0);
         RuntimeConfig config;
         run_on_test_device(config);
-        runtime_ = std::make_unique<Runtime>(config);
+        runtime_ = std::make_unique<Runtime>(config, Ranks());
     }
     void TearDown() override { runtime_.reset(); }
 

@@ -223,7 +223,7 @@ reference::Problem problem_at_the_end(const Outcome& outcome, const SyntheticSca
         problem.windows.push_back(
             {window.y, window.x, static_cast<double>(window.frac_y), static_cast<double>(window.frac_x)});
     }
-    problem.object = reference::Image({outcome.result.object.extent(1), outcome.result.object.extent(2)});
+    problem.object = reference::Stack(outcome.result.object.extents());
     for (std::ptrdiff_t i = 0; i < problem.object.size(); ++i)
         problem.object[i] = value_of(outcome.result.object[i]);
     problem.probe = reference::Stack(outcome.result.probe.extents());

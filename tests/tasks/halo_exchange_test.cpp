@@ -56,7 +56,7 @@ std::vector<Array<cfloat, 2>> random_fields(const Tiling& tiling) {
 
 class HaloExchangeTest : public testing::TestWithParam<std::tuple<ExchangeCase, Exchange>> {
   protected:
-    HaloExchangeTest() : runtime_(on_test_device()) {}
+    HaloExchangeTest() : runtime_(on_test_device(), ranks_) {}
 
     static RuntimeConfig on_test_device() {
         RuntimeConfig config;
@@ -94,8 +94,8 @@ class HaloExchangeTest : public testing::TestWithParam<std::tuple<ExchangeCase, 
         return sums;
     }
 
-    Runtime runtime_;
     Ranks ranks_;
+    Runtime runtime_;
 };
 
 TEST_P(HaloExchangeTest, IsTheSumOverTheWholeObject) {

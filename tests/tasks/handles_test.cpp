@@ -26,8 +26,8 @@ class HandlesTest : public testing::Test {
 
     SmallScan scan_{far_field_scan()};
     RunConfig config_ = scan_.run_config();
-    Runtime runtime_{config_.runtime};
     Ranks ranks_;
+    Runtime runtime_{config_.runtime, ranks_};
 };
 
 TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {

@@ -55,14 +55,16 @@ void expect_equal_overlaps(const Outcome& outcome) {
         for (const Neighbour& neighbour : tiles[t].neighbours) {
             const auto u = static_cast<std::size_t>(neighbour.tile);
             for (int y = neighbour.overlap.y0; y < neighbour.overlap.y1; ++y) {
-                const cfloat* here = &outcome.tile_objects[t](y - tiles[t].extended.y0,
-                                                              neighbour.overlap.x0 - tiles[t].extended.x0);
-                const cfloat* there = &outcome.tile_objects[u](y - tiles[u].extended.y0,
-                                                               neighbour.overlap.x0 - tiles[u].extended.x0);
-                const auto width = static_cast<std::size_t>(neighbour.overlap.width());
-                ASSERT_EQ(std::memcmp(here, there, width * sizeof(cfloat)), 0)
-                    << "tiles " << t << " and " << u << ", row " << y;
-                compared += neighbour.overlap.width();
+                for (int slice = 0; slice < outcome.problem.num_slices(); ++slice) {
+                    const cfloat* here = &outcome.tile_objects[t](
+                        slice, y - tiles[t].extended.y0, neighbour.overlap.x0 - tiles[t].extended.x0);
+                    const cfloat* there = &outcome.tile_objects[u](
+                        slice, y - tiles[u].extended.y0, neighbour.overlap.x0 - tiles[u].extended.x0);
+                    const auto width = static_cast<std::size_t>(neighbour.overlap.width());
+                    ASSERT_EQ(std::memcmp(here, there, width * sizeof(cfloat)), 0)
+                        << "tiles " << t << " and " << u << ", slice " << slice << ", row " << y;
+                    compared += neighbour.overlap.width();
+                }
             }
         }
     }

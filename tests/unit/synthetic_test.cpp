@@ -102,7 +102,7 @@ TEST(Simulate, FarFieldPatternsAreTheFormulaSummedByHand) {
         Wave psi = moved_by_sums(mode, r_y - base_y, r_x - base_x);
         for (std::ptrdiff_t y = 0; y < 9; ++y)
             for (std::ptrdiff_t x = 0; x < 10; ++x) {
-                const cfloat o = scan.object(static_cast<std::ptrdiff_t>(base_y) + y,
+                const cfloat o = scan.object(0, static_cast<std::ptrdiff_t>(base_y) + y,
                                              static_cast<std::ptrdiff_t>(base_x) + x);
                 psi(y, x) = psi(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
             }
@@ -116,6 +116,134 @@ TEST(Simulate, FarFieldPatternsAreTheFormulaSummedByHand) {
             EXPECT_NEAR(scan.patterns(frame, k_y, k_x), expected, 1e-6 * expected + 1e-4)
                 << k_y << ", " << k_x;
         }
+}
+
+// All slices by plain sums: the free space between two as the sum over plane waves, electrons band-limited.
+TEST(Simulate, SeveralSlicesAreTheFormulaSummedByHand) {
+    for (const bool are_electrons : {false, true}) {
+        SimulationConfig config = without_noise(small_scan());
+        config.object.pattern = ObjectPattern::random_features;
+        config.object.num_slices = 3;
+        config.detector.shape = {10, 11};
+        config.detector.probe_shape = {{8, 9}};
+        config.probe.shape = ProbeShape::gaussian;
+        config.probe.diameter_px = 4;
+        config.scan.grid = {1, 2};
+        if (are_electrons) config.detector.accelerating_voltage_kV = 200;
+        Geometry geometry;
+        geometry.wavelength_m =
+            are_electrons ? electron_wavelength_of_energy(2e5) : wavelength_of_energy(8000);
+        const double pixel_m = geometry.wavelength_m * 2 / (10 * 75e-6);
+        const double rayleigh_m = pixel_m * pixel_m / geometry.wavelength_m;
+        config.object.slice_spacings_m = {2 * rayleigh_m, 5 * rayleigh_m};
+        config.object.slice_propagation = SlicePropagation::fresnel;
+        const auto scan = simulate(config);
+        ASSERT_EQ(scan.object.extent(0), 3);
+        const std::ptrdiff_t frame = 1;
+        const double base_y = std::floor(scan.positions_px(frame, 0) + 0.5);
+        const double base_x = std::floor(scan.positions_px(frame, 1) + 0.5);
+        Wave wave = moved_by_sums(unstacked(scan.probe).front(), scan.positions_px(frame, 0) - base_y,
+                                  scan.positions_px(frame, 1) - base_x);
+        const double band = 2.0 / 3 * 0.5 / std::max(scan.pixel_size_m[0], scan.pixel_size_m[1]);
+        for (std::ptrdiff_t slice = 0; slice < 3; ++slice) {
+            if (slice > 0) {
+                Wave behind(wave.extents());
+                for (std::ptrdiff_t k_y = 0; k_y < 8; ++k_y)
+                    for (std::ptrdiff_t k_x = 0; k_x < 9; ++k_x) {
+                        const double q_y = frequency(k_y, 8), q_x = frequency(k_x, 9);
+                        const double q_per_m =
+                            std::hypot(q_y / scan.pixel_size_m[0], q_x / scan.pixel_size_m[1]);
+                        if (are_electrons && q_per_m > band) continue;
+                        cdouble amplitude{0, 0};
+                        for (std::ptrdiff_t y = 0; y < 8; ++y)
+                            for (std::ptrdiff_t x = 0; x < 9; ++x)
+                                amplitude = mul_add(
+                                    turned(-q_y * static_cast<double>(y) - q_x * static_cast<double>(x)),
+                                    wave(y, x), amplitude);
+                        const double spacing_m = scan.slice_spacings_m[static_cast<std::size_t>(slice - 1)];
+                        amplitude =
+                            turned(-0.5 * geometry.wavelength_m * spacing_m * q_per_m * q_per_m) * amplitude;
+                        for (std::ptrdiff_t y = 0; y < 8; ++y)
+                            for (std::ptrdiff_t x = 0; x < 9; ++x)
+                                behind(y, x) = mul_add(
+                                    turned(q_y * static_cast<double>(y) + q_x * static_cast<double>(x)),
+                                    (1.0 / 72) * amplitude, behind(y, x));
+                    }
+                wave = behind;
+            }
+            for (std::ptrdiff_t y = 0; y < 8; ++y)
+                for (std::ptrdiff_t x = 0; x < 9; ++x) {
+                    const cfloat o = scan.object(slice, static_cast<std::ptrdiff_t>(base_y) + y,
+                                                 static_cast<std::ptrdiff_t>(base_x) + x);
+                    wave(y, x) = wave(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
+                }
+        }
+        for (std::ptrdiff_t k_y = 0; k_y < 10; ++k_y)
+            for (std::ptrdiff_t k_x = 0; k_x < 11; ++k_x) {
+                const double expected = intensity_by_sums(wave, k_y, k_x, config.detector.shape);
+                EXPECT_NEAR(scan.patterns(frame, k_y, k_x), expected, 1e-6 * expected + 1e-3)
+                    << k_y << ", " << k_x << (are_electrons ? " electrons" : " photons");
+            }
+    }
+}
+
+// Free space does nothing to the intensity of the far field, and slices that are thin together are one slice.
+TEST(Simulate, SlicesOfNothingChangeNothing) {
+    SimulationConfig config = without_noise(small_scan());
+    config.object.pattern = ObjectPattern::flat;
+    const auto thin = simulate(config);
+    config.object.num_slices = 4;
+    config.object.slice_spacings_m = {1e-5, 1e-4, 1e-6};
+    config.object.amplitude_range = {0.5, 1};
+    config.object.phase_range_rad = {-0.8, 0};
+    const auto thick = simulate(config);
+    for (std::ptrdiff_t i = 0; i < thin.patterns.size(); ++i)
+        ASSERT_NEAR(thick.patterns[i], thin.patterns[i], 1e-5 * thin.patterns[i] + 1e-3);
+}
+
+TEST(Simulate, RandomSlicesDifferAndTheFirstIsThatOfOneSlice) {
+    SimulationConfig config = small_scan();
+    config.object.pattern = ObjectPattern::textures;
+    const auto one = simulate(config);
+    config.object.num_slices = 2;
+    config.object.slice_spacings_m = {1e-5};
+    const auto two = simulate(config);
+    double between = 0;
+    for (std::ptrdiff_t i = 0; i < one.object.size(); ++i) {
+        ASSERT_EQ(two.object[i].re, one.object[i].re);
+        between += static_cast<double>(norm(two.object.slice(1)[i] - one.object[i]));
+    }
+    EXPECT_GT(between / static_cast<double>(one.object.size()), 1e-3);
+    config.object.slice_spacings_m = {};
+    EXPECT_THROW(simulate(config), Error);
+}
+
+TEST(Simulate, AConvergentProbeIsADiscOnTheDetector) {
+    SimulationConfig config = without_noise(small_scan());
+    config.object.pattern = ObjectPattern::flat;
+    config.object.phase_range_rad = {0, 0};
+    config.detector.shape = {64, 64};
+    config.detector.accelerating_voltage_kV = 200;
+    config.detector.pixel_size_m = 55e-6;
+    config.detector.distance_m = 0.0702;
+    config.probe.shape = ProbeShape::convergent;
+    config.probe.convergence_angle_mrad = 15;
+    config.probe.defocus_m = 5e-9;
+    const auto scan = simulate(config);
+    EXPECT_EQ(scan.geometry.radiation, Radiation::electrons);
+    const double radius_px = 15e-3 * 0.0702 / 55e-6;  // the disc on the detector
+    const View<const float, 2> pattern = scan.patterns.view().slice(7);
+    double inside = 0, all = 0;
+    for (std::ptrdiff_t y = 0; y < 64; ++y)
+        for (std::ptrdiff_t x = 0; x < 64; ++x) {
+            const double r_px = std::hypot(static_cast<double>(y - 32), static_cast<double>(x - 32));
+            all += static_cast<double>(pattern(y, x));
+            if (r_px < radius_px + 1.5) inside += static_cast<double>(pattern(y, x));
+        }
+    EXPECT_NEAR(all, 1e5, 1);
+    EXPECT_GT(inside, 0.985 * all);
+    config.probe.convergence_angle_mrad = 26;  // more than the detector sees
+    EXPECT_THROW(simulate(config), Error);
 }
 
 TEST(Simulate, EmptyBeamHasThePhotonsOfTheConfiguration) {
@@ -149,7 +277,7 @@ TEST(Simulate, PatternsHaveThePowerOfTheirExitWaves) {
         double expected = 0;
         for (int y = 0; y < 32; ++y)
             for (int x = 0; x < 32; ++x)
-                expected += norm(scan.probe(0, y, x)) * norm(scan.object(y0 + y, x0 + x));
+                expected += norm(scan.probe(0, y, x)) * norm(scan.object(0, y0 + y, x0 + x));
         EXPECT_NEAR(total(scan.patterns.slice(frame)), expected, 1e-5 * expected);
     }
 }
@@ -172,7 +300,7 @@ TEST(Simulate, NearFieldPatternsArePropagatedExitWaves) {
                                                     scan.geometry.effective_distance_m());
     for (int y = 0; y < 40; ++y)
         for (int x = 0; x < 36; ++x) {
-            const cfloat o = scan.object(y0 + y, x0 + x);
+            const cfloat o = scan.object(0, y0 + y, x0 + x);
             wave(y, x) = wave(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
         }
     fft2(wave);
@@ -267,8 +395,8 @@ TEST(Simulate, TruthLiesWhereAReconstructionPutsItsObject) {
         const auto scan = simulate(config);
         const auto placement = place_windows(scan.positions_px, {32, 32}, 8, Interpolation::fourier);
         EXPECT_EQ(placement.shift_px, (std::array<double, 2>{0, 0}));
-        EXPECT_EQ(placement.object_shape[0], scan.object.extent(0));
-        EXPECT_EQ(placement.object_shape[1], scan.object.extent(1));
+        EXPECT_EQ(placement.object_shape[0], scan.object.extent(1));
+        EXPECT_EQ(placement.object_shape[1], scan.object.extent(2));
         bool fractions = false;
         for (const auto& window : placement.windows) fractions = fractions || window.frac_y != 0;
         EXPECT_EQ(fractions, !integer);
@@ -308,7 +436,7 @@ TEST(Simulate, ObjectsStayInTheirRangesAndUseThem) {
 }
 
 // Correlation of modulus and phase over the object.
-double correlation(const Array<cfloat, 2>& object) {
+double correlation(const Array<cfloat, 3>& object) {
     double m = 0, p = 0, mm = 0, pp = 0, mp = 0;
     for (const auto& value : object) {
         const double modulus = std::hypot(value.re, value.im), phase = std::atan2(value.im, value.re);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <random>
 
+#include "base/error.hpp"
 #include "codelets/evaluate.hpp"
 #include "codelets/gradient.hpp"
 #include "codelets/line_search.hpp"
@@ -27,7 +28,7 @@ struct Options {
     std::string interpolation = "nearest";
     std::string noise = "amplitude";
     std::string waves = "recompute";
-    bool gpu = false;
+    bool gpu = false, on_chip = false;
     int repetitions = 40;
     std::string json;
 };
@@ -51,6 +52,7 @@ struct BatchData {
         shape.num_frames = options.gpu
                                ? automatic_batch_size({size, size}, num_modes, 1 << 20, DeviceKind::gpu)
                                : std::max(2, static_cast<int>(5e5 / (size * size * num_modes)));
+        shape.on_chip = options.on_chip;
         shape.interpolation = options.interpolation == "fourier"    ? Interpolation::fourier
                               : options.interpolation == "bilinear" ? Interpolation::bilinear
                                                                     : Interpolation::nearest;
@@ -59,7 +61,7 @@ struct BatchData {
                                                           : NoiseModel::amplitude;
         patterns = Data(patterns_bytes(shape));
         frames = Data(frames_bytes(shape));
-        detector = Data(detector_bytes(shape.frame, false));
+        detector = Data(detector_bytes(shape));
         probe = Data(moving_field_bytes(shape.probe_size()));
         object = Data(moving_field_bytes(shape.tile.area()));
         state = Data(sizeof(IterationState));
@@ -174,9 +176,7 @@ void measure(int size, int num_modes, const Options& options, std::vector<Row>& 
     }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     Options options;
     CLI::App program("Frame passes against the floor of their transforms, on one core or one GPU");
     program.add_option("--sizes", options.sizes, "Frame sizes");
@@ -185,6 +185,7 @@ int main(int argc, char** argv) {
     program.add_option("--noise", options.noise, "amplitude, poisson or gaussian");
     program.add_option("--waves", options.waves, "recompute or keep");
     program.add_flag("--gpu", options.gpu, "On a GPU");
+    program.add_flag("--on-chip", options.on_chip, "By on-chip kernels where there are any");
     program.add_option("--repetitions", options.repetitions, "Counted repetitions");
     program.add_option("--json", options.json, "Also write the rows to this file");
     CLI11_PARSE(program, argc, argv);
@@ -192,7 +193,7 @@ int main(int argc, char** argv) {
     RuntimeConfig config;
     config.cpus = 1;
     config.gpus = options.gpu ? 1 : 0;
-    const Runtime runtime(config);
+    const Runtime runtime(config, Ranks());
     fmt::print("{}\n", runtime.description());
     fmt::print("{:>5} {:>5}  {:26} {:>10} {:>12} {:>12} {:>8} {:>8} {:>9}\n", "size", "modes", "pass",
                "transforms", "us/frame", "floor us", "ratio", "GB/s", "GFLOP/s");
@@ -214,4 +215,15 @@ int main(int argc, char** argv) {
     }
     fmt::print(file, "]\n");
     return std::fclose(file);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const Error& problem) {
+        fmt::print(stderr, "error: {}\n", problem.what());
+        return static_cast<int>(problem.code());
+    }
 }

@@ -13,9 +13,10 @@ import environments
 import quiet
 import report
 from scan import Scan, read_tessera_result
-from tools import Conditions, Peer, PtyChi, PtyPy, Tessera, all_tools
+from tools import Conditions, Peer, ProgramFailed, PtyChi, PtyPy, Tessera, all_tools
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAMS = [ROOT / "build/release/bin/tessera", ROOT / "bin/tessera"]  # of a checkout, of an unpacked bundle
 
 
 def core_list(text):
@@ -32,7 +33,16 @@ def parse_arguments():
         "--scan", type=pathlib.Path, help="a far-field CXI file; without: a simulated Siemens star"
     )
     parser.add_argument(
-        "--tessera", type=pathlib.Path, default=ROOT / "build/release/bin/tessera", help="the program"
+        "--tessera",
+        type=pathlib.Path,
+        default=next(filter(pathlib.Path.exists, PROGRAMS), PROGRAMS[0]),
+        help="the program",
+    )
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="what everybody runs on")
+    parser.add_argument(
+        "--installed",
+        action="store_true",
+        help="only the peers that the Python which runs this can import; install none",
     )
     parser.add_argument(
         "--cores",
@@ -88,19 +98,25 @@ def say(text):
 
 def choose_tools(arguments):
     """The programs to measure, with their environments, and why others are left out."""
+    cupy = ["cupy"] if arguments.device == "gpu" else []
+    modules = {PtyPy: ["ptypy", *cupy], PtyChi: ["ptychi"]}
     requirements = {
-        PtyPy: ("ptypy", [arguments.ptypy, "scipy", "mpi4py", "mpich", "h5py", "numpy"]),
-        PtyChi: ("ptychi", [arguments.ptychi, "h5py", "numpy"]),
+        PtyPy: [arguments.ptypy, "scipy", "mpi4py", "mpich", "h5py", "numpy", *(f"{name}-cuda13x" for name in cupy)],
+        PtyChi: [arguments.ptychi, "h5py", "numpy"],
     }
     pythons, absent, chosen = {}, {}, []
-    for tool in all_tools(len(arguments.cores)):
+    for tool in all_tools(arguments.device, len(arguments.cores)):
         if isinstance(tool, Peer):
             if not re.search(arguments.only, tool.label):
                 continue
-            name, wanted = requirements[type(tool)]
+            name = "-".join(modules[type(tool)])
             if name not in pythons and name not in absent:
                 try:
-                    pythons[name] = environments.environment(name, wanted)
+                    pythons[name] = (
+                        environments.own_python(modules[type(tool)])
+                        if arguments.installed
+                        else environments.environment(name, requirements[type(tool)])
+                    )
                 except environments.Unavailable as error:
                     absent[name] = str(error)
             if name in absent:
@@ -132,6 +148,7 @@ def prepare(arguments, scratch):
         scratch / "peers.h5",
         scratch,
         arguments.cores,
+        arguments.device,
         arguments.probe_start,
     )
     starts = {}
@@ -161,6 +178,20 @@ class Meter:
         )
         self.others_share = max(self.others_share, run.others_share)
         return run
+
+
+def leave_out_failing(tools, conditions):
+    """The tools whose first iteration ends well, and why the other peers' do not."""
+    working, failing = [], {}
+    for tool in tools:
+        try:
+            tool.run(conditions, [1])
+            working.append(tool)
+        except ProgramFailed as failure:
+            if not isinstance(tool, Peer):
+                raise
+            failing[tool.label] = failure.reason
+    return working, failing
 
 
 def measure_iterations(tools, meter, scan):
@@ -253,6 +284,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tessera-peers-") as folder:
         scan, conditions = prepare(arguments, pathlib.Path(folder))
         tools, absent = choose_tools(arguments)
+        tools, failing = leave_out_failing(tools, conditions)
+        absent |= failing
         for name, reason in absent.items():
             say(f"without {name}: {reason}")
         meter = Meter(conditions, arguments)
@@ -270,6 +303,7 @@ def main():
         num_frames=len(scan.patterns),
         frame_shape=list(scan.patterns.shape[1:]),
         cores=conditions.cores,
+        gpu=report.gpu_model() if conditions.device == "gpu" else None,
         repetitions=arguments.repetitions,
         probe_start=arguments.probe_start,
         others_share=meter.others_share,
@@ -286,4 +320,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ProgramFailed as failure:
+        sys.exit(str(failure))

@@ -1,4 +1,4 @@
-"""Runs pty-chi on the CPU as one job of the comparison: drive_ptychi.py JOB.json (see job.py)."""
+"""Runs pty-chi as one job of the comparison: drive_ptychi.py JOB.json (see job.py)."""
 
 import time
 
@@ -29,7 +29,9 @@ def make_options(job, num_epochs):
     options.probe_position_options.optimizable = False
     options.reconstructor_options.num_epochs = num_epochs
     options.reconstructor_options.batch_size = job.batch_size
-    options.reconstructor_options.default_device = api.Devices.CPU
+    on_gpu = job.device == "gpu"
+    options.reconstructor_options.default_device = api.Devices.GPU if on_gpu else api.Devices.CPU
+    options.data_options.save_data_on_device = on_gpu  # otherwise every batch comes from the host
     options.reconstructor_options.random_seed = 0
     return options
 
@@ -39,9 +41,16 @@ def fields(task, transform_gain):
     return task.get_data_to_cpu("object", as_numpy=True)[0].copy(), probe * np.float32(transform_gain)
 
 
+def wait_for_gpu(job):
+    if job.device == "gpu":
+        torch.cuda.synchronize()
+
+
 def main():
     imported = time.monotonic()
     job = Job.from_command_line()
+    if job.device == "gpu" and not torch.cuda.is_available():
+        raise SystemExit("PyTorch finds no GPU")  # pty-chi would take the CPU
     torch.set_num_threads(job.threads)
     watch = Stopwatch(imported)
     transform_gain = float(np.sqrt(job.probe.shape[-2] * job.probe.shape[-1]))  # its transform is not unitary
@@ -55,9 +64,11 @@ def main():
         probe_position_x_px=job.windows_px[:, 1].astype(np.float32),
         valid_pixel_mask=job.mask,
     )
+    wait_for_gpu(job)
     watch.lap("load_s")
     for block in job.blocks:
         task.run(block)
+        wait_for_gpu(job)
         watch.block()
         if job.snapshots:
             job.keep(*fields(task, transform_gain))

@@ -13,8 +13,10 @@ from ptypy.core.data import PtyScan
 from ptypy.experiment import register
 from ptypy.utils import parallel
 
-IMPORTED = time.monotonic()
 JOB = Job.from_command_line()
+if JOB.device == "gpu":
+    ptypy.load_gpu_engines("cupy")
+IMPORTED = time.monotonic()
 
 
 @register()
@@ -56,7 +58,7 @@ def make_parameters(scratch):
         autoplot=u.Param(active=False),
         interaction=u.Param(active=False),
     )
-    scan = u.Param(name="Full")
+    scan = u.Param(name="BlockFull" if JOB.device == "gpu" else "Full")  # as its GPU engines want it
     scan.data = u.Param(
         name="PreparedScan",
         shape=size,
@@ -76,9 +78,9 @@ def make_parameters(scratch):
         numiter_contiguous=JOB.blocks[0],
         probe_update_start=JOB.probe_start,
     )
-    if JOB.engine == "ML":
+    if JOB.engine.startswith("ML"):
         engine.update(ML_type="gaussian", floating_intensities=False, scale_precond=True)
-    if JOB.engine == "DM":
+    if JOB.engine.startswith("DM"):
         engine.probe_support = None
     p.engines = u.Param(engine=engine)
     return p

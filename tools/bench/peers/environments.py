@@ -1,4 +1,4 @@
-"""Throw-away virtual environments of the peers, outside the repository and made once."""
+"""Where the peers are: throw-away virtual environments, outside the repository and made once, or this Python."""
 
 import os
 import pathlib
@@ -30,6 +30,16 @@ def environment(name, requirements):
         raise Unavailable(installed.stderr.strip().splitlines()[-1])
     done.write_text(wanted)
     return python
+
+
+def own_python(modules):
+    """The Python that runs this, if it has `modules`."""
+    imported = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(modules)}"], stderr=subprocess.PIPE, text=True
+    )
+    if imported.returncode != 0:
+        raise Unavailable(imported.stderr.strip().splitlines()[-1])
+    return pathlib.Path(sys.executable)
 
 
 def mpiexec(python):

@@ -43,6 +43,7 @@ class Job:
         self.snapshots = settings["snapshots"]  # hand back the fields after every block
         self.nearest = settings["nearest"]
         self.probe_start = settings["probe_start"]
+        self.device = settings["device"]  # cpu, gpu
         self.threads = settings["threads"]
         self.batch_size = settings.get("batch_size")  # frames per update, where an engine has that
         self.step_size = settings.get("step_size")

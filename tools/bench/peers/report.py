@@ -6,6 +6,7 @@ import json
 import pathlib
 import platform
 import statistics
+import subprocess
 
 from tools import Tessera
 
@@ -65,6 +66,11 @@ def cpu_model():
         return platform.processor() or platform.machine()
 
 
+def gpu_model():
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "--id=0"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def table(rows):
     """Markdown, columns padded so that it reads well in a terminal too."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -79,6 +85,7 @@ class Comparison:
     num_frames: int
     frame_shape: list
     cores: list
+    gpu: str  # None: on the cores alone
     repetitions: int
     probe_start: int
     others_share: float
@@ -150,18 +157,28 @@ class Comparison:
             )
         return table(rows)
 
+    def error_table(self):
+        """The least data error on the way; the same function judges all."""
+        rows = [["given time", "least data error", "after iterations"]]
+        for label, curve in self.curves.items():
+            iterations, error = min(curve, key=lambda point: point[1])
+            rows.append([label, f"{error:.5f}", str(iterations)])
+        return table(rows)
+
     def text(self):
         height, width = self.frame_shape
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         parts = [
             f"{self.scan}: {self.num_frames} frames of {height} x {width}, one mode.\n"
-            f"{len(self.cores)} cores of {cpu_model()}; {versions}.\n"
+            f"{f'{self.gpu} beside ' if self.gpu else ''}{len(self.cores)} cores of {cpu_model()}; {versions}.\n"
             f"Medians of {self.repetitions} repetitions; others used at most {self.others_share:.0%} of the "
             "cores during a run.",
             self.iteration_table(),
         ]
         if self.plans:
             parts.append(self.result_table())
+        if self.curves:
+            parts.append(self.error_table())
         parts += [f"Not measured: {name} ({reason})." for name, reason in self.absent.items()]
         return "\n\n".join(parts)
 
@@ -170,7 +187,7 @@ class Comparison:
             "scan": self.scan,
             "frames": self.num_frames,
             "frame_shape": self.frame_shape,
-            "machine": {"cpu": cpu_model(), "cores": self.cores, "used_by_others": self.others_share},
+            "machine": {"gpu": self.gpu, "cpu": cpu_model(), "cores": self.cores, "used_by_others": self.others_share},
             "repetitions": self.repetitions,
             "probe_start": self.probe_start,
             "versions": self.versions,

@@ -1,6 +1,6 @@
 """The measured programs: how each is started on a scan for so many iterations, and what it says afterwards.
 
-Each run is a process of its own, pinned to the same cores. `blocks` are iterations whose time is taken apart:
+Each run is a process of its own, pinned to the same cores, on them alone or on one GPU beside them. `blocks` are iterations whose time is taken apart:
 the first warms up (and holds the iterations before the probe moves), the last says what an iteration costs.
 """
 
@@ -27,7 +27,16 @@ class Conditions:
     prepared: pathlib.Path  # the same for the peers
     scratch: pathlib.Path
     cores: list
+    device: str  # cpu, gpu
     probe_start: int
+
+
+class ProgramFailed(Exception):
+    """A program that ended with an error. `reason`: the last that it said."""
+
+    def __init__(self, command, done):
+        super().__init__(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        self.reason = (done.stderr.strip() or f"it ended with {done.returncode}").splitlines()[-1]
 
 
 @dataclasses.dataclass
@@ -77,9 +86,7 @@ def run_process(command, conditions, threads):
     )
     after = CoreTimes(conditions.cores)
     if done.returncode != 0:
-        raise RuntimeError(
-            f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-3000:]}"
-        )
+        raise ProgramFailed(command, done)
     return Process(
         before.at_s,
         after.at_s - before.at_s,
@@ -90,8 +97,9 @@ def run_process(command, conditions, threads):
 
 
 class Tessera:
-    def __init__(self, label, engine="CG", waves="auto", interpolation="nearest"):
+    def __init__(self, label, engine="CG", waves="auto", interpolation="nearest", gpu_kernels="staged"):
         self.label, self.engine, self.waves, self.interpolation = label, engine, waves, interpolation
+        self.gpu_kernels = gpu_kernels
         self.timing_blocks = [2, 20]  # whole tens: every tenth iteration makes the kept waves afresh
 
     def run(self, conditions, blocks):
@@ -101,7 +109,8 @@ class Tessera:
             f"probe: {{initial: auto, update: {{start: {conditions.probe_start}}}}}\n"
             f"engines: [{{name: {self.engine}, num_iter: {sum(blocks)}}}]\n"
             f"positions: {{interpolation: {self.interpolation}}}\n"
-            f"runtime: {{waves: {self.waves}}}\n"
+            f"runtime: {{waves: {self.waves}, gpu_kernels: {self.gpu_kernels}, "
+            f"gpus: {1 if conditions.device == 'gpu' else 0}}}\n"
             "output: {pictures: false}\n"
         )
         command = [conditions.tessera, "reconstruct", run_file, "--output", result]
@@ -143,6 +152,7 @@ class Peer:
             "snapshots": snapshots,
             "nearest": self.interpolation == "nearest",
             "probe_start": conditions.probe_start,
+            "device": conditions.device,
             "scan": str(conditions.prepared),
             "result": str(result),
         }
@@ -204,14 +214,26 @@ class PtyChi(Peer):
 PTYCHI_SETTINGS = [("LSQML", 100, 1.0), ("LSQML", 32, 1.0), ("rPIE", 10, 0.3)]
 
 
-def all_tools(num_cores):
+def all_tools(device, num_cores):
     """Everything that can be measured, in the order of the table."""
-    return [
+    if device == "gpu":
+        devices_own = [
+            Tessera("Tessera CG, kernels: on_chip", waves="recompute", gpu_kernels="on_chip"),
+            *(PtyPy(engine, 1) for engine in ("ML_cupy", "DM_cupy")),
+        ]
+    else:
+        devices_own = [PtyPy(engine, count) for engine in ("ML", "DM") for count in sorted({1, num_cores})]
+    tools = [
         Tessera("Tessera CG, waves: keep", waves="keep"),
         Tessera("Tessera CG, waves: recompute", waves="recompute"),
         Tessera("Tessera GD", engine="GD"),
-        *(PtyPy(engine, processes) for engine in ("ML", "DM") for processes in sorted({1, num_cores})),
+        *devices_own,
         *(PtyChi(*settings, "nearest") for settings in PTYCHI_SETTINGS),
         Tessera("Tessera CG, default settings (sub-pixel)", interpolation="fourier"),
         *(PtyChi(*settings, "fourier") for settings in PTYCHI_SETTINGS),
     ]
+    if device == "gpu":
+        for tool in tools:
+            warm_up, timed = tool.timing_blocks
+            tool.timing_blocks = [warm_up, 5 * timed]  # each is that much shorter
+    return tools

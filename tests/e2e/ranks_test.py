@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""One reconstruction on several MPI ranks: the same bits as on one, bytes as forecast, and one message when a rank
+cannot go on.  ranks_test.py PROGRAM MPIRUN [TEST]"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+PROGRAM, MPIRUN = "", ""
+USAGE, DATA, DIVERGED, STOPPED = 2, 3, 5, 75
+
+# Open MPI takes all it needs from here: as root, more ranks than cores, nothing bound, no network.
+RANKS_ON_ANY_MACHINE = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
+    "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl": "self,vader",
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+}
+
+SIMULATION = """
+object: {pattern: random_features}
+probe: {shape: gaussian, diameter_px: 9, defocus_m: 8.0e-3, photons_per_frame: 1.0e+5}
+scan: {pattern: spiral, grid: [6, 6], step_px: 4}
+detector: {shape: [24, 32], distance_m: 1.0}
+random_seed: 5
+file: scan.cxi
+"""
+
+RUN = """scan: {file: scan.cxi}
+probe: {num_modes: 2}
+engines:
+  - {name: CG, num_iter: 4}
+tiling: {tiles: [2, 4], batch_size: 3}
+runtime: {cpus: 1, waves: keep}
+output: {file: result.h5, pictures: false}
+"""
+
+FIELDS = ("image_1/data", "image_2/data", "process_1/cost", "process_1/step", "process_1/data_error",
+          "process_1/data_error_per_frame")
+
+
+class Ranks(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+        (self.folder / "simulation.yaml").write_text(SIMULATION)
+        (self.folder / "run.yaml").write_text(RUN)
+        subprocess.run([PROGRAM, "--quiet", "simulate", "simulation.yaml"], cwd=self.folder, check=True, timeout=60)
+
+    def command(self, *parts):
+        """Each part: (number of ranks, run file, further arguments...)"""
+        words = [MPIRUN]
+        for number, run_file, *arguments in parts:
+            words += [":"] if len(words) > 1 else []
+            words += ["-n", str(number), PROGRAM, "reconstruct", run_file, *arguments]
+        return {"args": words, "cwd": self.folder, "env": {**os.environ, **RANKS_ON_ANY_MACHINE}, "text": True}
+
+    def run_ranks(self, *parts):
+        return subprocess.run(**self.command(*parts), capture_output=True, timeout=150)
+
+    def start_long_run(self, number):
+        """Returns when some iterations are done: the process, of which mpirun is the leader."""
+        job = subprocess.Popen(**self.command((number, "run.yaml", "--set", "engines[0].num_iter=100000")),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        self.addCleanup(job.stdout.close)
+        self.addCleanup(lambda: job.poll() is None and os.killpg(job.pid, signal.SIGKILL))
+        for line in job.stdout:
+            if "iteration 3/" in line:
+                return job
+        self.fail("the run ended too early")
+
+    def result(self, name):
+        with h5py.File(self.folder / name) as file:
+            entry = file["entry_1"]
+            about = {key: entry["process_1/about"][key][()].decode() for key in entry["process_1/about"]}
+            return {field: entry[field][()] for field in FIELDS}, about
+
+    def assert_same(self, results, expected):
+        for field in FIELDS:
+            self.assertEqual(results[field].tobytes(), expected[field].tobytes(), field)
+
+    def assert_one_message(self, done, code, *words):
+        self.assertEqual(done.returncode, code, done.stderr)
+        messages = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        self.assertEqual(len(messages), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, messages[0])
+        self.assertFalse((self.folder / "result.h5").exists())
+
+    def test_same_bits_on_any_number_of_ranks(self):
+        for case in (["engines[0].name=CG"], ["tiling.exchange=passes", "runtime.waves=recompute"],
+                     ["engines[0].name=GD", "engines[0].step=0.3"]):
+            settings = [word for setting in case for word in ("--set", setting)]
+            expected = None
+            for number in (1, 2, 4, 7) if "CG" in case[0] else (1, 3):
+                with self.subTest(settings=case, ranks=number):
+                    done = self.run_ranks((number, "run.yaml", *settings, "--output", f"{number}.h5"))
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    fields, about = self.result(f"{number}.h5")
+                    self.assertEqual(about["ranks"], str(number))
+                    self.assertEqual(about["sent_bytes"], about["forecast_sent_bytes"])
+                    self.assertEqual(sum(map(int, about["sent_bytes"].split())) > 0, number > 1)
+                    self.assertEqual(len(about["peak_memory_bytes"].split()), number)
+                    self.assertTrue(np.isfinite(fields["image_1/data"]).all())
+                    if expected is None:
+                        expected = fields
+                    self.assert_same(fields, expected)
+
+    def test_more_ranks_than_tiles(self):
+        done = self.run_ranks((3, "run.yaml", "--set", "tiling.tiles=[1,2]"))
+        self.assert_one_message(done, USAGE, "tiling.tiles", "3 ranks")
+
+    def test_a_file_that_one_rank_does_not_find(self):
+        (self.folder / "other.yaml").write_text(RUN.replace("scan.cxi", "nowhere.cxi"))
+        self.assert_one_message(self.run_ranks((1, "run.yaml"), (1, "other.yaml")), DATA, "rank 1", "nowhere.cxi")
+
+    def test_run_files_that_differ(self):
+        (self.folder / "other.yaml").write_text(RUN.replace("num_iter: 4", "num_iter: 5"))
+        self.assert_one_message(self.run_ranks((1, "run.yaml"), (1, "other.yaml")), USAGE, "rank 1", "run file")
+
+    def test_scans_that_differ(self):
+        other = self.folder / "other"
+        other.mkdir()
+        simulation = SIMULATION.replace("step_px: 4", "step_px: 5")
+        (other / "simulation.yaml").write_text(simulation)
+        subprocess.run([PROGRAM, "--quiet", "simulate", "simulation.yaml"], cwd=other, check=True, timeout=60)
+        (other / "run.yaml").write_text(RUN)
+        self.assert_one_message(self.run_ranks((1, "run.yaml"), (1, "other/run.yaml")), USAGE, "rank 1", "scan")
+
+    def test_an_unreadable_frame_of_one_rank(self):
+        # One chunk a frame: the last frame's is cut off.
+        with h5py.File(self.folder / "scan.cxi") as file:
+            frames = file["entry_1/instrument_1/detector_1/data"]
+            chunks = [frames.id.get_chunk_info(i) for i in range(frames.id.get_num_chunks())]
+            last = max(chunks, key=lambda chunk: chunk.byte_offset)
+        with open(self.folder / "scan.cxi", "r+b") as file:
+            file.seek(last.byte_offset)
+            file.write(os.urandom(last.size))
+        done = self.run_ranks((2, "run.yaml"))
+        self.assert_one_message(done, DATA, "scan.cxi")
+
+    def test_divergence(self):
+        settings = ("--set", "engines[0].name=GD", "--set", "engines[0].step=1e6", "--set", "engines[0].momentum=0",
+                    "--set", "engines[0].num_iter=100")
+        self.assert_one_message(self.run_ranks((2, "run.yaml", *settings)), DIVERGED, "not finite")
+
+    def test_a_signal_stops_all_together(self):
+        job = self.start_long_run(2)
+        os.kill(job.pid, signal.SIGUSR2)  # Open MPI hands it on to the ranks
+        rest = job.stdout.read()
+        self.assertEqual(job.wait(60), STOPPED, rest)
+        self.assertIn("stopped early", rest)
+        self.assertGreater(len(self.result("result.h5")[0]["process_1/cost"]), 2)
+
+    def test_a_killed_rank_ends_the_job(self):
+        job = self.start_long_run(2)
+        ranks = subprocess.run(["pgrep", "-P", str(job.pid), "-f", "reconstruct"], capture_output=True, text=True)
+        victim = int(ranks.stdout.split()[-1])
+        os.kill(victim, signal.SIGKILL)
+        began = time.monotonic()
+        rest = job.stdout.read()
+        self.assertNotEqual(job.wait(60), 0)
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertIn("signal 9", rest)
+        self.assertFalse((self.folder / "result.h5").exists())
+
+
+if __name__ == "__main__":
+    PROGRAM, MPIRUN = (str(Path(word).resolve()) for word in sys.argv[1:3])
+    unittest.main(argv=sys.argv[:1] + [f"Ranks.{name}" for name in sys.argv[3:]], verbosity=2)
