@@ -95,7 +95,6 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     if (settings.resume) checkpoint = find_checkpoint(settings.checkpoints, ranks);
     const RunConfig config = checkpoint ? config_to_go_on(run_file, *checkpoint, "checkpoint") : run_file;
     ScanReader reader(config.scan, {});
-    const Ranks ranks;
     const Runtime runtime(config.runtime, ranks);
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), runtime.machine());

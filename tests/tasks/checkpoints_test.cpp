@@ -59,6 +59,7 @@ struct ResumeCase {
     Exchange exchange = Exchange::neighbours;
     int can_begin_every = 1;  // iterations
     ConjugateRule beta = ConjugateRule::polak_ribiere;
+    int num_slices = 1;
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -67,6 +68,8 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.engines[0].name = GetParam().engine;
     config_.engines[0].num_iter = 13;
     config_.engines[0].beta = GetParam().beta;
+    config_.object.num_slices = GetParam().num_slices;
+    config_.object.slice_spacings_m.assign(static_cast<std::size_t>(GetParam().num_slices - 1), 2e-5);
     config_.runtime.waves = GetParam().waves;
     config_.tiling.exchange = GetParam().exchange;
     const Outcome whole = run(config_);
@@ -94,6 +97,8 @@ INSTANTIATE_TEST_SUITE_P(Engines, Resume,
                                                     Exchange::neighbours, 10},
                                          ResumeCase{"cg_passes_dai_yuan", EngineName::CG, Waves::recompute,
                                                     Exchange::passes, 1, ConjugateRule::dai_yuan},
+                                         ResumeCase{"cg_slices", EngineName::CG, Waves::recompute,
+                                                    Exchange::neighbours, 1, ConjugateRule::polak_ribiere, 3},
                                          ResumeCase{"gd", EngineName::GD, Waves::recompute}),
                          [](const auto& chosen) { return std::string(chosen.param.name); });
 
@@ -234,8 +239,8 @@ TEST_F(CheckpointsTest, ThatCannotBeWrittenLeaveTheRunAlone) {
 }
 
 TEST_F(CheckpointsTest, TakeTheMemoryOfTheForecast) {
-    const Runtime runtime(config_.runtime);
     const Ranks ranks;
+    const Runtime runtime(config_.runtime, ranks);
     const Problem problem = make_problem(config_, ScanReader(config_.scan, {}).info(), runtime.machine());
     const Handles handles = make_handles(problem, ranks);
     OutputThread output;
