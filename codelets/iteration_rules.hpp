@@ -61,6 +61,7 @@ TESSERA_HD bool begin_iteration(const ConjugateArgs& args, const BatchSums& sums
     state.cost = sums.cost;
     state.squared_error = sums.squared_error;
     state.bad_frames = sums.bad_frames;
+    state.checkpoint_votes = sums.checkpoint_votes;
     state.stopped = static_cast<std::int32_t>(reason_to_stop(args, state, sums));
     if (state.stopped != 0) state.step = 0;
     return state.stopped == 0;

@@ -52,6 +52,7 @@ struct BatchSums {
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
     std::int64_t stop_votes = 0;             // of ranks that want to stop (a signal, a time limit)
+    std::int64_t checkpoint_votes = 0;       // of ranks that are ready for the next phase of a checkpoint
 };
 
 TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
@@ -64,6 +65,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     to.bad_frames += from.bad_frames;
     to.stop_votes += from.stop_votes;
+    to.checkpoint_votes += from.checkpoint_votes;
 }
 
 // The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
@@ -74,6 +76,7 @@ struct IterationState {
     std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
     std::int32_t cost_rose = 0;
     std::int64_t bad_frames = 0;
+    std::int64_t checkpoint_votes = 0;
     double cost = 0;  // before this iteration's step
     double squared_error = 0;
     double previous_cost = 0;

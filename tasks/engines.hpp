@@ -18,6 +18,9 @@ class Engine {
   public:
     virtual ~Engine() = default;
     virtual void submit_iteration(Graph& graph, int iteration) = 0;
+    // Can a run go on at this iteration from what a checkpoint holds (tasks/checkpoints.hpp)? True of the
+    // first iteration.
+    virtual bool can_begin_at(int iteration) const = 0;
     // How often that iteration sums over tiles.
     virtual Exchanges exchanges(int iteration) const = 0;
 };

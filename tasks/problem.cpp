@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/checksum.hpp"
 #include "codelets/device_scratch.hpp"
 #include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
@@ -103,6 +104,14 @@ void require_gpu_memory(const Problem& problem) {
 
 }  // namespace
 
+RunConfig resolved_config(const Problem& problem) {
+    RunConfig config = problem.config;
+    config.tiling.tiles = problem.tiling.grid;
+    config.tiling.batch_size = problem.tiling.batch_size;
+    config.runtime.waves = problem.keep_waves ? Waves::keep : Waves::recompute;
+    return config;
+}
+
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
@@ -134,6 +143,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.machine = problem.machine;
     input.keep_waves = problem.keep_waves;
     input.line_search = has_line_search(problem.config);
+    input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     return input;
 }
@@ -221,6 +231,12 @@ FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const Fr
         statistics.mean_pattern[i] = static_cast<float>(counts / static_cast<double>(scan.num_frames));
     }
     return statistics;
+}
+
+std::string fingerprint(const FrameStatistics& statistics) {
+    Checksum checksum;
+    checksum.add(statistics.counts.data(), statistics.counts.size() * sizeof(double));
+    return fmt::format("{:016x}", checksum.value());
 }
 
 InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder)

@@ -39,6 +39,9 @@ struct Problem {
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks = 1,
                      int rank = 0);
 
+// The run file with its automatic choices made, as a checkpoint keeps it.
+RunConfig resolved_config(const Problem& problem);
+
 // The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles.
 MemoryForecast forecast_memory_of(const Problem& problem, int rank);
 MemoryForecast forecast_memory_alone(const Problem& problem);
@@ -52,6 +55,9 @@ struct FrameStatistics {
     std::vector<double> counts;    // of each frame
     double total_counts = 0;
 };
+
+// The same for the same counts.
+std::string fingerprint(const FrameStatistics& statistics);
 
 // Where frames go: by ascending index in the scan, each to frame_shape counts.
 struct FrameDestinations {

@@ -247,6 +247,7 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
 static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("file", c.file);
     io.key("save_interval", c.save_interval, at_least(0));
+    io.key("checkpoint_interval", c.checkpoint_interval_s, at_least(0).in(Unit::seconds));
     io.key("pictures", c.pictures);
 }
 

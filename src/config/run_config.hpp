@@ -189,6 +189,7 @@ struct RuntimeConfig {
 struct OutputConfig {
     std::filesystem::path file = "result.h5";  // relative to the working directory
     int save_interval = 0;                     // iterations between intermediate results; 0: only the last
+    double checkpoint_interval_s = 600;        // written as seconds, 90s, 10min, 2h; 0: no checkpoints
     bool pictures = true;
     bool operator==(const OutputConfig&) const = default;
 };

@@ -79,6 +79,11 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
     return own;
 }
 
+// Value, direction, gradient; illumination or coverage.
+std::size_t checkpoint_bytes(std::size_t object_pixels, std::size_t probe_pixels) {
+    return (object_pixels + probe_pixels) * (3 * complex_bytes + 4);
+}
+
 }  // namespace
 
 MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
@@ -114,6 +119,8 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t object = in.rank == 0 ? 2 * slices * area(tiling.object_shape) : 0;
     add("copies for results: from the tiles, put together, as a file",
         (own.pixels + object + 3 * probe) * complex_bytes);
+    if (in.checkpoints)
+        add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(own.pixels, probe));
     return forecast;
 }
 
@@ -141,6 +148,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
     if (slices > 1) {
         add("transfer functions between slices, batch windows at trial steps",
             slice_transfers_bytes(in) + 3 * window * complex_bytes);

@@ -10,6 +10,7 @@
 #include "codelets/runtime/runtime.hpp"
 #include "io/scan_writer.hpp"
 #include "support/test_device.hpp"
+#include "tasks/resume.hpp"
 
 namespace tessera::test {
 namespace {
@@ -87,10 +88,13 @@ RunConfig SmallScan::run_config() const {
     return config;
 }
 
-Outcome run(const RunConfig& config, const RunSettings& settings) {
+Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     setenv("STARPU_WORKERS_NOBIND", "1", 0);  // test programs that run side by side share the cores
-    ScanReader reader(config.scan, {});
     const Ranks ranks;
+    std::optional<CheckpointManifest> checkpoint;
+    if (settings.resume) checkpoint = find_checkpoint(settings.checkpoints, ranks);
+    const RunConfig config = checkpoint ? config_to_go_on(run_file, *checkpoint, "checkpoint") : run_file;
+    ScanReader reader(config.scan, {});
     const Runtime runtime(config.runtime, ranks);
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), runtime.machine());
@@ -100,14 +104,37 @@ Outcome run(const RunConfig& config, const RunSettings& settings) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
     }
     const FrameStatistics statistics = read_frames(reader, problem, handles.frame_memory(problem), ranks);
-    set_object(handles, problem, {});
-    set_probe(handles, initial_probe(problem, statistics, {}));
+    RunState from;
+    if (checkpoint) {
+        require_same_scan(*checkpoint, "checkpoint", problem);
+        require_same_frames(*checkpoint, "checkpoint", statistics);
+        from = restore(handles, settings.checkpoints, *checkpoint);
+    } else {
+        set_object(handles, problem, {});
+        set_probe(handles, initial_probe(problem, statistics, {}));
+    }
 
+    OutputThread output;
+    std::optional<Checkpoints> checkpoints;
+    if (!settings.checkpoints.empty()) {
+        checkpoints.emplace(problem, handles,
+                            Checkpoints::Setup{settings.checkpoints,
+                                               config.output.checkpoint_interval_s,
+                                               fingerprint(problem.scan),
+                                               fingerprint(statistics),
+                                               checkpoint,
+                                               {}},
+                            output);
+    }
     ReconstructionHooks hooks;
     hooks.stop_requested = settings.stop_requested;
-    hooks.on_iteration = [&](const IterationReport& report) { outcome.reports.push_back(report); };
+    hooks.on_iteration = [&](const IterationReport& report) {
+        outcome.reports.push_back(report);
+        if (settings.on_iteration) settings.on_iteration(report);
+    };
+    hooks.checkpoints = checkpoints ? &*checkpoints : nullptr;
     Reconstruction reconstruction(problem, handles, statistics, hooks);
-    reconstruction.run();
+    reconstruction.run(from);
     outcome.result = reconstruction.result();
     outcome.stopped_early = reconstruction.stopped_early();
     for (const TileHandles& tile : handles.tiles)

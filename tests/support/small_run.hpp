@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -26,6 +27,7 @@ class SmallScan {
     SmallScan& operator=(const SmallScan&) = delete;
 
     const SyntheticScan& truth() const { return truth_; }
+    const std::filesystem::path& folder() const { return folder_; }
     // Eight CG iterations on 2 x 2 tiles in batches of four, waves recomputed, one worker.
     RunConfig run_config() const;
 
@@ -47,6 +49,9 @@ struct Outcome {
 struct RunSettings {
     std::optional<std::size_t> num_out_slots;  // per tile, at most; null: as the program chooses
     const std::atomic<bool>* stop_requested = nullptr;
+    std::function<void(const IterationReport&)> on_iteration = {};
+    std::filesystem::path checkpoints = {};  // the folder; empty: none are made
+    bool resume = false;                     // from the last one, if there is one
 };
 
 // Starts StarPU, reconstructs, stops StarPU.
