@@ -1,9 +1,11 @@
 // Tiled equals whole: the halo sums give every tile the complete gradient of its extended rectangle.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.hpp"
+#include "codelets/runtime/runtime.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
@@ -148,6 +150,27 @@ TEST_F(Voxels, OfConjugateGradientsReachAboutTheCostOfTheWhole) {
             EXPECT_LT(tiled.result.cost[n], tiled.result.cost[n - 1]) << "iteration " << n;
         expect_equal_overlaps(tiled);
     }
+}
+
+TEST_F(Voxels, OfSeveralSlicesGiveTheAnswerOfTheWhole) {
+    config_.engines[0] = {.name = EngineName::GD, .num_iter = 5, .step = 0.2};
+    config_.object.num_slices = 2;
+    config_.object.slice_spacings_m = {2e-6};
+    const Outcome whole = run_on(1, 1, Exchange::neighbours), tiled = run_on(2, 3, Exchange::voxels);
+    EXPECT_LT(relative_difference(tiled.result.object, whole.result.object), rounding_bound);
+    EXPECT_NEAR(tiled.result.final_cost / whole.result.final_cost, 1, rounding_bound);
+    expect_equal_overlaps(tiled);
+}
+
+// Copies, and batches that only add to the gradient, have their places in the order of sums.
+TEST_F(Voxels, OfAnyScheduleGiveTheSameBits) {
+    const Outcome reference = run_on(2, 3, Exchange::voxels);
+    config_.runtime.scheduler = "lws";
+    config_.runtime.cpus = std::min(num_usable_cores(), 2);
+    config_.runtime.submit_ahead = 1;
+    expect_bitwise_equal(run_on(2, 3, Exchange::voxels), reference);
+    config_.runtime.submit_ahead = 10;
+    expect_bitwise_equal(run(config_, {.num_out_slots = 1}), reference);
 }
 
 TEST_F(Voxels, DoNotGoWithKeptWaves) {
