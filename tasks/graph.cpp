@@ -149,6 +149,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
     ConjugateArgs full = args;
     full.num_modes = handles_.num_modes;
     full.probe_shape = handles_.probe_shape;
+    full.step = args.step / handles_.num_slices;  // all slices move the exit wave: their steps add up
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
     tessera::conjugate.submit(full,
                               {&handles_.sums.total(), &handles_.probe_gradient_previous, &handles_.probe,

@@ -64,7 +64,9 @@ void Reconstruction::run_engine(const EngineSettings& settings, int first_iterat
     run.config = config;
     run.name = name(config.name);
     run.first_iteration = first_iteration;
-    *HostAccess(handles_.state, Access::write).as<IterationState>() = IterationState{};
+    IterationState first;
+    first.ladder_centre = 1.0 / problem_.num_slices();  // all slices move the exit wave: their steps add up
+    *HostAccess(handles_.state, Access::write).as<IterationState>() = first;
     graph_.set_noise_model(config.noise_model);
     const auto engine = make_engine(settings);
 
@@ -189,6 +191,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
 Result Reconstruction::result_without_fields(const History& history, double cost, double data_error) const {
     Result result;
     result.pixel_size_m = problem_.scan.pixel_size_m;
+    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
         result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
     }

@@ -146,9 +146,9 @@ struct EngineConfig {
     NoiseModel noise_model = NoiseModel::amplitude;
     ConjugateRule beta = ConjugateRule::polak_ribiere;  // CG
     double preconditioner_alpha = 0.1;                  // 1 / ((1 - alpha) A + alpha max A)
-    double step = 0.5;                                  // GD: step along the preconditioned gradient
-    double momentum = 0.8;                              // GD: heavy ball
-    double tolerance = 0;  // stop when the cost falls by less than this fraction in an iteration; 0: never
+    double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
+    double momentum = 0.8;  // GD: heavy ball
+    double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
     bool operator==(const EngineConfig&) const = default;
 };
 

@@ -109,22 +109,28 @@ TEST_F(HandlesTest, FramesOfSeveralTilesAreReadOnce) {
 
 // Random phases and an object from a file are the same pixels in every tile that holds them.
 TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
+    config_.runtime.waves = Waves::recompute;
+    config_.object.num_slices = 3;
+    config_.object.slice_spacings_m = {1e-3, 2e-3};
     config_.object.initial = InitialObject::random;
     const Problem problem = make();
     Handles handles = make_handles(problem, ranks_);
     set_object(handles, problem, {});
     const auto& shape = problem.placement.object_shape;
-    Array<cfloat, 2> object({shape[0], shape[1]});
+    Array<cfloat, 3> object({3, shape[0], shape[1]});
     InitialObjectMaker(problem, {}).fill({0, 0, shape[0], shape[1]}, object.data());
-    EXPECT_NE(object[0].im, object[1].im);
+    EXPECT_NE(object(0, 0, 0).im, object(0, 0, 1).im);
+    EXPECT_NE(object(0, 0, 0).im, object(1, 0, 0).im);
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
         const Rect& extended = problem.tiling.tiles[t].extended;
         const HostAccess access(handles.tiles[t].object, Access::read);
         const auto* value = access.as<const cfloat>();
-        for (int y = extended.y0; y < extended.y1; ++y) {
-            for (int x = extended.x0; x < extended.x1; ++x, ++value) {
-                ASSERT_EQ(value->re, object(y, x).re);
-                ASSERT_EQ(value->im, object(y, x).im);
+        for (int slice = 0; slice < 3; ++slice) {
+            for (int y = extended.y0; y < extended.y1; ++y) {
+                for (int x = extended.x0; x < extended.x1; ++x, ++value) {
+                    ASSERT_EQ(value->re, object(slice, y, x).re);
+                    ASSERT_EQ(value->im, object(slice, y, x).im);
+                }
             }
         }
     }
@@ -166,13 +172,16 @@ std::size_t bytes_of(const Handles& handles) {
 // forecast make the difference.
 TEST_F(HandlesTest, AreWhatTheForecastSays) {
     config_.tiling.tiles = {1, 1};
-    for (const auto waves : {Waves::keep, Waves::recompute}) {
+    for (const auto& [waves, num_slices] :
+         {std::pair{Waves::keep, 1}, {Waves::recompute, 1}, {Waves::recompute, 4}}) {
         config_.runtime.waves = waves;
+        config_.object.num_slices = num_slices;
+        config_.object.slice_spacings_m.assign(static_cast<std::size_t>(num_slices - 1), 1e-3);
         const Problem problem = make();
         std::size_t forecast = 0;
         for (const MemoryTerm& term : problem.memory.terms) {
-            for (const char* data :
-                 {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept"}) {
+            for (const char* data : {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept",
+                                     "between slices"}) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }

@@ -117,6 +117,7 @@ TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
     };
     EXPECT_GT(with([](ForecastInput& in) { in.num_modes = 3; }), before);
     EXPECT_GT(with([](ForecastInput& in) { in.machine.num_cpus = 5; }), before);
+    EXPECT_GT(with([](ForecastInput& in) { in.num_slices = 2; }), before);
     EXPECT_LT(with([](ForecastInput& in) { in.interpolation = Interpolation::nearest; }), before);
     EXPECT_GT(total(input(), make_tiling(raster(11, 12), {2, 2}, 8)), before);
 }
