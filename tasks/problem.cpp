@@ -88,9 +88,8 @@ void require_possible_waves(const RunConfig& config) {
     if (config.runtime.waves != Waves::keep) return;
     if (config.tiling.exchange == Exchange::voxels) {
         throw usage_error(
-            "runtime.waves: keep does not go with tiling.exchange: voxels: kept far fields follow the steps "
-            "of "
-            "their tile, not what is copied into its halo (use auto or recompute)");
+            "runtime.waves: keep does not go with tiling.exchange: voxels: kept far fields follow the "
+            "steps of their tile, not what is copied into its halo (use auto or recompute)");
     }
     if (config.object.num_slices == 1) return;
     throw usage_error(
