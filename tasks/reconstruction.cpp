@@ -209,6 +209,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
     std::vector<double> errors(problem_.placement.windows.size());
     for (const std::size_t t : handles_.own) {
         for (std::size_t b = 0; b < handles_.tiles[t].batches.size(); ++b) {
+            if (!handles_.tiles[t].batches[b].is_own) continue;
             const HostAccess access(handles_.tiles[t].batches[b].frame_errors, Access::read);
             const auto* batch_errors = access.as<const double>();
             const auto& frames = problem_.tiling.tiles[t].batches[b].frames;

@@ -157,8 +157,9 @@ struct PositionsConfig {
     bool operator==(const PositionsConfig&) const = default;
 };
 
-// How tiles complete their sums where they overlap: every pair at once, or passes along columns and rows.
-enum class Exchange { neighbours, passes };
+// How tiles agree where they overlap. Sums of gradients: every pair at once, or passes along columns and
+// rows. Voxels of the object: each tile also computes the frames of others that reach into its interior.
+enum class Exchange { neighbours, passes, voxels };
 
 struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto

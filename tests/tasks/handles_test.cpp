@@ -62,8 +62,10 @@ TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
 TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
     const Problem problem = make();
     Handles handles = make_handles(problem, ranks_);
-    auto [frames, memory] = handles.frame_memory(problem);
+    auto [frames, memory, are_own, copies] = handles.frame_memory(problem);
     ASSERT_EQ(std::ssize(memory), problem.scan.num_frames);
+    EXPECT_EQ(std::count(are_own.begin(), are_own.end(), true), problem.scan.num_frames);
+    EXPECT_TRUE(copies.empty());
     for (std::size_t i = 0; i < frames.size(); ++i) ASSERT_EQ(frames[i], static_cast<std::ptrdiff_t>(i));
     std::sort(memory.begin(), memory.end());
     const std::size_t frame_bytes = 24 * 32 * bytes_per_count(problem.scan.pattern_type);
@@ -73,6 +75,36 @@ TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
         EXPECT_GE(static_cast<std::byte*>(memory[i]) - static_cast<std::byte*>(memory[i - 1]),
                   static_cast<std::ptrdiff_t>(frame_bytes));
     }
+}
+
+// With voxels tiles hold some frames several times: read once, copied to the other places.
+TEST_F(HandlesTest, FramesOfSeveralTilesAreReadOnce) {
+    config_.tiling.exchange = Exchange::voxels;
+    config_.runtime.waves = Waves::recompute;
+    const Problem problem = make();
+    Handles handles = make_handles(problem, ranks_);
+    const FrameDestinations places = handles.frame_memory(problem);
+    ASSERT_EQ(std::ssize(places.frames), problem.scan.num_frames);
+    EXPECT_EQ(std::count(places.are_own.begin(), places.are_own.end(), true), problem.scan.num_frames);
+    EXPECT_GT(places.copies.size(), 0U);
+    EXPECT_EQ(std::ssize(places.memory) + std::ssize(places.copies), problem.tiling.num_frames());
+    std::vector<const void*> memory(places.memory.begin(), places.memory.end());
+    for (const auto& copy : places.copies) {
+        EXPECT_NE(std::find(places.memory.begin(), places.memory.end(), copy.from), places.memory.end());
+        memory.push_back(copy.to);
+    }
+    std::sort(memory.begin(), memory.end());
+    EXPECT_EQ(std::adjacent_find(memory.begin(), memory.end()), memory.end());
+    // Two ranks: each counts its own tiles' frames, together all of them once.
+    std::vector<int> counted(places.frames.size());
+    for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
+        handles.own = {t};
+        const FrameDestinations alone = handles.frame_memory(problem);
+        EXPECT_TRUE(alone.copies.empty());
+        for (std::size_t i = 0; i < alone.frames.size(); ++i)
+            counted[static_cast<std::size_t>(alone.frames[i])] += alone.are_own[i] ? 1 : 0;
+    }
+    EXPECT_EQ(std::count(counted.begin(), counted.end(), 1), problem.scan.num_frames);
 }
 
 // Random phases and an object from a file are the same pixels in every tile that holds them.
