@@ -1,5 +1,6 @@
 #include "codelets/accumulate.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "codelets/cost_model.hpp"
@@ -11,6 +12,22 @@ void add(cfloat* to, const cfloat* from, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] = to[i] + from[i];
 }
 
+// Row by row between two arrays of the same number of slices: visit(row of `in`, row of `dense`). The
+// rectangle begins at (y, x) of `in` and is all of `dense`.
+template <class In, class Dense, class Visit>
+void for_each_row(In* in, Shape2 in_shape, Dense* dense, const Strip& rectangle, std::int32_t num_slices,
+                  const Visit& visit) {
+    const auto [y0, x0, shape] = rectangle;
+    for (std::int32_t slice = 0; slice < num_slices; ++slice) {
+        In* plane = in + volume(in_shape, slice);
+        Dense* dense_plane = dense + volume(shape, slice);
+        for (int y = 0; y < shape.y; ++y) {
+            visit(plane + static_cast<std::ptrdiff_t>(y0 + y) * in_shape.x + x0,
+                  dense_plane + static_cast<std::ptrdiff_t>(y) * shape.x);
+        }
+    }
+}
+
 void clear_cpu(const ClearArgs& args, const Buffers& buffers) {
     std::memset(buffers.get<std::byte>(0), 0, args.bytes);
 }
@@ -19,15 +36,19 @@ Cost clear_cost(const ClearArgs& args) {
     return {0, static_cast<double>(args.bytes)};
 }
 
-void add_batch_cpu(const AddBatchArgs& args, const Buffers& buffers) {
+void add_batch_window_cpu(const AddBatchArgs& args, const Buffers& buffers) {
     const auto* out = buffers.get<const std::byte>(0);
     auto* field = buffers.get<cfloat>(1);
+    for_each_row(
+        field, args.tile, window_part(out, args.probe_size), {args.window_y, args.window_x, args.window},
+        args.num_slices,
+        [&](cfloat* to, const cfloat* from) { add(to, from, static_cast<std::size_t>(args.window.x)); });
+}
+
+void add_batch_cpu(const AddBatchArgs& args, const Buffers& buffers) {
+    add_batch_window_cpu(args, buffers);
+    const auto* out = buffers.get<const std::byte>(0);
     auto* sums = buffers.get<std::byte>(2);
-    const cfloat* window = window_part(out, args.probe_size);
-    for (int y = 0; y < args.window.y; ++y) {
-        add(field + static_cast<std::ptrdiff_t>(args.window_y + y) * args.tile.x + args.window_x,
-            window + static_cast<std::ptrdiff_t>(y) * args.window.x, static_cast<std::size_t>(args.window.x));
-    }
     add(probe_part(sums), probe_part(out), args.probe_size);
     add(*batch_sums(sums), *batch_sums(out));
 }
@@ -38,7 +59,9 @@ void add_batch_scalars_cpu(const AddBatchArgs&, const Buffers& buffers) {
 
 Cost add_batch_cost(const AddBatchArgs& args) {
     if (args.parts == BatchParts::scalars) return {16, 2 * sizeof(BatchSums)};
-    return pixels_cost(static_cast<double>(args.window.area() + args.probe_size), 2, 3 * sizeof(cfloat));
+    const std::size_t probe = args.parts == BatchParts::window ? 0 : args.probe_size;
+    return pixels_cost(static_cast<double>(volume(args.window, args.num_slices) + probe), 2,
+                       3 * sizeof(cfloat));
 }
 
 void add_sums_cpu(const AddSumsArgs& args, const Buffers& buffers) {
@@ -52,61 +75,60 @@ Cost add_sums_cost(const AddSumsArgs& args) {
     return pixels_cost(static_cast<double>(args.probe_size), 2, 3 * sizeof(cfloat));
 }
 
-// Row by row between arrays of different width.
-void copy_rows(cfloat* to, int to_width, const cfloat* from, int from_width, Shape2 shape) {
-    for (std::ptrdiff_t y = 0; y < shape.y; ++y) {
-        std::memcpy(static_cast<void*>(to + y * to_width), from + y * from_width,
-                    static_cast<std::size_t>(shape.x) * sizeof(cfloat));
-    }
-}
-
-template <class Value>
-Value* corner_of(Value* field, Shape2 shape, const Strip& strip) {
-    return field + static_cast<std::ptrdiff_t>(strip.y) * shape.x + strip.x;
-}
-
 void cut_strip_cpu(const CutStripArgs& args, const Buffers& buffers) {
-    const Strip& strip = args.strip;
-    copy_rows(buffers.get<cfloat>(1), strip.shape.x,
-              corner_of(buffers.get<const cfloat>(0), args.tile, strip), args.tile.x, strip.shape);
+    const auto* field = buffers.get<const cfloat>(0);
+    auto* strip = buffers.get<cfloat>(1);
+    const std::size_t row_bytes = static_cast<std::size_t>(args.strip.shape.x) * sizeof(cfloat);
+    for_each_row(field, args.tile, strip, args.strip, args.num_slices, [&](const cfloat* from, cfloat* to) {
+        std::memcpy(static_cast<void*>(to), from, row_bytes);
+    });
 }
 
 Cost cut_strip_cost(const CutStripArgs& args) {
-    return pixels_cost(static_cast<double>(args.strip.shape.area()), 0, 2 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_slices)), 0, 2 * sizeof(cfloat));
 }
 
 void add_strip_cpu(const AddStripArgs& args, const Buffers& buffers) {
     const auto* strip = buffers.get<const cfloat>(0);
     auto* field = buffers.get<cfloat>(1);
-    for (int y = 0; y < args.strip.shape.y; ++y) {
-        add(field + static_cast<std::ptrdiff_t>(args.strip.y + y) * args.tile.x + args.strip.x,
-            strip + static_cast<std::ptrdiff_t>(y) * args.strip.shape.x,
-            static_cast<std::size_t>(args.strip.shape.x));
-    }
+    for_each_row(field, args.tile, strip, args.strip, args.num_slices, [&](cfloat* to, const cfloat* from) {
+        add(to, from, static_cast<std::size_t>(args.strip.shape.x));
+    });
 }
 
 Cost add_strip_cost(const AddStripArgs& args) {
-    return pixels_cost(static_cast<double>(args.strip.shape.area()), 2, 3 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_slices)), 2, 3 * sizeof(cfloat));
 }
 
 void paste_strip_cpu(const PasteStripArgs& args, const Buffers& buffers) {
-    const Strip& strip = args.strip;
-    copy_rows(corner_of(buffers.get<cfloat>(1), args.tile, strip), args.tile.x, buffers.get<const cfloat>(0),
-              strip.shape.x, strip.shape);
+    const auto* strip = buffers.get<const cfloat>(0);
+    auto* field = buffers.get<cfloat>(1);
+    const std::size_t row_bytes = static_cast<std::size_t>(args.strip.shape.x) * sizeof(cfloat);
+    for_each_row(field, args.tile, strip, args.strip, args.num_slices, [&](cfloat* to, const cfloat* from) {
+        std::memcpy(static_cast<void*>(to), from, row_bytes);
+    });
 }
 
 Cost paste_strip_cost(const PasteStripArgs& args) {
-    return pixels_cost(static_cast<double>(args.strip.shape.area()), 0, 2 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_slices)), 0, 2 * sizeof(cfloat));
 }
 
 void copy_rectangle_cpu(const CopyRectangleArgs& args, const Buffers& buffers) {
-    copy_rows(corner_of(buffers.get<cfloat>(1), args.tile, args.rectangle), args.tile.x,
-              corner_of(buffers.get<const cfloat>(0), args.tile, args.rectangle), args.tile.x,
-              args.rectangle.shape);
+    const auto* source = buffers.get<const cfloat>(0);
+    auto* target = buffers.get<cfloat>(1);
+    const auto& [y0, x0, shape] = args.rectangle;
+    for (std::int32_t slice = 0; slice < args.num_slices; ++slice) {
+        for (int y = y0; y < y0 + shape.y; ++y) {
+            const std::size_t row = volume(args.tile, slice) +
+                                    static_cast<std::size_t>(y) * static_cast<std::size_t>(args.tile.x);
+            std::copy_n(source + row + x0, shape.x, target + row + x0);
+        }
+    }
 }
 
 Cost copy_rectangle_cost(const CopyRectangleArgs& args) {
-    return pixels_cost(static_cast<double>(args.rectangle.shape.area()), 0, 2 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.rectangle.shape, args.num_slices)), 0,
+                       2 * sizeof(cfloat));
 }
 
 void copy_cpu(const CopyArgs& args, const Buffers& buffers) {
@@ -121,7 +143,9 @@ Cost copy_cost(const CopyArgs& args) {
 
 BufferBytes AddBatchArgs::buffer_bytes() const {
     if (parts == BatchParts::scalars) return {sizeof(BatchSums), sizeof(BatchSums)};
-    return {out_bytes(window, probe_size), field_bytes(tile), sums_bytes(probe_size)};
+    const std::size_t out = out_bytes(window, probe_size, num_slices), field = field_bytes(tile, num_slices);
+    if (parts == BatchParts::window) return {out, field};
+    return {out, field, sums_bytes(probe_size)};
 }
 
 const Codelet<ClearArgs> clear =
@@ -133,6 +157,9 @@ const Codelet<AddBatchArgs> add_batch =
 const Codelet<AddBatchArgs> add_batch_scalars =
     Codelet<AddBatchArgs>::make<add_batch_scalars_cpu, TESSERA_ON_DEVICE(add_batch_scalars_device),
                                 add_batch_cost>("add_batch_scalars", {Access::read, Access::read_write});
+const Codelet<AddBatchArgs> add_batch_window =
+    Codelet<AddBatchArgs>::make<add_batch_window_cpu, TESSERA_ON_DEVICE(add_batch_window_device),
+                                add_batch_cost>("add_batch_window", {Access::read, Access::read_write});
 const Codelet<AddSumsArgs> add_sums =
     Codelet<AddSumsArgs>::make<add_sums_cpu, TESSERA_ON_DEVICE(add_sums_device), add_sums_cost>(
         "add_sums", {Access::read_write, Access::read});

@@ -5,31 +5,35 @@
 namespace tessera {
 namespace {
 
+TESSERA_HD std::ptrdiff_t offset_of(Shape2 shape, std::int32_t slice, std::int32_t y, std::int32_t x) {
+    return (static_cast<std::ptrdiff_t>(slice) * shape.y + y) * shape.x + x;
+}
+
 struct AddFields {
     cfloat* to;
     const cfloat* from;
     TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const { to[i] = to[i] + from[i]; }
 };
 
-// Row by row between arrays of different width. x, y: of the rectangle.
+// Between arrays of different width, slice by slice. x, y: of the rectangle, z: the slice.
 struct AddRectangle {
     cfloat* to;
-    std::ptrdiff_t to_width;
+    Shape2 to_shape;
     const cfloat* from;
-    std::ptrdiff_t from_width;
-    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
-        cfloat& target = to[y * to_width + x];
-        target = target + from[y * from_width + x];
+    Shape2 from_shape;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t slice) const {
+        cfloat& target = to[offset_of(to_shape, slice, y, x)];
+        target = target + from[offset_of(from_shape, slice, y, x)];
     }
 };
 
 struct CopyRectangle {
     cfloat* to;
-    std::ptrdiff_t to_width;
+    Shape2 to_shape;
     const cfloat* from;
-    std::ptrdiff_t from_width;
-    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
-        to[y * to_width + x] = from[y * from_width + x];
+    Shape2 from_shape;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t slice) const {
+        to[offset_of(to_shape, slice, y, x)] = from[offset_of(from_shape, slice, y, x)];
     }
 };
 
@@ -38,11 +42,6 @@ struct AddBatchScalars {
     const BatchSums* from;
     TESSERA_HD void operator()() const { add(*to, *from); }
 };
-
-template <class Value>
-Value* pixel_of(Value* field, Shape2 shape, std::int32_t y, std::int32_t x) {
-    return field + static_cast<std::ptrdiff_t>(y) * shape.x + x;
-}
 
 void add_probe_and_scalars(std::byte* to, const std::byte* from, std::size_t probe_size, Device& device) {
     device.for_each({static_cast<std::int32_t>(probe_size)}, AddFields{probe_part(to), probe_part(from)});
@@ -55,12 +54,17 @@ void clear_device(const ClearArgs& args, const Buffers& buffers, Device& device)
     device.clear(buffers.get<std::byte>(0), args.bytes);
 }
 
-void add_batch_device(const AddBatchArgs& args, const Buffers& buffers, Device& device) {
+void add_batch_window_device(const AddBatchArgs& args, const Buffers& buffers, Device& device) {
     const auto* out = buffers.get<const std::byte>(0);
-    cfloat* field = pixel_of(buffers.get<cfloat>(1), args.tile, args.window_y, args.window_x);
-    device.for_each({args.window.x, args.window.y},
-                    AddRectangle{field, args.tile.x, window_part(out, args.probe_size), args.window.x});
-    add_probe_and_scalars(buffers.get<std::byte>(2), out, args.probe_size, device);
+    cfloat* field = buffers.get<cfloat>(1) + offset_of(args.tile, 0, args.window_y, args.window_x);
+    device.for_each({args.window.x, args.window.y, args.num_slices},
+                    AddRectangle{field, args.tile, window_part(out, args.probe_size), args.window});
+}
+
+void add_batch_device(const AddBatchArgs& args, const Buffers& buffers, Device& device) {
+    add_batch_window_device(args, buffers, device);
+    add_probe_and_scalars(buffers.get<std::byte>(2), buffers.get<const std::byte>(0), args.probe_size,
+                          device);
 }
 
 void add_batch_scalars_device(const AddBatchArgs&, const Buffers& buffers, Device& device) {
@@ -75,29 +79,31 @@ void add_sums_device(const AddSumsArgs& args, const Buffers& buffers, Device& de
 
 void cut_strip_device(const CutStripArgs& args, const Buffers& buffers, Device& device) {
     const auto& [y, x, shape] = args.strip;
-    const cfloat* field = pixel_of(buffers.get<const cfloat>(0), args.tile, y, x);
-    device.for_each({shape.x, shape.y}, CopyRectangle{buffers.get<cfloat>(1), shape.x, field, args.tile.x});
+    const cfloat* field = buffers.get<const cfloat>(0) + offset_of(args.tile, 0, y, x);
+    device.for_each({shape.x, shape.y, args.num_slices},
+                    CopyRectangle{buffers.get<cfloat>(1), shape, field, args.tile});
 }
 
 void add_strip_device(const AddStripArgs& args, const Buffers& buffers, Device& device) {
     const auto& [y, x, shape] = args.strip;
-    cfloat* field = pixel_of(buffers.get<cfloat>(1), args.tile, y, x);
-    device.for_each({shape.x, shape.y},
-                    AddRectangle{field, args.tile.x, buffers.get<const cfloat>(0), shape.x});
+    cfloat* field = buffers.get<cfloat>(1) + offset_of(args.tile, 0, y, x);
+    device.for_each({shape.x, shape.y, args.num_slices},
+                    AddRectangle{field, args.tile, buffers.get<const cfloat>(0), shape});
 }
 
 void paste_strip_device(const PasteStripArgs& args, const Buffers& buffers, Device& device) {
     const auto& [y, x, shape] = args.strip;
-    cfloat* field = pixel_of(buffers.get<cfloat>(1), args.tile, y, x);
-    device.for_each({shape.x, shape.y},
-                    CopyRectangle{field, args.tile.x, buffers.get<const cfloat>(0), shape.x});
+    cfloat* field = buffers.get<cfloat>(1) + offset_of(args.tile, 0, y, x);
+    device.for_each({shape.x, shape.y, args.num_slices},
+                    CopyRectangle{field, args.tile, buffers.get<const cfloat>(0), shape});
 }
 
 void copy_rectangle_device(const CopyRectangleArgs& args, const Buffers& buffers, Device& device) {
     const auto& [y, x, shape] = args.rectangle;
-    cfloat* target = pixel_of(buffers.get<cfloat>(1), args.tile, y, x);
-    const cfloat* source = pixel_of(buffers.get<const cfloat>(0), args.tile, y, x);
-    device.for_each({shape.x, shape.y}, CopyRectangle{target, args.tile.x, source, args.tile.x});
+    const std::ptrdiff_t corner = offset_of(args.tile, 0, y, x);
+    device.for_each({shape.x, shape.y, args.num_slices},
+                    CopyRectangle{buffers.get<cfloat>(1) + corner, args.tile,
+                                  buffers.get<const cfloat>(0) + corner, args.tile});
 }
 
 void copy_device(const CopyArgs& args, const Buffers& buffers, Device& device) {

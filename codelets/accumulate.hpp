@@ -14,20 +14,23 @@ struct ClearArgs {
 };
 extern const Codelet<ClearArgs> clear;
 
-enum class BatchParts : std::int32_t { scalars, scalars_and_window };
+enum class BatchParts : std::int32_t { scalars, window, scalars_and_window };
 
-// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), the probe
-// part and the BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only the BatchSums
-// move and the field is not needed: Buffers of add_batch_scalars: out R, sums RW.
+// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), slice by
+// slice, the probe part and the BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only
+// the BatchSums move and the field is not needed: Buffers of add_batch_scalars: out R, sums RW. With `window`
+// only the window moves: Buffers of add_batch_window: out R, field RW.
 struct AddBatchArgs {
     std::int32_t window_y = 0, window_x = 0;
     Shape2 window, tile;
     std::size_t probe_size = 0;
     BatchParts parts = BatchParts::scalars_and_window;
+    std::int32_t num_slices = 1;
     BufferBytes buffer_bytes() const;
 };
 extern const Codelet<AddBatchArgs> add_batch;
 extern const Codelet<AddBatchArgs> add_batch_scalars;
+extern const Codelet<AddBatchArgs> add_batch_window;
 
 // target += source, BatchSums and probe part: an edge of the tree over tiles. Buffers: target RW, source R.
 struct AddSumsArgs {
@@ -36,17 +39,20 @@ struct AddSumsArgs {
 };
 extern const Codelet<AddSumsArgs> add_sums;
 
-// A rectangle of an extended tile.
+// A rectangle of an extended tile, in all its slices.
 struct Strip {
     std::int32_t y = 0, x = 0;
     Shape2 shape;
 };
 
-// strip = field[rectangle], dense. Buffers: field R, strip W.
+// strip = field[rectangle], dense (slice, y, x). Buffers: field R, strip W.
 struct CutStripArgs {
     Shape2 tile;
     Strip strip;
-    BufferBytes buffer_bytes() const { return {field_bytes(tile), field_bytes(strip.shape)}; }
+    std::int32_t num_slices = 1;
+    BufferBytes buffer_bytes() const {
+        return {field_bytes(tile, num_slices), field_bytes(strip.shape, num_slices)};
+    }
 };
 extern const Codelet<CutStripArgs> cut_strip;
 
@@ -54,7 +60,10 @@ extern const Codelet<CutStripArgs> cut_strip;
 struct AddStripArgs {
     Shape2 tile;
     Strip strip;
-    BufferBytes buffer_bytes() const { return {field_bytes(strip.shape), field_bytes(tile)}; }
+    std::int32_t num_slices = 1;
+    BufferBytes buffer_bytes() const {
+        return {field_bytes(strip.shape, num_slices), field_bytes(tile, num_slices)};
+    }
 };
 extern const Codelet<AddStripArgs> add_strip;
 
@@ -62,7 +71,10 @@ extern const Codelet<AddStripArgs> add_strip;
 struct PasteStripArgs {
     Shape2 tile;
     Strip strip;
-    BufferBytes buffer_bytes() const { return {field_bytes(strip.shape), field_bytes(tile)}; }
+    std::int32_t num_slices = 1;
+    BufferBytes buffer_bytes() const {
+        return {field_bytes(strip.shape, num_slices), field_bytes(tile, num_slices)};
+    }
 };
 extern const Codelet<PasteStripArgs> paste_strip;
 
@@ -70,7 +82,10 @@ extern const Codelet<PasteStripArgs> paste_strip;
 struct CopyRectangleArgs {
     Shape2 tile;
     Strip rectangle;
-    BufferBytes buffer_bytes() const { return {field_bytes(tile), field_bytes(tile)}; }
+    std::int32_t num_slices = 1;
+    BufferBytes buffer_bytes() const {
+        return {field_bytes(tile, num_slices), field_bytes(tile, num_slices)};
+    }
 };
 extern const Codelet<CopyRectangleArgs> copy_rectangle;
 
@@ -85,6 +100,7 @@ extern const Codelet<CopyArgs> copy;
 void clear_device(const ClearArgs&, const Buffers&, Device&);
 void add_batch_device(const AddBatchArgs&, const Buffers&, Device&);
 void add_batch_scalars_device(const AddBatchArgs&, const Buffers&, Device&);
+void add_batch_window_device(const AddBatchArgs&, const Buffers&, Device&);
 void add_sums_device(const AddSumsArgs&, const Buffers&, Device&);
 void cut_strip_device(const CutStripArgs&, const Buffers&, Device&);
 void add_strip_device(const AddStripArgs&, const Buffers&, Device&);

@@ -5,8 +5,8 @@
 namespace tessera {
 namespace {
 
-void choose_step_cpu(const ChooseStepArgs&, const Buffers& buffers) {
-    rules::choose_step(*batch_sums(buffers.get<const std::byte>(0)), *buffers.get<IterationState>(1));
+void choose_step_cpu(const ChooseStepArgs& args, const Buffers& buffers) {
+    rules::choose_step(args, *batch_sums(buffers.get<const std::byte>(0)), *buffers.get<IterationState>(1));
 }
 
 Cost choose_step_cost(const ChooseStepArgs&) {
@@ -18,6 +18,12 @@ Cost choose_step_cost(const ChooseStepArgs&) {
 double accepted_step(const std::array<double, num_trials + 1>& cost, double ladder_centre, double slope,
                      bool refine_by_parabola) {
     return rules::accepted_step(cost.data(), ladder_centre, slope, refine_by_parabola);
+}
+
+double accepted_sliced_step(double cost_before, const std::array<double, num_sliced_trials>& trial_cost,
+                            double ladder_centre, double slope, bool refine_by_parabola) {
+    return rules::accepted_sliced_step(cost_before, trial_cost.data(), ladder_centre, slope,
+                                       refine_by_parabola);
 }
 
 const Codelet<ChooseStepArgs> choose_step =

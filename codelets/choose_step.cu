@@ -7,16 +7,17 @@ namespace tessera {
 namespace {
 
 struct ChooseStepScalars {
+    ChooseStepArgs args;
     const BatchSums* sums;
     IterationState* state;
-    TESSERA_HD void operator()() const { rules::choose_step(*sums, *state); }
+    TESSERA_HD void operator()() const { rules::choose_step(args, *sums, *state); }
 };
 
 }  // namespace
 
-void choose_step_device(const ChooseStepArgs&, const Buffers& buffers, Device& device) {
+void choose_step_device(const ChooseStepArgs& args, const Buffers& buffers, Device& device) {
     device.once(
-        ChooseStepScalars{batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
+        ChooseStepScalars{args, batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
 }
 
 }  // namespace tessera

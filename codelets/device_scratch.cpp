@@ -26,8 +26,10 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, std::size_t wave_budget_
             return turn * s.waves_size() * sizeof(cfloat);
         case Scratch::probe:
         case Scratch::probe_direction:
+            return fourier ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::product:
-            return fourier ? turn * s.probe_size() * sizeof(cfloat) : s.probe.area() * sizeof(float);
+            return std::max(fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
+                            volume(s.probe, s.num_slices) * sizeof(float));
         case Scratch::spectrum:
         case Scratch::direction_spectrum:
             return fourier ? s.probe_size() * sizeof(cfloat) : 0;
@@ -43,6 +45,14 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, std::size_t wave_budget_
             return turn * (s.frame.area() / pixels_per_sum + 1) * num_costs * sizeof(float);
         case Scratch::row_sums:
             return frames * num_costs * sizeof(double);
+        case Scratch::slice_waves:
+            return turn * static_cast<std::size_t>(s.num_slices - 1) * s.probe_size() * sizeof(cfloat);
+        case Scratch::slice_gradients:
+            return s.num_slices > 1 ? turn * s.probe_size() * sizeof(cfloat) : 0;
+        case Scratch::moved_positions:
+            return s.num_slices > 1 ? frames * sizeof(FramePosition) : 0;
+        case Scratch::moved_object:  // as large as a batch's window: taken with the first task
+            return 0;
         default:  // of the on-chip kernels: taken with the first task
             return 0;
     }

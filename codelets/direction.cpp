@@ -16,10 +16,12 @@ void direction_cpu(const DirectionArgs& args, const Buffers& buffers) {
     const auto field = moving_field(buffers.get<std::byte>(0), size_of(args));
     const auto* gradient = buffers.get<const cfloat>(1);
     const double weight_max = args.part == MovingPart::object ? state->illumination_max : state->coverage_max;
-    const Preconditioner preconditioner = {buffers.get<const float>(2), static_cast<float>(args.alpha),
-                                           static_cast<float>(weight_max)};
+    const std::size_t next_weight = args.part == MovingPart::object ? args.plane.area() : 0;
     for (std::size_t k = 0; k < static_cast<std::size_t>(args.num_planes); ++k) {
         const std::size_t at = k * args.plane.area();
+        const Preconditioner preconditioner = {buffers.get<const float>(2) + k * next_weight,
+                                               static_cast<float>(args.alpha),
+                                               static_cast<float>(weight_max)};
         update_direction(field.direction + at, gradient + at, preconditioner, static_cast<float>(state->beta),
                          args.plane.area());
     }
@@ -44,7 +46,8 @@ Cost step_cost(const StepArgs& args) {
 
 BufferBytes DirectionArgs::buffer_bytes() const {
     const std::size_t size = size_of(*this);
-    return {moving_field_bytes(size), size * sizeof(cfloat), weight_bytes(plane), sizeof(IterationState)};
+    return {moving_field_bytes(size), size * sizeof(cfloat),
+            weight_bytes(plane, part == MovingPart::object ? num_planes : 1), sizeof(IterationState)};
 }
 
 const Codelet<DirectionArgs> direction =

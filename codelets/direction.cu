@@ -9,7 +9,7 @@ namespace {
 // x: pixel of a plane, y: plane.
 struct UpdateDirection {
     MovingPart part;
-    std::ptrdiff_t plane;
+    std::ptrdiff_t plane, next_weight;  // from a plane's weight to the next plane's
     float alpha;
     const cfloat* gradient;
     const float* weight;
@@ -19,7 +19,8 @@ struct UpdateDirection {
         if (state->stopped != 0) return;
         const auto largest =
             static_cast<float>(part == MovingPart::object ? state->illumination_max : state->coverage_max);
-        const float preconditioner = pixel::precondition(weight[i], 1 - alpha, alpha * largest);
+        const float preconditioner =
+            pixel::precondition(weight[k * next_weight + i], 1 - alpha, alpha * largest);
         cfloat& d = direction[k * plane + i];
         d = pixel::conjugate_direction(d, gradient[k * plane + i], preconditioner,
                                        static_cast<float>(state->beta));
@@ -40,14 +41,13 @@ struct TakeStep {
 }  // namespace
 
 void direction_device(const DirectionArgs& args, const Buffers& buffers, Device& device) {
-    const std::size_t plane = args.plane.area();
-    const auto field =
-        moving_field(buffers.get<std::byte>(0), static_cast<std::size_t>(args.num_planes) * plane);
+    const auto plane = static_cast<std::ptrdiff_t>(args.plane.area());
+    const auto field = moving_field(buffers.get<std::byte>(0), volume(args.plane, args.num_planes));
     device.for_each(
         {static_cast<std::int32_t>(plane), args.num_planes},
-        UpdateDirection{args.part, static_cast<std::ptrdiff_t>(plane), static_cast<float>(args.alpha),
-                        buffers.get<const cfloat>(1), buffers.get<const float>(2),
-                        buffers.get<const IterationState>(3), field.direction});
+        UpdateDirection{args.part, plane, args.part == MovingPart::object ? plane : 0,
+                        static_cast<float>(args.alpha), buffers.get<const cfloat>(1),
+                        buffers.get<const float>(2), buffers.get<const IterationState>(3), field.direction});
 }
 
 void step_device(const StepArgs& args, const Buffers& buffers, Device& device) {

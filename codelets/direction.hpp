@@ -9,14 +9,15 @@ enum class MovingPart : std::int32_t { object, probe };
 
 struct DirectionArgs {
     MovingPart part = MovingPart::object;  // whose weight_max the state is asked for
-    std::int32_t num_planes = 1;           // modes share one weight
+    std::int32_t num_planes = 1;           // slices, each with a weight; modes, which share one
     Shape2 plane;
     double alpha = 0.1;
     BufferBytes buffer_bytes() const;
 };
 
-// direction <- beta direction - M gradient, for an extended tile of the object or all modes of the probe.
-// Buffers: object or probe RW, gradient R, weight R, state R. Nothing happens once the state says stopped.
+// direction <- beta direction - M gradient, for all slices of an extended tile of the object or all modes of
+// the probe. Buffers: object or probe RW, gradient R, weight R, state R. Nothing happens once the state says
+// stopped.
 extern const Codelet<DirectionArgs> direction;
 
 struct StepArgs {

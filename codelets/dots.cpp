@@ -11,12 +11,13 @@ void dots_cpu(const DotsArgs& args, const Buffers& buffers) {
     if (state->stopped != 0) return;
     const auto* gradient = buffers.get<const cfloat>(0);
     const auto* previous = buffers.get<const cfloat>(1);
-    const auto object = moving_field(buffers.get<const std::byte>(2), args.tile.area());
+    const auto object = moving_field(buffers.get<const std::byte>(2), volume(args.tile, args.num_slices));
     const auto* weight = buffers.get<const float>(3);
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(5));
-    for (int y = 0; y < args.interior.y; ++y) {
+    for (int i = 0; i < args.num_slices * args.interior.y; ++i) {
+        const int slice = i / args.interior.y, y = args.interior_y + i % args.interior.y;
         const std::ptrdiff_t row =
-            static_cast<std::ptrdiff_t>(args.interior_y + y) * args.tile.x + args.interior_x;
+            (static_cast<std::ptrdiff_t>(slice) * args.tile.y + y) * args.tile.x + args.interior_x;
         const Preconditioner preconditioner = {weight + row, static_cast<float>(args.alpha),
                                                static_cast<float>(state->illumination_max)};
         const FieldDots part = field_dots(gradient + row, previous + row, object.direction + row,
@@ -28,14 +29,19 @@ void dots_cpu(const DotsArgs& args, const Buffers& buffers) {
 }
 
 Cost dots_cost(const DotsArgs& args) {
-    return pixels_cost(static_cast<double>(args.interior.area()), 20, 3 * sizeof(cfloat) + sizeof(float));
+    return pixels_cost(static_cast<double>(volume(args.interior, args.num_slices)), 20,
+                       3 * sizeof(cfloat) + sizeof(float));
 }
 
 }  // namespace
 
 BufferBytes DotsArgs::buffer_bytes() const {
-    return {field_bytes(tile),  field_bytes(tile),      moving_field_bytes(tile.area()),
-            weight_bytes(tile), sizeof(IterationState), sizeof(BatchSums)};
+    return {field_bytes(tile, num_slices),
+            field_bytes(tile, num_slices),
+            moving_field_bytes(volume(tile, num_slices)),
+            weight_bytes(tile, num_slices),
+            sizeof(IterationState),
+            sizeof(BatchSums)};
 }
 
 const Codelet<DotsArgs> dots = Codelet<DotsArgs>::make<dots_cpu, TESSERA_ON_DEVICE(dots_device), dots_cost>(

@@ -17,7 +17,8 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     Workspace& workspace = Workspace::of_this_worker();
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     Propagator propagator(s, detector.transfer, workspace);
-    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
+    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4),
+                     detector.slice_transfers, workspace);
     model.prepare(Moving::nothing);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
     const auto* frames = buffers.get<const FramePosition>(1);
@@ -29,7 +30,7 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
             propagator.place(frames[frame]);
             for (int k = 0; k < s.num_modes; ++k) {
                 cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
-                exit_wave(model.probe(k), model.object(), wave, s);
+                model.exit_wave(k, wave);
                 propagator.forward(wave);
             }
             FrameCost cost;
@@ -67,9 +68,9 @@ Cost evaluate_cost(const EvaluateArgs& args) {
 BufferBytes EvaluateArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
-            detector_bytes(shape.frame, shape.near_field),
+            detector_bytes(shape),
             moving_field_bytes(shape.probe_size()),
-            moving_field_bytes(shape.tile.area()),
+            moving_field_bytes(shape.tile_size()),
             sizeof(BatchSums),
             static_cast<std::size_t>(shape.num_frames) * sizeof(double)};
 }

@@ -30,10 +30,12 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
     const std::int32_t turn = frames_at_a_time(s, device.wave_budget_bytes());
     auto* sums = batch_sums(buffers.get<std::byte>(5));
     device.clear(sums, sizeof(BatchSums));
-    FramePropagator propagator(device, s, detector_view(buffers.get<const std::byte>(2), s).transfer, turn);
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
+    FramePropagator propagator(device, s, detector.transfer, turn);
     ShiftedProbe shifted(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
                          Scratch::spectrum, Scratch::probe, turn);
-    const ObjectWindow object = {moving_field(buffers.get<const std::byte>(4), s.tile.area()).value};
+    SlicedObject object(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
+                        detector.slice_transfers, turn);
     cfloat* ramps = probe_ramps(device, s, turn);
     cfloat* waves = device.scratch<cfloat>(Scratch::waves, static_cast<std::size_t>(turn) * s.waves_size());
     auto* costs = device.scratch<double>(Scratch::row_sums, 2 * static_cast<std::size_t>(s.num_frames));
@@ -42,8 +44,8 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
         const auto* frames = buffers.get<const FramePosition>(1) + first;
         place_ramps(device, s, frames, num_frames, ramps);
         propagator.place(frames, num_frames);
-        device.for_each({s.frame.x, s.frame.y, num_frames * s.num_modes},
-                        ExitWave{s, frames, shifted.at(ramps, num_frames), object, waves});
+        object.place(frames, num_frames, shifted.at(ramps, num_frames));
+        object.exit_waves(waves);
         propagator.forward(waves);
         const Compare compare = {s, measurements_from(buffers, s, first), propagator.scale(), false, waves};
         device.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s.frame.area()),

@@ -7,6 +7,9 @@
 #define TESSERA_CODELETS_FRAME_MODEL_INL_HPP
 #endif
 
+#include <tuple>
+#include <utility>
+
 #include "codelets/layout.hpp"
 #include "codelets/runtime/workspace.hpp"
 #include "codelets/wave_sweeps-inl.hpp"
@@ -64,19 +67,34 @@ class Propagator {
 // What moves: whose gradient is wanted, or whose direction takes part.
 enum class Moving { nothing, object, object_and_probe };
 
+// The wave passes the slices of the object one after the other, all modes each on its own, on the probe's
+// window and periodic there:
+//   u_0 = P_k,  u_l+1 = F^-1 H_l F (u_l O_l(r)),  psi_k = u_L-1 O_L-1(r)
+// and its gradient passes them backwards, b_L-1 = chi:
+//   g_O,l = conj(u_l) b_l,  c_l = conj(O_l(r)) b_l,  b_l-1 = F^-1 conj(H_l-1) F c_l,  g_P = c_0
+// Every slice is read at the frame's position, bilinear between its pixels or at the whole pixel; fourier
+// interpolation moves u_0 = P_k by the fraction, as with one slice, and with it all that follows.
 class FrameModel {
   public:
     using Slot = Workspace::Slot;
 
     // `probe` and `object` are value and direction as in codelets/layout.hpp.
-    FrameModel(const BatchShape& s, const std::byte* probe, const std::byte* object, Workspace& workspace)
+    FrameModel(const BatchShape& s, const std::byte* probe, const std::byte* object,
+               const cfloat* slice_transfers, Workspace& workspace)
         : s_(s),
+          window_(s),
           fourier_(s.interpolation == Interpolation::fourier),
           bilinear_(s.interpolation == Interpolation::bilinear),
-          plan_(fourier_ ? &fft_plan({s.probe.y, s.probe.x}) : nullptr),
+          plan_(fourier_ || s.num_slices > 1 ? &fft_plan({s.probe.y, s.probe.x}) : nullptr),
           probe_(moving_field(probe, s.probe_size())),
-          object_(moving_field(object, s.tile.area())),
-          workspace_(workspace) {}
+          object_(moving_field(object, s.tile_size())),
+          slice_transfers_(slice_transfers),
+          workspace_(workspace) {
+        window_.frame = s.probe;
+        if (s.num_slices == 1) return;
+        slice_waves_ = workspace.get<cfloat>(Slot::slice_waves, further_slices() * s.probe_size());
+        slice_gradients_ = workspace.get<cfloat>(Slot::slice_gradients, 2 * s.probe.area());
+    }
 
     // Once per batch, before place(): what the frames share.
     void prepare(Moving along) {
@@ -91,56 +109,83 @@ class FrameModel {
 
     void place(const FramePosition& at) {
         at_ = at;
-        offset_ = static_cast<std::ptrdiff_t>(at.y) * s_.tile.x + at.x;
+        probe_here_ = probe_.value;
+        probe_direction_here_ = probe_.direction;
+        object_here_ = tile_window(object_.value);
+        object_direction_here_ = tile_window(object_.direction);
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
-            shifted_probe_ = shifted(spectrum_, Slot::probe);
+            probe_here_ = shifted(spectrum_, Slot::probe);
             if (along_ == Moving::object_and_probe)
-                shifted_direction_ = shifted(direction_spectrum_, Slot::direction);
+                probe_direction_here_ = shifted(direction_spectrum_, Slot::direction);
         }
         if (bilinear_) {
-            interpolated_ = interpolated(object_.value, Slot::object);
+            object_here_ = interpolated(object_here_, Slot::object);
             if (along_ != Moving::nothing)
-                interpolated_direction_ = interpolated(object_.direction, Slot::object_direction);
+                object_direction_here_ = interpolated(object_direction_here_, Slot::object_direction);
         }
+        value_ = {probe_here_, object_here_};
     }
 
-    // Of the frame that place() was called for: one mode of the probe, the object's window.
-    const cfloat* probe(int k) const { return mode(fourier_ ? shifted_probe_ : probe_.value, k); }
-    const cfloat* probe_direction(int k) const {
-        return mode(fourier_ ? shifted_direction_ : probe_.direction, k);
+    // Of the frame that place() was called for: one mode of the probe, the object's window in a slice.
+    const cfloat* probe(int k) const { return mode(probe_here_, k); }
+    const cfloat* probe_direction(int k) const { return mode(probe_direction_here_, k); }
+    Window<const cfloat> object(int slice = 0) const { return object_here_.of(slice); }
+    Window<const cfloat> object_direction(int slice = 0) const { return object_direction_here_.of(slice); }
+
+    // From here to the next place() or move(): probe and object of this frame are where a step along their
+    // directions leads to.
+    void move(float step) {
+        std::tie(probe_here_, object_here_) = value_;
+        if (along_ == Moving::object_and_probe) {
+            cfloat* moved = workspace_.get<cfloat>(Slot::moved_probe, s_.probe_size());
+            for (int k = 0; k < s_.num_modes; ++k) {
+                HWY_NAMESPACE::move({probe(k), s_.probe.x}, {probe_direction(k), s_.probe.x}, step,
+                                    mode(moved, k), s_);
+            }
+            probe_here_ = moved;
+        }
+        cfloat* moved = workspace_.get<cfloat>(Slot::moved_object, volume(s_.probe, s_.num_slices));
+        for (int slice = 0; slice < s_.num_slices; ++slice) {
+            HWY_NAMESPACE::move(object(slice), object_direction(slice), step, plane(moved, slice), s_);
+        }
+        object_here_ = dense(moved);
     }
-    Window<const cfloat> object() const { return window(object_.value, interpolated_); }
-    Window<const cfloat> object_direction() const {
-        return window(object_.direction, interpolated_direction_);
+
+    // Mode k behind the object, in the frame's shape. What reaches the slices is kept for add_gradients().
+    void exit_wave(int k, cfloat* wave) const {
+        for (int slice = 0; slice + 1 < s_.num_slices; ++slice) {
+            cfloat* next = wave_into(slice + 1, k);
+            HWY_NAMESPACE::exit_wave(incident(slice, k), object(slice), next, window_);
+            travel<false>(next, slice);
+        }
+        const int last = s_.num_slices - 1;
+        HWY_NAMESPACE::exit_wave(incident(last, k), object(last), wave, s_);
     }
 
     // Adds the gradients of mode k's back-propagated wave chi to the batch's window (origin at s.window_y,
     // s.window_x of the tile) and to its probe part; finish() must follow the last frame.
     void add_gradients(int k, const cfloat* chi, cfloat* window_part, cfloat* probe_part, Moving moving) {
-        const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
-        const Window<cfloat> target = {window_part + row * s_.window.x + column, s_.window.x};
-        Window<cfloat> object_target = target;
-        if (bilinear_) {
-            cfloat* dense = workspace_.get<cfloat>(Slot::product, s_.probe.area());
-            std::memset(static_cast<void*>(dense), 0, s_.probe.area() * sizeof(cfloat));
-            object_target = {dense, s_.probe.x};
+        const BatchShape* shape = &s_;
+        for (int slice = s_.num_slices - 1; slice > 0; --slice) {
+            cfloat* before = plane(slice_gradients_, slice % 2);
+            add_gradients<Target::overwrite>(slice, k, chi, *shape, window_part, before);
+            travel<true>(before, slice - 1);
+            chi = before;
+            shape = &window_;
         }
         cfloat* probe_gradient = mode(probe_part, k);
         if (moving == Moving::object) {
-            HWY_NAMESPACE::add_gradients<Target::none>(chi, probe(k), object(), object_target, nullptr, s_);
+            add_gradients<Target::none>(0, k, chi, *shape, window_part, nullptr);
         } else if (fourier_) {
             cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe.area());
-            HWY_NAMESPACE::add_gradients<Target::overwrite>(chi, probe(k), object(), object_target, product,
-                                                            s_);
+            add_gradients<Target::overwrite>(0, k, chi, *shape, window_part, product);
             plan_->forward(product);
             add_conjugate_ramp(product, ramp_y_, ramp_x_, probe_gradient, s_);
         } else {
-            HWY_NAMESPACE::add_gradients<Target::add>(chi, probe(k), object(), object_target, probe_gradient,
-                                                      s_);
+            add_gradients<Target::add>(0, k, chi, *shape, window_part, probe_gradient);
         }
-        if (bilinear_) spread(object_target.data, bilinear_weights(at_.frac_y, at_.frac_x), target, s_);
     }
 
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
@@ -150,10 +195,62 @@ class FrameModel {
     }
 
   private:
+    // A frame's window in every slice.
+    struct Windows {
+        const cfloat* data;
+        std::ptrdiff_t stride;
+        std::size_t slice_stride;
+        Window<const cfloat> of(int slice) const {
+            return {data + static_cast<std::size_t>(slice) * slice_stride, stride};
+        }
+    };
+    Windows tile_window(const cfloat* object) const {
+        return {object + static_cast<std::ptrdiff_t>(at_.y) * s_.tile.x + at_.x, s_.tile.x, s_.tile.area()};
+    }
+    Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area()}; }
+
+    std::size_t further_slices() const { return static_cast<std::size_t>(s_.num_slices - 1); }
+    template <class Value>
+    Value* plane(Value* planes, int i) const {
+        return planes + static_cast<std::size_t>(i) * s_.probe.area();
+    }
     template <class Value>
     Value* mode(Value* modes, int k) const {
-        return modes + static_cast<std::size_t>(k) * s_.probe.area();
+        return plane(modes, k);
     }
+    // Mode k as it meets a slice.
+    cfloat* wave_into(int slice, int k) const {
+        return mode(slice_waves_ + static_cast<std::size_t>(slice - 1) * s_.probe_size(), k);
+    }
+    const cfloat* incident(int slice, int k) const { return slice == 0 ? probe(k) : wave_into(slice, k); }
+
+    // Through the free space behind a slice; adjoint: back.
+    template <bool adjoint>
+    void travel(cfloat* wave, int slice) const {
+        plan_->forward(wave);
+        multiply_transfer<adjoint>(wave, plane(slice_transfers_, slice), nullptr, nullptr, window_);
+        plan_->backward(wave);
+    }
+
+    // One slice's: `shape` says how chi lies in memory.
+    template <Target target>
+    void add_gradients(int slice, int k, const cfloat* chi, const BatchShape& shape, cfloat* window_part,
+                       cfloat* before) {
+        const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
+        cfloat* corner = window_part + volume(s_.window, slice) + row * s_.window.x + column;
+        const Window<cfloat> place = {corner, s_.window.x};
+        if (!bilinear_) {
+            HWY_NAMESPACE::add_gradients<target>(chi, incident(slice, k), object(slice), place, before,
+                                                 shape);
+            return;
+        }
+        cfloat* between = workspace_.get<cfloat>(Slot::product, s_.probe.area());
+        std::memset(static_cast<void*>(between), 0, s_.probe.area() * sizeof(cfloat));
+        HWY_NAMESPACE::add_gradients<target>(chi, incident(slice, k), object(slice), {between, s_.probe.x},
+                                             before, shape);
+        spread(between, bilinear_weights(at_.frac_y, at_.frac_x), place, s_);
+    }
+
     cfloat* spectrum_of(const cfloat* modes, Slot slot) {
         cfloat* spectrum = workspace_.get<cfloat>(slot, s_.probe_size());
         std::memcpy(static_cast<void*>(spectrum), modes, s_.probe_size() * sizeof(cfloat));
@@ -168,32 +265,34 @@ class FrameModel {
         }
         return modes;
     }
-    const cfloat* interpolated(const cfloat* object, Slot slot) {
-        cfloat* dense = workspace_.get<cfloat>(slot, s_.probe.area());
-        interpolate({object + offset_, s_.tile.x}, bilinear_weights(at_.frac_y, at_.frac_x), dense, s_);
-        return dense;
-    }
-    Window<const cfloat> window(const cfloat* object, const cfloat* dense) const {
-        return bilinear_ ? Window<const cfloat>{dense, s_.probe.x}
-                         : Window<const cfloat>{object + offset_, s_.tile.x};
+    Windows interpolated(const Windows& object, Slot slot) {
+        cfloat* between = workspace_.get<cfloat>(slot, volume(s_.probe, s_.num_slices));
+        for (int slice = 0; slice < s_.num_slices; ++slice) {
+            interpolate(object.of(slice), bilinear_weights(at_.frac_y, at_.frac_x), plane(between, slice),
+                        s_);
+        }
+        return dense(between);
     }
 
     const BatchShape& s_;
+    BatchShape window_;  // the same, waves without the padding of a frame: between slices
     bool fourier_, bilinear_;
     Moving along_ = Moving::nothing;
     const FftPlan* plan_;  // of the probe's shape
     FieldView<const cfloat> probe_, object_;
+    const cfloat* slice_transfers_;  // include the 1/size of their two transforms
     Workspace& workspace_;
     FramePosition at_;
-    std::ptrdiff_t offset_ = 0;
     cfloat* ramp_y_ = nullptr;
     cfloat* ramp_x_ = nullptr;
     const cfloat* spectrum_ = nullptr;
     const cfloat* direction_spectrum_ = nullptr;
-    const cfloat* shifted_probe_ = nullptr;
-    const cfloat* shifted_direction_ = nullptr;
-    const cfloat* interpolated_ = nullptr;
-    const cfloat* interpolated_direction_ = nullptr;
+    const cfloat* probe_here_ = nullptr;
+    const cfloat* probe_direction_here_ = nullptr;
+    Windows object_here_ = {}, object_direction_here_ = {};
+    std::pair<const cfloat*, Windows> value_ = {};  // of probe and object, where a move begins
+    cfloat* slice_waves_ = nullptr;                 // (slice - 1, mode, y, x)
+    cfloat* slice_gradients_ = nullptr;             // two of them, in turns
 };
 
 }  // namespace HWY_NAMESPACE

@@ -22,7 +22,7 @@ inline void far_fields(const GradientArgs& args, const FrameModel& model, const 
     }
     for (int k = 0; k < s.num_modes; ++k) {
         cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
-        exit_wave(model.probe(k), model.object(), wave, s);
+        model.exit_wave(k, wave);
         propagator.forward(wave);
     }
     if (args.waves == KeptWaves::refresh) std::memcpy(static_cast<void*>(kept), waves, bytes);
@@ -31,14 +31,15 @@ inline void far_fields(const GradientArgs& args, const FrameModel& model, const 
 void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
     std::byte* out = buffers.get<std::byte>(6);
-    std::memset(out, 0, out_bytes(s.window, s.probe_size()));
+    std::memset(out, 0, out_bytes(s));
     const auto* state = buffers.get<const IterationState>(5);
     if (state->stopped != 0) return;
 
     Workspace& workspace = Workspace::of_this_worker();
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     Propagator propagator(s, detector.transfer, workspace);
-    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
+    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4),
+                     detector.slice_transfers, workspace);
     model.prepare(Moving::nothing);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
     cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
@@ -100,11 +101,11 @@ void gradient_keeping_waves_cpu(const GradientArgs& args, const Buffers& buffers
 BufferBytes GradientArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
-            detector_bytes(shape.frame, shape.near_field),
+            detector_bytes(shape),
             moving_field_bytes(shape.probe_size()),
-            moving_field_bytes(shape.tile.area()),
+            moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
-            out_bytes(shape.window, shape.probe_size()),
+            out_bytes(shape),
             waves == KeptWaves::none ? 0 : wave_bytes(shape)};
 }
 

@@ -45,10 +45,12 @@ class GradientOfBatch {
           turn_(frames_at_a_time(s_, device.wave_budget_bytes())),
           is_moving_(args.probe == ProbeMotion::moving),
           state_(buffers.get<const IterationState>(5)),
-          object_{moving_field(buffers.get<const std::byte>(4), s_.tile.area()).value},
           out_(buffers.get<std::byte>(6)),
           kept_(args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7)),
-          propagator_(device, s_, detector_view(buffers.get<const std::byte>(2), s_).transfer, turn_),
+          detector_(detector_view(buffers.get<const std::byte>(2), s_)),
+          propagator_(device, s_, detector_.transfer, turn_),
+          object_(device, s_, moving_field(buffers.get<const std::byte>(4), s_.tile_size()).value,
+                  detector_.slice_transfers, turn_),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
                  Scratch::spectrum, Scratch::probe, turn_),
           ramps_(probe_ramps(device, s_, turn_)),
@@ -56,7 +58,7 @@ class GradientOfBatch {
           costs_(device.scratch<double>(Scratch::row_sums, 2 * static_cast<std::size_t>(s_.num_frames))) {}
 
     void run() {
-        device_.clear(out_, out_bytes(s_.window, s_.probe_size()));
+        device_.clear(out_, out_bytes(s_));
         if (is_moving_) {
             const std::size_t size = num_sum_groups * s_.probe_size();
             groups_ = device_.scratch<cfloat>(Scratch::groups, size);
@@ -74,21 +76,20 @@ class GradientOfBatch {
         const auto* frames = buffers_.get<const FramePosition>(1) + first;
         place_ramps(device_, s_, frames, num_frames, ramps_);
         propagator_.place(frames, num_frames);
-        const ProbeModes probe = probe_.at(ramps_, num_frames);
-        make_far_fields(frames, first, num_frames, probe);
+        object_.place(frames, num_frames, probe_.at(ramps_, num_frames));
+        make_far_fields(first, num_frames);
         const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), true,
                                  waves_};
         device_.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()),
                                                     compare, costs_ + 2 * static_cast<std::ptrdiff_t>(first));
         propagator_.backward(waves_);
-        device_.for_each({s_.window.x, s_.window.y},
-                         GatherObjectGradient{s_, frames, num_frames, probe, waves_, state_,
-                                              window_part(out_, s_.probe_size())});
-        if (is_moving_) gather_probe(frames, num_frames);
+        object_.walk_back(waves_, [&](std::int32_t slice, const BatchShape& shape, const cfloat* chi) {
+            gather_object(shape, frames, num_frames, slice, chi);
+            if (slice == 0 && is_moving_) gather_probe(shape, frames, num_frames, chi);
+        });
     }
 
-    void make_far_fields(const FramePosition* frames, std::int32_t first, std::int32_t num_frames,
-                         const ProbeModes& probe) {
+    void make_far_fields(std::int32_t first, std::int32_t num_frames) {
         const auto size = static_cast<std::ptrdiff_t>(s_.waves_size());
         const Extent all = {static_cast<std::int32_t>(size), num_frames};
         cfloat* kept = kept_ == nullptr ? nullptr : kept_ + 3 * first * size;
@@ -96,25 +97,34 @@ class GradientOfBatch {
             device_.for_each(all, AdvanceWaves{size, state_, kept, waves_});
             return;
         }
-        device_.for_each({s_.frame.x, s_.frame.y, num_frames * s_.num_modes},
-                         ExitWave{s_, frames, probe, object_, waves_});
+        object_.exit_waves(waves_);
         propagator_.forward(waves_);
         if (args_.waves == KeptWaves::refresh) device_.for_each(all, KeepWaves{size, waves_, kept});
     }
 
-    void gather_probe(const FramePosition* frames, std::int32_t num_frames) {
+    // `shape` says how chi lies in memory.
+    void gather_object(const BatchShape& shape, const FramePosition* frames, std::int32_t num_frames,
+                       std::int32_t slice, const cfloat* chi) {
+        cfloat* window = window_part(out_, s_.probe_size()) + volume(s_.window, slice);
+        device_.for_each(
+            {s_.window.x, s_.window.y},
+            GatherObjectGradient{shape, frames, num_frames, object_.incident(slice), chi, state_, window});
+    }
+
+    void gather_probe(const BatchShape& shape, const FramePosition* frames, std::int32_t num_frames,
+                      const cfloat* chi) {
         cfloat* product = nullptr;
         if (ramps_ != nullptr) {
             const std::int32_t num_modes = num_frames * s_.num_modes;
             product =
                 device_.scratch<cfloat>(Scratch::product, static_cast<std::size_t>(turn_) * s_.probe_size());
             device_.for_each({s_.probe.x, s_.probe.y, num_modes},
-                             ProbeProduct{s_, frames, object_, waves_, product});
+                             ProbeProduct{shape, frames, object_.slice(0), chi, product});
             device_.forward(product, s_.probe, num_modes);
         }
         device_.for_each(
             {s_.probe.x, s_.probe.y, num_sum_groups * s_.num_modes},
-            GatherProbeGradient{s_, frames, num_frames, object_, waves_, product, ramps_, groups_});
+            GatherProbeGradient{shape, frames, num_frames, object_.slice(0), chi, product, ramps_, groups_});
     }
 
     // Fourier interpolation adds up the gradient's spectrum; one transform per batch brings it back.
@@ -132,10 +142,11 @@ class GradientOfBatch {
     std::int32_t turn_;  // frames at a time
     bool is_moving_;
     const IterationState* state_;
-    ObjectWindow object_;
     std::byte* out_;
     cfloat* kept_;
+    DetectorView detector_;
     FramePropagator propagator_;
+    SlicedObject object_;
     ShiftedProbe probe_;
     cfloat* ramps_;
     cfloat* waves_;

@@ -26,10 +26,12 @@ struct GradientArgs {
 //   psi_k = P_k O(r),  Psi_k = F psi_k,  I = sum_k |Psi_k|^2 + b,  chi_k = F^-1 (df/dPsi*_k)
 //   window += sum_k conj(P_k) chi_k,  probe part_k += conj(O(r)) chi_k,  BatchSums: cost, squared_error,
 //   bad_frames
+// Objects of several slices (codelets/frame_model-inl.hpp has the walk through them): the window is (slice,
+// y, x); no division by their number. Kept waves are for one slice.
 // Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (overwritten) [, wave RW].
 // Returns at once, with out cleared, when the state says stopped.
-// Cost: 2 transforms a mode and frame (near field 4; fourier interpolation 2 more; kept waves 1 less), about
-// 60 flops a pixel.
+// Cost: 2 transforms a mode and frame (near field 4; fourier interpolation 2 more; kept waves 1 less; every
+// further slice 4 more), about 60 flops a pixel.
 extern const Codelet<GradientArgs> gradient;
 extern const Codelet<GradientArgs> gradient_keeping_waves;
 

@@ -16,7 +16,7 @@ class OnChipGradient : public OnChipBatch<GradientOfFrames<Size>> {
   public:
     void run() {
         out_ = buffers_.template get<std::byte>(6);
-        device_.clear(out_, out_bytes(s_.window, s_.probe_size()));
+        device_.clear(out_, out_bytes(s_));
         this->set_up();
         take_scratch();
         for (std::int32_t first = 0; first < s_.num_frames; first += this->turn_) {

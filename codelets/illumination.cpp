@@ -4,64 +4,101 @@
 
 #include "codelets/cost_model.hpp"
 #include "codelets/runtime/workspace.hpp"
+#include "math/fft.hpp"
 
 namespace tessera {
 namespace {
 
-// |P|^2 summed over modes: (y, x).
-const float* probe_power(const cfloat* probe, const BatchShape& s, Workspace& workspace) {
-    float* power = workspace.get<float>(Workspace::Slot::product, s.probe.area());
-    std::memset(power, 0, s.probe.area() * sizeof(float));
+void add_power(const cfloat* wave, float* power, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) power[i] += wave[i].re * wave[i].re + wave[i].im * wave[i].im;
+}
+
+// The wave on its way through free space from each slice to the next, its power added up: (slice, y, x).
+void add_power_in_slices(const cfloat* mode, const cfloat* transfers, const BatchShape& s, float* power) {
+    const std::size_t area = s.probe.area();
+    add_power(mode, power, area);
+    if (s.num_slices == 1) return;
+    const FftPlan& plan = fft_plan({s.probe.y, s.probe.x});
+    cfloat* wave = Workspace::of_this_worker().get<cfloat>(Workspace::Slot::slice_waves, area);
+    std::memcpy(static_cast<void*>(wave), mode, area * sizeof(cfloat));
+    for (int slice = 1; slice < s.num_slices; ++slice) {
+        const cfloat* transfer = transfers + volume(s.probe, slice - 1);
+        plan.forward(wave);
+        for (std::size_t i = 0; i < area; ++i) wave[i] = transfer[i] * wave[i];
+        plan.backward(wave);
+        add_power(wave, power + volume(s.probe, slice), area);
+    }
+}
+
+// |u|^2 summed over modes: (slice, y, x).
+const float* probe_power(const cfloat* probe, const cfloat* transfers, const BatchShape& s) {
+    const std::size_t size = volume(s.probe, s.num_slices);
+    float* power = Workspace::of_this_worker().get<float>(Workspace::Slot::product, size);
+    std::memset(power, 0, size * sizeof(float));
     for (int k = 0; k < s.num_modes; ++k) {
-        const cfloat* mode = probe + static_cast<std::size_t>(k) * s.probe.area();
-        for (std::size_t i = 0; i < s.probe.area(); ++i)
-            power[i] += mode[i].re * mode[i].re + mode[i].im * mode[i].im;
+        add_power_in_slices(probe + static_cast<std::size_t>(k) * s.probe.area(), transfers, s, power);
     }
     return power;
 }
 
+void add_to_window(const float* power, const FramePosition& at, const BatchShape& s, cfloat* window) {
+    for (int y = 0; y < s.probe.y; ++y) {
+        const float* p = power + static_cast<std::ptrdiff_t>(y) * s.probe.x;
+        cfloat* w =
+            window + static_cast<std::ptrdiff_t>(at.y - s.window_y + y) * s.window.x + (at.x - s.window_x);
+        for (int x = 0; x < s.probe.x; ++x) w[x].re += p[x];
+    }
+}
+
+void add_to_coverage(const cfloat* object, const FramePosition& at, const BatchShape& s, cfloat* coverage) {
+    for (int y = 0; y < s.probe.y; ++y) {
+        const cfloat* o = object + static_cast<std::ptrdiff_t>(at.y + y) * s.tile.x + at.x;
+        cfloat* c = coverage + static_cast<std::ptrdiff_t>(y) * s.probe.x;
+        for (int x = 0; x < s.probe.x; ++x) c[x].re += o[x].re * o[x].re + o[x].im * o[x].im;
+    }
+}
+
 void illumination_cpu(const IlluminationArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
-    auto* out = buffers.get<std::byte>(4);
-    std::memset(out, 0, out_bytes(s.window, s.probe_size()));
-    if (buffers.get<const IterationState>(3)->stopped != 0) return;
+    auto* out = buffers.get<std::byte>(5);
+    std::memset(out, 0, out_bytes(s));
+    if (buffers.get<const IterationState>(4)->stopped != 0) return;
     const auto* frames = buffers.get<const FramePosition>(0);
-    const auto probe = moving_field(buffers.get<const std::byte>(1), s.probe_size());
-    const auto object = moving_field(buffers.get<const std::byte>(2), s.tile.area());
-    const float* power = probe_power(probe.value, s, Workspace::of_this_worker());
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(1), s);
+    const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
+    const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
+    const float* power = probe_power(probe.value, detector.slice_transfers, s);
     cfloat* window = window_part(out, s.probe_size());
     cfloat* coverage = probe_part(out);
     for (int j = 0; j < s.num_frames; ++j) {
-        const FramePosition& at = frames[j];
-        for (int y = 0; y < s.probe.y; ++y) {
-            const std::size_t row = static_cast<std::size_t>(y) * static_cast<std::size_t>(s.probe.x);
-            const cfloat* o = object.value + static_cast<std::ptrdiff_t>(at.y + y) * s.tile.x + at.x;
-            cfloat* w = window + static_cast<std::ptrdiff_t>(at.y - s.window_y + y) * s.window.x +
-                        (at.x - s.window_x);
-            for (int x = 0; x < s.probe.x; ++x) {
-                w[x].re += power[row + static_cast<std::size_t>(x)];
-                coverage[row + static_cast<std::size_t>(x)].re += o[x].re * o[x].re + o[x].im * o[x].im;
-            }
+        for (int slice = 0; slice < s.num_slices; ++slice) {
+            add_to_window(power + volume(s.probe, slice), frames[j], s, window + volume(s.window, slice));
         }
+        add_to_coverage(object.value, frames[j], s, coverage);
     }
 }
 
 Cost illumination_cost(const IlluminationArgs& args) {
     return pixels_cost(
-        static_cast<double>(args.shape.num_frames) * static_cast<double>(args.shape.probe.area()), 8, 32);
+        static_cast<double>(args.shape.num_frames) * static_cast<double>(args.shape.probe.area()),
+        4 + 4 * args.shape.num_slices, 16 + 16 * args.shape.num_slices);
 }
 
 }  // namespace
 
 BufferBytes IlluminationArgs::buffer_bytes() const {
-    return {frames_bytes(shape), moving_field_bytes(shape.probe_size()),
-            moving_field_bytes(shape.tile.area()), sizeof(IterationState),
-            out_bytes(shape.window, shape.probe_size())};
+    return {frames_bytes(shape),
+            detector_bytes(shape),
+            moving_field_bytes(shape.probe_size()),
+            moving_field_bytes(shape.tile_size()),
+            sizeof(IterationState),
+            out_bytes(shape)};
 }
 
 const Codelet<IlluminationArgs> illumination =
     Codelet<IlluminationArgs>::make<illumination_cpu, TESSERA_ON_DEVICE(illumination_device),
                                     illumination_cost>(
-        "illumination", {Access::read, Access::read, Access::read, Access::read, Access::write});
+        "illumination",
+        {Access::read, Access::read, Access::read, Access::read, Access::read, Access::write});
 
 }  // namespace tessera

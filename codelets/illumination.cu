@@ -5,7 +5,7 @@
 namespace tessera {
 namespace {
 
-// |P|^2 summed over modes. x, y: of the probe.
+// |u|^2 summed over modes. x, y: of the probe.
 struct ProbePower {
     BatchShape s;
     const cfloat* probe;
@@ -19,21 +19,22 @@ struct ProbePower {
     }
 };
 
-// window = power of the frames' probes. x, y: of the batch's window.
+// window = power of the frames' probes. x, y: of the batch's window, z: slice.
 struct GatherIllumination {
     BatchShape s;
     const FramePosition* frames;
     const float* power;
     const IterationState* state;
     cfloat* window;
-    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t slice) const {
         if (state->stopped != 0) return;
+        const float* here = power + slice * area_of(s.probe);
         float sum = 0;
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const std::int32_t py = s.window_y + y - frames[j].y, px = s.window_x + x - frames[j].x;
-            if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) sum += power[at(s.probe, py, px)];
+            if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) sum += here[at(s.probe, py, px)];
         }
-        window[at(s.window, y, x)] = {sum, 0};
+        window[slice * area_of(s.window) + at(s.window, y, x)] = {sum, 0};
     }
 };
 
@@ -54,19 +55,40 @@ struct GatherCoverage {
     }
 };
 
+// The power of the probe in every slice, (slice, y, x).
+const float* power_in_slices(const BatchShape& s, const cfloat* probe, const cfloat* transfers,
+                             Device& device) {
+    auto* power = device.scratch<float>(Scratch::product, volume(s.probe, s.num_slices));
+    device.for_each({s.probe.x, s.probe.y}, ProbePower{s, probe, power});
+    if (s.num_slices == 1) return power;
+    BatchShape window = s;  // waves without the padding of a frame
+    window.frame = s.probe;
+    auto* waves = device.scratch<cfloat>(Scratch::slice_waves, s.probe_size());
+    device.copy(waves, probe, s.probe_size() * sizeof(cfloat));
+    for (std::int32_t slice = 1; slice < s.num_slices; ++slice) {
+        device.forward(waves, s.probe, s.num_modes);
+        device.for_each(
+            {s.probe.x, s.probe.y, s.num_modes},
+            MultiplyTransfer{window, transfers + (slice - 1) * area_of(s.probe), nullptr, false, waves});
+        device.backward(waves, s.probe, s.num_modes);
+        device.for_each({s.probe.x, s.probe.y}, ProbePower{s, waves, power + slice * area_of(s.probe)});
+    }
+    return power;
+}
+
 }  // namespace
 
 void illumination_device(const IlluminationArgs& args, const Buffers& buffers, Device& device) {
     const BatchShape& s = args.shape;
-    auto* out = buffers.get<std::byte>(4);
-    device.clear(out, out_bytes(s.window, s.probe_size()));
+    auto* out = buffers.get<std::byte>(5);
+    device.clear(out, out_bytes(s));
     const auto* frames = buffers.get<const FramePosition>(0);
-    const auto* state = buffers.get<const IterationState>(3);
-    const auto probe = moving_field(buffers.get<const std::byte>(1), s.probe_size());
-    const auto object = moving_field(buffers.get<const std::byte>(2), s.tile.area());
-    auto* power = device.scratch<float>(Scratch::product, s.probe.area());
-    device.for_each({s.probe.x, s.probe.y}, ProbePower{s, probe.value, power});
-    device.for_each({s.window.x, s.window.y},
+    const auto* state = buffers.get<const IterationState>(4);
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(1), s);
+    const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
+    const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
+    const float* power = power_in_slices(s, probe.value, detector.slice_transfers, device);
+    device.for_each({s.window.x, s.window.y, s.num_slices},
                     GatherIllumination{s, frames, power, state, window_part(out, s.probe_size())});
     device.for_each({s.probe.x, s.probe.y}, GatherCoverage{s, frames, object.value, state, probe_part(out)});
 }

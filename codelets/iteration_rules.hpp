@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "codelets/choose_step.hpp"
 #include "codelets/conjugate.hpp"
 #include "codelets/layout.hpp"
 #include "math/host_device.hpp"
@@ -60,6 +61,7 @@ TESSERA_HD bool begin_iteration(const ConjugateArgs& args, const BatchSums& sums
     state.cost = sums.cost;
     state.squared_error = sums.squared_error;
     state.bad_frames = sums.bad_frames;
+    state.checkpoint_votes = sums.checkpoint_votes;
     state.stopped = static_cast<std::int32_t>(reason_to_stop(args, state, sums));
     if (state.stopped != 0) state.step = 0;
     return state.stopped == 0;
@@ -84,10 +86,15 @@ TESSERA_HD void choose_beta(const ConjugateArgs& args, const BatchSums& sums, co
 
 // ---- choose_step
 
+// Armijo; false also when a cost is not a number.
+TESSERA_HD bool descends_enough(double cost, double cost_before, double step, double slope) {
+    constexpr double sufficient_descent = 1e-4;
+    return cost <= cost_before + sufficient_descent * step * 2 * slope;
+}
+
 // See choose_step.hpp. `cost`: at step 0, then at the trial steps.
 TESSERA_HD double accepted_step(const double* cost, double ladder_centre, double slope,
                                 bool refine_by_parabola) {
-    constexpr double sufficient_descent = 1e-4;
     constexpr int num = static_cast<int>(num_trials);
     const double* trial = cost + 1;
     int best = 0;
@@ -95,8 +102,7 @@ TESSERA_HD double accepted_step(const double* cost, double ladder_centre, double
         if (trial[i] < trial[best]) best = i;
     }
     const double step = ladder_centre * ::ldexp(1.0, best - num / 2);
-    if (!(trial[best] <= cost[0] + sufficient_descent * step * 2 * slope))
-        return 0;  // also when not a number
+    if (!descends_enough(trial[best], cost[0], step, slope)) return 0;
     if (!refine_by_parabola || best == 0 || best + 1 == num) return step;
     const double left = trial[best - 1], middle = trial[best], right = trial[best + 1];
     const double curvature = left - 2 * middle + right;
@@ -105,11 +111,45 @@ TESSERA_HD double accepted_step(const double* cost, double ladder_centre, double
     return is_finite(vertex) ? step * ::exp2(vertex) : step;
 }
 
-TESSERA_HD void choose_step(const BatchSums& sums, IterationState& state) {
+// Several slices: see choose_step.hpp and line_search.hpp.
+TESSERA_HD double sliced_trial_factor(int i) {
+    return i == 0 ? 0.25 : i == 1 ? 1.0 : 2.0;
+}
+
+// Of the parabola through three points with the cheapest in the middle, x rising: at most half way to a
+// neighbour.
+TESSERA_HD double vertex_between(const double* x, const double* y) {
+    const double left = x[1] - x[0], right = x[2] - x[1];
+    const double fall = (y[0] - y[1]) * right, rise = (y[2] - y[1]) * left;  // both >= 0
+    const double vertex = x[1] + 0.5 * (fall * right - rise * left) / (fall + rise);
+    return fall + rise > 0 && is_finite(vertex) ? vertex : x[1];
+}
+
+// `trial`: at the three trial steps.
+TESSERA_HD double accepted_sliced_step(double cost_before, const double* trial, double ladder_centre,
+                                       double slope, bool refine_by_parabola) {
+    constexpr int num = static_cast<int>(num_sliced_trials);
+    double steps[num + 1] = {0}, costs[num + 1] = {cost_before};
+    int best = 1;
+    for (int i = 1; i <= num; ++i) {
+        steps[i] = ladder_centre * sliced_trial_factor(i - 1);
+        costs[i] = trial[i - 1];
+        if (costs[i] < costs[best]) best = i;
+    }
+    if (!descends_enough(costs[best], cost_before, steps[best], slope)) return 0;
+    if (!refine_by_parabola || best == num) return steps[best];
+    return vertex_between(steps + best - 1, costs + best - 1);
+}
+
+TESSERA_HD void choose_step(const ChooseStepArgs& args, const BatchSums& sums, IterationState& state) {
     constexpr double shrink_after_failure = 16;
     constexpr std::int32_t failures_that_stop = 2;
     if (state.stopped != 0) return;
-    state.step = accepted_step(sums.trial_cost, state.ladder_centre, state.slope, state.cost_rose == 0);
+    const bool refine = state.cost_rose == 0;
+    state.step =
+        args.num_slices > 1
+            ? accepted_sliced_step(state.cost, sums.trial_cost + 1, state.ladder_centre, state.slope, refine)
+            : accepted_step(sums.trial_cost, state.ladder_centre, state.slope, refine);
     if (state.step > 0) {
         state.failures = 0;
         state.ladder_centre = state.step;

@@ -14,12 +14,13 @@
 //   patterns    counts (frame, y, x) of the scan's own type
 //   frames      FramePosition (frame)
 //   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
-//   object      value (y, x) complex | direction (y, x) complex, of an extended tile
+//               | slice transfers (slice - 1, y, x) complex of the probe's shape, several slices only
+//   object      value (slice, y, x) complex | direction (slice, y, x) complex, of an extended tile
 //   probe       value (mode, y, x) complex | direction (mode, y, x) complex
-//   field       (y, x) complex: a gradient of an extended tile;  weight: (y, x) float
-//   out         BatchSums | window (y, x) complex | probe part (mode, y, x) complex: what a batch adds
+//   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
+//   out         BatchSums | probe part (mode, y, x) complex | window (slice, y, x) complex: what a batch adds
 //   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
-//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept
+//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only
 //   state       IterationState
 namespace tessera {
 
@@ -27,6 +28,9 @@ struct Shape2 {
     std::int32_t y = 0, x = 0;
     std::size_t area() const { return static_cast<std::size_t>(y) * static_cast<std::size_t>(x); }
 };
+inline std::size_t volume(Shape2 plane, std::int32_t num_slices) {
+    return static_cast<std::size_t>(num_slices) * plane.area();
+}
 
 // Where a frame's probe window falls in its extended tile.
 struct FramePosition {
@@ -34,7 +38,8 @@ struct FramePosition {
     float frac_y = 0, frac_x = 0;
 };
 
-inline constexpr std::size_t num_trials = 8;  // steps tried by a line search, beside no step at all
+inline constexpr std::size_t num_trials = 8;         // steps tried by a line search, beside no step at all
+inline constexpr std::size_t num_sliced_trials = 3;  // of an object of several slices
 
 // Sums over frames. Added in a fixed order: batches within a tile, then a binary tree over tiles.
 struct BatchSums {
@@ -47,6 +52,7 @@ struct BatchSums {
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
     std::int64_t stop_votes = 0;             // of ranks that want to stop (a signal, a time limit)
+    std::int64_t checkpoint_votes = 0;       // of ranks that are ready for the next phase of a checkpoint
 };
 
 TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
@@ -59,6 +65,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     to.bad_frames += from.bad_frames;
     to.stop_votes += from.stop_votes;
+    to.checkpoint_votes += from.checkpoint_votes;
 }
 
 // The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
@@ -69,6 +76,7 @@ struct IterationState {
     std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
     std::int32_t cost_rose = 0;
     std::int64_t bad_frames = 0;
+    std::int64_t checkpoint_votes = 0;
     double cost = 0;  // before this iteration's step
     double squared_error = 0;
     double previous_cost = 0;
@@ -88,6 +96,7 @@ enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, 
 struct BatchShape {
     std::int32_t num_frames = 0;
     std::int32_t num_modes = 1;
+    std::int32_t num_slices = 1;  // of the object; the wave travels from each to the next
     Shape2 frame, probe;
     Shape2 tile;                              // the extended tile
     std::int32_t window_y = 0, window_x = 0;  // of the batch in the tile
@@ -101,6 +110,7 @@ struct BatchShape {
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
+    std::size_t tile_size() const { return volume(tile, num_slices); }
 };
 
 constexpr std::size_t aligned_bytes(std::size_t bytes) {
@@ -113,25 +123,32 @@ inline std::size_t patterns_bytes(const BatchShape& s) {
 inline std::size_t frames_bytes(const BatchShape& s) {
     return static_cast<std::size_t>(s.num_frames) * sizeof(FramePosition);
 }
-inline std::size_t field_bytes(Shape2 shape) {
-    return aligned_bytes(shape.area() * sizeof(cfloat));
+inline std::size_t field_bytes(Shape2 shape, std::int32_t num_slices = 1) {
+    return aligned_bytes(volume(shape, num_slices) * sizeof(cfloat));
 }
-inline std::size_t weight_bytes(Shape2 shape) {
-    return aligned_bytes(shape.area() * sizeof(float));
+inline std::size_t weight_bytes(Shape2 shape, std::int32_t num_slices = 1) {
+    return aligned_bytes(volume(shape, num_slices) * sizeof(float));
 }
 // Value and direction.
 inline std::size_t moving_field_bytes(std::size_t size) {
     return 2 * aligned_bytes(size * sizeof(cfloat));
 }
-inline std::size_t detector_bytes(Shape2 frame, bool near_field) {
-    return 2 * aligned_bytes(frame.area() * sizeof(float)) +
-           (near_field ? aligned_bytes(frame.area() * sizeof(cfloat)) : 0);
+// Of mask, background and transfer; the slice transfers follow.
+inline std::size_t slice_transfers_offset(const BatchShape& s) {
+    return 2 * aligned_bytes(s.frame.area() * sizeof(float)) +
+           (s.near_field ? aligned_bytes(s.frame.area() * sizeof(cfloat)) : 0);
+}
+inline std::size_t detector_bytes(const BatchShape& s) {
+    return slice_transfers_offset(s) + aligned_bytes(volume(s.probe, s.num_slices - 1) * sizeof(cfloat));
 }
 inline std::size_t sums_bytes(std::size_t probe_size) {
     return aligned_bytes(sizeof(BatchSums)) + aligned_bytes(probe_size * sizeof(cfloat));
 }
-inline std::size_t out_bytes(Shape2 window, std::size_t probe_size) {
-    return sums_bytes(probe_size) + aligned_bytes(window.area() * sizeof(cfloat));
+inline std::size_t out_bytes(Shape2 window, std::size_t probe_size, std::int32_t num_slices = 1) {
+    return sums_bytes(probe_size) + field_bytes(window, num_slices);
+}
+inline std::size_t out_bytes(const BatchShape& s) {
+    return out_bytes(s.window, s.probe_size(), s.num_slices);
 }
 inline std::size_t wave_bytes(const BatchShape& s) {
     return 3 * static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
@@ -155,12 +172,16 @@ struct DetectorView {
     const float* mask;
     const float* background;  // null: none
     const cfloat* transfer;   // null: far field
+    // Free space behind slice 0, 1, ...: (slice - 1, y, x) of the probe's shape, with the 1 / size of two
+    // transforms. Null: one slice.
+    const cfloat* slice_transfers;
 };
 inline DetectorView detector_view(const std::byte* base, const BatchShape& s) {
     const std::size_t map = aligned_bytes(s.frame.area() * sizeof(float));
     return {reinterpret_cast<const float*>(base),
             s.has_background ? reinterpret_cast<const float*>(base + map) : nullptr,
-            s.near_field ? reinterpret_cast<const cfloat*>(base + 2 * map) : nullptr};
+            s.near_field ? reinterpret_cast<const cfloat*>(base + 2 * map) : nullptr,
+            s.num_slices > 1 ? reinterpret_cast<const cfloat*>(base + slice_transfers_offset(s)) : nullptr};
 }
 
 // BatchSums, then the probe part, then (out only) the window: the first two blocks are those of `sums`.

@@ -4,6 +4,7 @@
 
 #include "codelets/cost_model.hpp"
 #include "codelets/frame_model-inl.hpp"
+#include "codelets/iteration_rules.hpp"
 #include "codelets/line_search.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,7 +17,7 @@ inline void make_fields(const LineSearchArgs& args, const FrameModel& model, con
     for (int k = 0; k < s.num_modes; ++k) {
         const std::size_t at = static_cast<std::size_t>(k) * s.frame.area();
         if (args.waves == KeptWaves::none) {
-            exit_wave(model.probe(k), model.object(), fields.a + at, s);
+            model.exit_wave(k, fields.a + at);
             propagator.forward(fields.a + at);
         }
         if (args.probe == ProbeMotion::moving) {
@@ -31,6 +32,36 @@ inline void make_fields(const LineSearchArgs& args, const FrameModel& model, con
     }
 }
 
+// Every trial is a walk of its own from the moved probe through the moved object.
+void line_search_through_slices(const LineSearchArgs& args, const Buffers& buffers, FrameModel& model,
+                                Propagator& propagator, BatchSums& sums) {
+    const BatchShape& s = args.shape;
+    const double centre = buffers.get<const IterationState>(5)->ladder_centre;
+    const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
+    const auto* frames = buffers.get<const FramePosition>(1);
+    cfloat* waves = Workspace::of_this_worker().get<cfloat>(Workspace::Slot::waves, s.waves_size());
+    with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
+        for (std::size_t frame = 0; frame < static_cast<std::size_t>(s.num_frames); ++frame) {
+            model.place(frames[frame]);
+            propagator.place(frames[frame]);
+            for (std::size_t i = 0; i < num_sliced_trials; ++i) {
+                model.move(static_cast<float>(sliced_trial_step(centre, i)));
+                for (int k = 0; k < s.num_modes; ++k) {
+                    cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
+                    model.exit_wave(k, wave);
+                    propagator.forward(wave);
+                }
+                with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
+                    sums.trial_cost[i + 1] +=
+                        compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,
+                                                       propagator.scale(), s)
+                            .cost;
+                });
+            }
+        }
+    });
+}
+
 void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(6));
@@ -41,8 +72,10 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
     Workspace& workspace = Workspace::of_this_worker();
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     Propagator propagator(s, detector.transfer, workspace);
-    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4), workspace);
+    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4),
+                     detector.slice_transfers, workspace);
     model.prepare(args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object);
+    if (s.num_slices > 1) return line_search_through_slices(args, buffers, model, propagator, sums);
     float steps[num_trials];
     for (std::size_t i = 0; i < num_trials; ++i)
         steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));
@@ -99,6 +132,7 @@ void line_search_keeping_waves_cpu(const LineSearchArgs& args, const Buffers& bu
 
 Cost line_search_cost(const LineSearchArgs& args) {
     const bool moving = args.probe == ProbeMotion::moving;
+    if (args.shape.num_slices > 1) return frames_cost(args.shape, num_sliced_trials, moving ? 2 : 1);
     return frames_cost(args.shape, (args.waves == KeptWaves::none ? 1 : 0) + (moving ? 2 : 1), moving ? 2 : 1,
                        150);
 }
@@ -109,12 +143,16 @@ double trial_step(double centre, std::size_t i) {
     return centre * std::ldexp(1.0, static_cast<int>(i) - 4);
 }
 
+double sliced_trial_step(double centre, std::size_t i) {
+    return centre * rules::sliced_trial_factor(static_cast<int>(i));
+}
+
 BufferBytes LineSearchArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
-            detector_bytes(shape.frame, shape.near_field),
+            detector_bytes(shape),
             moving_field_bytes(shape.probe_size()),
-            moving_field_bytes(shape.tile.area()),
+            moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
             sizeof(BatchSums),
             waves == KeptWaves::none ? 0 : wave_bytes(shape)};

@@ -20,11 +20,20 @@ struct LineSearchArgs {
 // [, wave RW]. Returns at once when the state says stopped.
 // Cost: 3 transforms a mode and frame (probe fixed or A kept: 2, both: 1; near field twice that; fourier
 // interpolation 2 more, probe fixed 1), about 150 flops a pixel.
+// With L slices the field is of degree L + 1 in s, and the polynomial would cost more than to walk through
+// the object at each step: num_sliced_trials steps are tried, sliced_trial_step(centre, i), their costs from
+// trial_cost[1] on, without kept waves. The cost at step 0 is the gradient's. Cost: 3 (2 L - 1) transforms
+// (near field 6 L; fourier interpolation as above).
 extern const Codelet<LineSearchArgs> line_search;
 extern const Codelet<LineSearchArgs> line_search_keeping_waves;
 
 // The ladder: factors of two around the centre, i = 0 .. num_trials - 1.
 double trial_step(double centre, std::size_t i);
+
+// A quarter of the centre, the centre, and twice that. The centre is the last step. Below them lies step 0,
+// whose cost is known: whatever the best step, it is between two costs or among the largest tried, from which
+// the next search goes on.
+double sliced_trial_step(double centre, std::size_t i);
 
 // On a device: line_search.cu.
 void line_search_device(const LineSearchArgs&, const Buffers&, Device&);

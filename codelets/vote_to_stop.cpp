@@ -6,7 +6,9 @@ namespace tessera {
 namespace {
 
 void vote_to_stop_cpu(const VoteToStopArgs& args, const Buffers& buffers) {
-    if (args.must_stop()) ++batch_sums(buffers.get<std::byte>(0))->stop_votes;
+    BatchSums& sums = *batch_sums(buffers.get<std::byte>(0));
+    if (args.must_stop()) ++sums.stop_votes;
+    if (args.is_ready()) ++sums.checkpoint_votes;
 }
 
 Cost vote_to_stop_cost(const VoteToStopArgs&) {

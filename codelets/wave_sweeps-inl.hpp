@@ -63,6 +63,20 @@ inline void exit_wave(const cfloat* HWY_RESTRICT probe, Window<const cfloat> obj
     }
 }
 
+// value + step direction, dense in the probe's shape.
+inline void move(Window<const cfloat> value, Window<const cfloat> direction, float step,
+                 cfloat* HWY_RESTRICT moved, const BatchShape& s) {
+    const Vec steps = broadcast(step);
+    for (int y = 0; y < s.probe.y; ++y) {
+        const cfloat* v = value.row(y);
+        const cfloat* d = direction.row(y);
+        cfloat* m = moved + probe_row(s, y);
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            store(scale_add(steps, load(d + i, lanes), load(v + i, lanes)), m + i, lanes);
+        });
+    }
+}
+
 // P dO + dP O, the exit wave's first derivative along the direction.
 inline void exit_wave_along(const cfloat* HWY_RESTRICT probe, const cfloat* HWY_RESTRICT direction,
                             Window<const cfloat> object, Window<const cfloat> object_direction,

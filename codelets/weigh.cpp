@@ -19,13 +19,15 @@ float real_parts(const cfloat* from, float* to, std::size_t count) {
 }
 
 void weigh_object_cpu(const WeighObjectArgs& args, const Buffers& buffers) {
-    const float largest = real_parts(buffers.get<const cfloat>(0), buffers.get<float>(1), args.tile.area());
+    const float largest =
+        real_parts(buffers.get<const cfloat>(0), buffers.get<float>(1), volume(args.tile, args.num_slices));
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(2));
     sums.weight_max = std::max(sums.weight_max, static_cast<double>(largest));
 }
 
 Cost weigh_object_cost(const WeighObjectArgs& args) {
-    return pixels_cost(static_cast<double>(args.tile.area()), 1, sizeof(cfloat) + sizeof(float));
+    return pixels_cost(static_cast<double>(volume(args.tile, args.num_slices)), 1,
+                       sizeof(cfloat) + sizeof(float));
 }
 
 void weigh_probe_cpu(const WeighProbeArgs& args, const Buffers& buffers) {

@@ -9,10 +9,14 @@ namespace tessera {
 
 struct WeighObjectArgs {
     Shape2 tile;
-    BufferBytes buffer_bytes() const { return {field_bytes(tile), weight_bytes(tile), sizeof(BatchSums)}; }
+    std::int32_t num_slices = 1;
+    BufferBytes buffer_bytes() const {
+        return {field_bytes(tile, num_slices), weight_bytes(tile, num_slices), sizeof(BatchSums)};
+    }
 };
 
-// illumination = Re(field), and its maximum into the tile's sums. Buffers: field R, illumination W, sums RW.
+// illumination = Re(field), and its maximum over all slices into the tile's sums. Buffers: field R,
+// illumination W, sums RW.
 extern const Codelet<WeighObjectArgs> weigh_object;
 
 struct WeighProbeArgs {

@@ -37,9 +37,12 @@ class ConjugateGradient : public Engine {
         graph.step(probe);
     }
 
+    // Checkpoints do not hold the kept far fields: only where they are made afresh anyway.
+    bool can_begin_at(int n) const override { return waves_at(n) != KeptWaves::advance; }
+
     Exchanges exchanges(int n) const override {
         const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
-        return {fields, fields, 1};
+        return {fields, fields, 1, 1};
     }
 
   private:

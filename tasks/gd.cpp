@@ -22,9 +22,11 @@ class GradientDescent : public Engine {
         graph.step(probe);
     }
 
+    bool can_begin_at(int) const override { return true; }
+
     Exchanges exchanges(int n) const override {
         const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
-        return {fields, fields, 0};
+        return {fields, fields, 0, 1};
     }
 
   private:

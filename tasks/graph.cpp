@@ -44,7 +44,14 @@ void Graph::add_batch(std::size_t t, const BatchHandles& batch, const Data& out)
     args.window = batch.shape.window;
     args.tile = tile.shape;
     args.probe_size = handles_.probe_size;
-    tessera::add_batch.submit(args, {&out, &tile.gradient_own, &handles_.sums.of(t)}, summing);
+    args.num_slices = handles_.num_slices;
+    if (batch.is_own) {
+        args.parts = BatchParts::scalars_and_window;
+        tessera::add_batch.submit(args, {&out, &tile.batch_sum(), &handles_.sums.of(t)}, summing);
+    } else {
+        args.parts = BatchParts::window;
+        tessera::add_batch_window.submit(args, {&out, &tile.batch_sum()}, summing);
+    }
 }
 
 // Each batch of this rank that `wanted` says, with the slot for what it adds up to, and what happens to it.
@@ -53,20 +60,22 @@ void Graph::for_each_batch(Batches wanted, const Submit& submit) {
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
         for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-            const bool is_border = tile.batches[b].reaches_neighbour;
-            if (wanted == Batches::all || is_border == (wanted == Batches::border))
-                submit(t, tile.batches[b], tile.out[b % tile.out.size()]);
+            const BatchHandles& batch = tile.batches[b];
+            const bool is_wanted = wanted == Batches::own
+                                       ? batch.is_own
+                                       : batch.reaches_neighbour == (wanted == Batches::border);
+            if (is_wanted) submit(t, tile.batches[b], tile.out[b % tile.out.size()]);
         }
     }
 }
 
-// Sums what `submit` makes of each batch over the tiles, from gradient_own to gradient: batches that reach
+// Sums what `submit` makes of each batch over the tiles into gradient: batches that reach
 // other tiles first, so that the strips travel while the others compute.
 template <class Submit>
 void Graph::sum_over_tiles(const Submit& submit) {
     HaloExchange::Fields own(handles_.tiles.size()), total(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
-        own[t] = &handles_.tiles[t].gradient_own;
+        own[t] = &handles_.tiles[t].batch_sum();
         total[t] = &handles_.tiles[t].gradient;
         clear(*own[t]);
     }
@@ -88,16 +97,16 @@ void Graph::weigh() {
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient.swap(handles_.tiles[t].gradient_previous);
     sum_over_tiles([&](std::size_t t, const BatchHandles& batch, const Data& out) {
-        illumination.submit(
-            {shape_of(batch)},
-            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out},
-            priority_of(batch));
+        illumination.submit({shape_of(batch)},
+                            {&batch.frames, &handles_.detector, &handles_.probe, &handles_.tiles[t].object,
+                             &handles_.state, &out},
+                            priority_of(batch));
         add_batch(t, batch, out);
     });
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
-        weigh_object.submit({tile.shape}, {&tile.gradient, &tile.illumination, &handles_.sums.of(t)},
-                            summing);
+        weigh_object.submit({tile.shape, handles_.num_slices},
+                            {&tile.gradient, &tile.illumination, &handles_.sums.of(t)}, summing);
         tile.gradient.swap(tile.gradient_previous);
     }
     add_up();
@@ -132,7 +141,8 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
 void Graph::dots(double alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        const DotsArgs args = {tile.shape, tile.interior.y, tile.interior.x, tile.interior.shape, alpha};
+        const DotsArgs args = {tile.shape,          tile.interior.y, tile.interior.x,
+                               tile.interior.shape, alpha,           handles_.num_slices};
         tessera::dots.submit(args,
                              {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination,
                               &handles_.state, &handles_.sums.of(t)},
@@ -149,6 +159,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
     ConjugateArgs full = args;
     full.num_modes = handles_.num_modes;
     full.probe_shape = handles_.probe_shape;
+    full.step = args.step / handles_.num_slices;  // all slices move the exit wave: their steps add up
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
     tessera::conjugate.submit(full,
                               {&handles_.sums.total(), &handles_.probe_gradient_previous, &handles_.probe,
@@ -159,7 +170,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
 void Graph::directions(ProbeMotion probe, double alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        direction.submit({MovingPart::object, 1, tile.shape, alpha},
+        direction.submit({MovingPart::object, handles_.num_slices, tile.shape, alpha},
                          {&tile.object, &tile.gradient, &tile.illumination, &handles_.state}, summing);
     }
     if (probe == ProbeMotion::fixed) return;
@@ -170,7 +181,7 @@ void Graph::directions(ProbeMotion probe, double alpha) {
 
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
     handles_.trial_sums.clear(summing);
-    for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         const LineSearchArgs args = {shape_of(batch), waves, probe};
         const Data &object = handles_.tiles[t].object, &patterns = patterns_of(batch);
         if (waves == KeptWaves::none) {
@@ -190,14 +201,19 @@ void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
 }
 
 void Graph::choose_step() {
-    tessera::choose_step.submit({}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
+    tessera::choose_step.submit({handles_.num_slices}, {&handles_.trial_sums.total(), &handles_.state},
+                                scalar);
 }
 
 void Graph::step(ProbeMotion probe) {
+    HaloExchange::Fields objects(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        tessera::step.submit({tile.shape.area()}, {&tile.object, &handles_.state}, summing);
+        tessera::step.submit({volume(tile.shape, handles_.num_slices)}, {&tile.object, &handles_.state},
+                             summing);
+        objects[t] = &tile.object;
     }
+    handles_.halos.copy_voxels(handles_.owners, objects, summing);
     if (probe == ProbeMotion::moving) {
         tessera::step.submit({handles_.probe_size}, {&handles_.probe, &handles_.state}, scalar);
     }
@@ -205,7 +221,7 @@ void Graph::step(ProbeMotion probe) {
 
 void Graph::evaluate() {
     handles_.trial_sums.clear(summing);
-    for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         const Data& patterns = patterns_of(batch);
         tessera::evaluate.submit({shape_of(batch)},
                                  {&patterns, &batch.frames, &handles_.detector, &handles_.probe,

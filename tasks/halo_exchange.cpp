@@ -9,7 +9,8 @@ tessera::Strip inside(const Rect& rect, const Rect& tile) {
 
 }  // namespace
 
-HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind) : kind_(kind) {
+HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices)
+    : kind_(kind), num_slices_(num_slices) {
     for (const Tile& tile : tiling.tiles) {
         shapes_.push_back({tile.extended.height(), tile.extended.width()});
         overlaps_.emplace_back();
@@ -22,7 +23,7 @@ HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange 
         strip.cut = inside(move.rect, tiling.tiles[move.from].extended);
         strip.land = inside(move.rect, tiling.tiles[move.to].extended);
         if (owners.is_mine(move.from) || owners.is_mine(move.to))
-            strip.data = Data(field_bytes(strip.cut.shape));
+            strip.data = Data(field_bytes(strip.cut.shape, num_slices));
         strips_.push_back(std::move(strip));
     }
     TESSERA_EXPECT(strips_.size() <= tags_per_kind);
@@ -39,32 +40,57 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, 
     const Strip& strip = strips_[s];
     const bool starts_here = owners.is_mine(strip.move.from), ends_here = owners.is_mine(strip.move.to);
     if (starts_here)
-        cut_strip.submit({shapes_[strip.move.from], strip.cut}, {from[strip.move.from], &strip.data},
-                         priority);
+        cut_strip.submit({shapes_[strip.move.from], strip.cut, num_slices_},
+                         {from[strip.move.from], &strip.data}, priority);
     if (starts_here && !ends_here)
         owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(Message::halo, s));
     if (ends_here && !starts_here)
         owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(Message::halo, s));
 }
 
-void HaloExchange::land_added(std::size_t s, const Fields& to, int priority) const {
+void HaloExchange::land(std::size_t s, const Fields& to, int priority) const {
     const Strip& strip = strips_[s];
-    add_strip.submit({shapes_[strip.move.to], strip.land}, {&strip.data, to[strip.move.to]}, priority);
+    if (strip.move.landing == Landing::added) {
+        add_strip.submit({shapes_[strip.move.to], strip.land, num_slices_}, {&strip.data, to[strip.move.to]},
+                         priority);
+    } else {
+        paste_strip.submit({shapes_[strip.move.to], strip.land, num_slices_},
+                           {&strip.data, to[strip.move.to]}, priority);
+    }
 }
 
 void HaloExchange::begin(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
-    if (kind_ == Exchange::passes) {
-        pass_on(owners, own, total, priority);
-        return;
+    switch (kind_) {
+        case Exchange::neighbours:
+            for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, own, priority);
+            break;
+        case Exchange::passes:
+            pass_on(owners, own, total, priority);
+            break;
+        case Exchange::voxels:
+            break;
     }
-    for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, own, priority);
 }
 
 void HaloExchange::finish(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
-    if (kind_ == Exchange::passes) {
-        take_overlaps(owners, own, total, priority);
-    } else {
-        add_all(owners, own, total, priority);
+    switch (kind_) {
+        case Exchange::neighbours:
+            add_all(owners, own, total, priority);
+            break;
+        case Exchange::passes:
+            take_overlaps(owners, own, total, priority);
+            break;
+        case Exchange::voxels:
+            break;
+    }
+}
+
+// All cuts first: what lands lies outside the interiors, but tasks on one object wait for each other.
+void HaloExchange::copy_voxels(const Owners& owners, const Fields& objects, int priority) const {
+    if (kind_ != Exchange::voxels) return;
+    for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, objects, priority);
+    for (std::size_t s = 0; s < strips_.size(); ++s) {
+        if (owners.is_mine(strips_[s].move.to)) land(s, objects, priority);
     }
 }
 
@@ -72,18 +98,12 @@ void HaloExchange::finish(const Owners& owners, const Fields& own, const Fields&
 void HaloExchange::pass_on(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
         if (owners.is_mine(tile))
-            copy.submit({shapes_[tile].area() * sizeof(cfloat)}, {own[tile], total[tile]}, priority);
+            copy.submit({volume(shapes_[tile], num_slices_) * sizeof(cfloat)}, {own[tile], total[tile]},
+                        priority);
     }
     for (std::size_t s = 0; s < strips_.size(); ++s) {
         cut(owners, s, total, priority);
-        const Strip& strip = strips_[s];
-        if (!owners.is_mine(strip.move.to)) continue;
-        if (strip.move.landing == Landing::added) {
-            land_added(s, total, priority);
-        } else {
-            paste_strip.submit({shapes_[strip.move.to], strip.land}, {&strip.data, total[strip.move.to]},
-                               priority);
-        }
+        if (owners.is_mine(strips_[s].move.to)) land(s, total, priority);
     }
 }
 
@@ -92,8 +112,9 @@ void HaloExchange::take_overlaps(const Owners& owners, const Fields& own, const 
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
         if (!owners.is_mine(tile)) continue;
         for (const tessera::Strip& overlap : overlaps_[tile])
-            copy_rectangle.submit({shapes_[tile], overlap}, {total[tile], own[tile]}, priority);
-        copy.submit({shapes_[tile].area() * sizeof(cfloat)}, {own[tile], total[tile]}, priority);
+            copy_rectangle.submit({shapes_[tile], overlap, num_slices_}, {total[tile], own[tile]}, priority);
+        copy.submit({volume(shapes_[tile], num_slices_) * sizeof(cfloat)}, {own[tile], total[tile]},
+                    priority);
     }
 }
 
@@ -106,10 +127,11 @@ void HaloExchange::add_all(const Owners& owners, const Fields& own, const Fields
             while (lands_here()) ++s;
             continue;
         }
-        clear.submit({field_bytes(shapes_[tile])}, {total[tile]}, priority);
-        while (lands_here() && strips_[s].move.from < tile) land_added(s++, total, priority);
-        add_strip.submit({shapes_[tile], {0, 0, shapes_[tile]}}, {own[tile], total[tile]}, priority);
-        while (lands_here()) land_added(s++, total, priority);
+        clear.submit({field_bytes(shapes_[tile], num_slices_)}, {total[tile]}, priority);
+        while (lands_here() && strips_[s].move.from < tile) land(s++, total, priority);
+        add_strip.submit({shapes_[tile], {0, 0, shapes_[tile]}, num_slices_}, {own[tile], total[tile]},
+                         priority);
+        while (lands_here()) land(s++, total, priority);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "codelets/device_scratch.hpp"
 #include "scan/geometry.hpp"
+#include "scan/wave_optics.hpp"
 
 namespace tessera {
 namespace {
@@ -30,10 +31,11 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
     s.window_x = batch.window.x0 - tile.extended.x0;
     s.window = {batch.window.height(), batch.window.width()};
     handles.reaches_neighbour = batch.reaches_neighbour;
+    handles.is_own = batch.is_own;
     if (problem.patterns.stays[t][b]) handles.patterns = Data(patterns_bytes(s));
     handles.frames_in_scan = batch.frames.data();
     handles.frames = Data(frames_bytes(s));
-    handles.frame_errors = Data(batch.frames.size() * sizeof(double));
+    if (batch.is_own) handles.frame_errors = Data(batch.frames.size() * sizeof(double));
     if (problem.keep_waves) {
         handles.waves_are_written = !problem.waves_memory_bytes;
         handles.waves = problem.waves_memory_bytes ? Data::without_home(wave_bytes(s)) : Data(wave_bytes(s));
@@ -51,12 +53,13 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     TileHandles handles;
     handles.shape = {tile.extended.height(), tile.extended.width()};
     handles.interior = strip_of(tile.interior, tile.extended);
-    const std::size_t field = field_bytes(handles.shape);
-    handles.object = Data(moving_field_bytes(handles.shape.area()));
-    handles.gradient_own = Data(field);
+    const int slices = problem.num_slices();
+    const std::size_t field = field_bytes(handles.shape, slices);
+    handles.object = Data(moving_field_bytes(volume(handles.shape, slices)));
+    if (problem.config.tiling.exchange != Exchange::voxels) handles.gradient_own = Data(field);
     handles.gradient = Data(field);
     handles.gradient_previous = Data(field);
-    handles.illumination = Data(weight_bytes(handles.shape));
+    handles.illumination = Data(weight_bytes(handles.shape, slices));
     Shape2 largest;
     for (std::size_t b = 0; b < tile.batches.size(); ++b) {
         handles.batches.push_back(make_batch(problem, t, b));
@@ -65,14 +68,25 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     }
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
-    for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(out_bytes(largest, probe_size));
+    for (std::size_t slot = 0; slot < slots; ++slot)
+        handles.out.emplace_back(out_bytes(largest, probe_size, slices));
     return handles;
+}
+
+void set_slice_transfers(const Problem& problem, cfloat* to) {
+    const ObjectConfig& object = problem.config.object;
+    const auto transfers =
+        slice_transfer_functions(slice_propagator(object.slice_propagation, problem.scan.geometry),
+                                 problem.probe_shape, problem.scan.pixel_size_m, object.slice_spacings_m);
+    const float both_transforms = 1.0f / static_cast<float>(shape2(problem.probe_shape).area());
+    for (std::ptrdiff_t i = 0; i < transfers.size(); ++i) to[i] = both_transforms * transfers[i];
 }
 
 Data make_detector(const Problem& problem) {
     const ScanInfo& scan = problem.scan;
     const Shape2 frame = shape2(scan.frame_shape);
-    Data detector(detector_bytes(frame, problem.near_field()));
+    const BatchShape shape = largest_batch(problem);
+    Data detector(detector_bytes(shape));
     auto* base = detector.before_tasks<std::byte>();
     const std::size_t map = aligned_bytes(frame.area() * sizeof(float));
     std::memcpy(base, scan.mask.data(), scan.mask.bytes());
@@ -85,29 +99,41 @@ Data make_detector(const Problem& problem) {
         const float both_transforms = 1.0f / static_cast<float>(frame.area());
         for (std::ptrdiff_t i = 0; i < transfer.size(); ++i) to[i] = both_transforms * transfer[i];
     }
+    if (problem.num_slices() > 1)
+        set_slice_transfers(problem, reinterpret_cast<cfloat*>(base + slice_transfers_offset(shape)));
     return detector;
 }
 
 }  // namespace
 
 FrameDestinations Handles::frame_memory(const Problem& problem) {
-    std::map<std::ptrdiff_t, void*> memory;
+    struct Place {
+        std::byte* memory = nullptr;
+        bool is_own = false;
+    };
+    std::map<std::ptrdiff_t, Place> places;
+    FrameDestinations destinations;
     const std::size_t bytes = static_cast<std::size_t>(problem.scan.frame_shape[0]) *
                               static_cast<std::size_t>(problem.scan.frame_shape[1]) *
                               bytes_per_count(problem.scan.pattern_type);
     for (const std::size_t t : own) {
         for (std::size_t b = 0; b < tiles[t].batches.size(); ++b) {
             auto* base = tiles[t].batches[b].patterns.before_tasks<std::byte>();
-            for (const std::ptrdiff_t frame : problem.tiling.tiles[t].batches[b].frames) {
-                memory[frame] = base;
-                if (base != nullptr) base += bytes;
+            const Batch& batch = problem.tiling.tiles[t].batches[b];
+            for (const std::ptrdiff_t frame : batch.frames) {
+                Place& place = places[frame];
+                place.is_own = place.is_own || batch.is_own;
+                if (base == nullptr) continue;  // does not stay
+                if (place.memory != nullptr) destinations.copies.push_back({place.memory, base});
+                if (place.memory == nullptr) place.memory = base;
+                base += bytes;
             }
         }
     }
-    FrameDestinations destinations;
-    for (const auto& [frame, place] : memory) {
+    for (const auto& [frame, place] : places) {
         destinations.frames.push_back(frame);
-        destinations.memory.push_back(place);
+        destinations.memory.push_back(place.memory);
+        destinations.are_own.push_back(place.is_own);
     }
     return destinations;
 }
@@ -118,6 +144,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     reserve_device_scratch(largest_batch(problem));
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
+    handles.num_slices = problem.num_slices();
     handles.probe_shape = shape2(problem.probe_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
@@ -128,7 +155,8 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     }
     if (patterns.reads_again())
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
-    handles.halos = HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange);
+    handles.halos =
+        HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
     handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);

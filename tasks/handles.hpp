@@ -16,21 +16,24 @@ namespace tessera {
 
 struct BatchHandles {
     BatchShape shape;
-    bool reaches_neighbour = false;
+    bool reaches_neighbour = false, is_own = true;
     Data patterns;                                   // empty when they are read again in every pass
     const std::ptrdiff_t* frames_in_scan = nullptr;  // shape.num_frames indices, of the problem's tiling
     Data frames;
     Data waves;  // kept far fields; empty when they are recomputed
     bool waves_are_written = false;
-    Data frame_errors;  // double (frame), written by the final evaluation
+    Data frame_errors;  // double (frame), written by the final evaluation; only of own frames
 };
 
 struct TileHandles {
     Shape2 shape;  // extended
     Strip interior;
-    Data object, gradient_own, gradient, gradient_previous, illumination;  // empty where it is another rank's
+    // Empty where the tile is another rank's; gradient_own also where tiles do not add up theirs.
+    Data object, gradient_own, gradient, gradient_previous, illumination;
     std::vector<Data> out;  // a ring: batch b uses slot b mod its size
     std::vector<BatchHandles> batches;
+
+    const Data& batch_sum() const { return gradient_own.empty() ? gradient : gradient_own; }
 };
 
 struct Handles {
@@ -47,9 +50,10 @@ struct Handles {
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;
+    int num_slices = 1;
 
-    // The memory of this rank's frames, null for those that do not stay, and their indices in the scan,
-    // ascending: to be filled before the first task.
+    // Where this rank's tiles want frames, null for those that do not stay: to be filled before the first
+    // task.
     FrameDestinations frame_memory(const Problem& problem);
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
+#include "base/checksum.hpp"
 #include "codelets/device_scratch.hpp"
 #include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
@@ -83,6 +85,20 @@ void require_equal_pixels(const char* key, const std::filesystem::path& file, co
     }
 }
 
+void require_possible_waves(const RunConfig& config) {
+    if (config.runtime.waves != Waves::keep) return;
+    if (config.tiling.exchange == Exchange::voxels) {
+        throw usage_error(
+            "runtime.waves: keep does not go with tiling.exchange: voxels: kept far fields follow the "
+            "steps of their tile, not what is copied into its halo (use auto or recompute)");
+    }
+    if (config.object.num_slices == 1) return;
+    throw usage_error(
+        "runtime.waves: keep needs object.num_slices: 1, it is {}: the far fields of several slices do not "
+        "follow a step as those of one do (use auto or recompute)",
+        config.object.num_slices);
+}
+
 void require_gpu_memory(const Problem& problem) {
     const std::size_t limit = problem.machine.gpu_memory_bytes;
     if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
@@ -140,9 +156,18 @@ OutOfCoreNeeds Problem::out_of_core() const {
     return needs;
 }
 
+RunConfig resolved_config(const Problem& problem) {
+    RunConfig config = problem.config;
+    config.tiling.tiles = problem.tiling.grid;
+    config.tiling.batch_size = problem.tiling.batch_size;
+    config.runtime.waves = problem.keep_waves ? Waves::keep : Waves::recompute;
+    return config;
+}
+
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
+    shape.num_slices = problem.num_slices();
     shape.frame = {problem.scan.frame_shape[0], problem.scan.frame_shape[1]};
     shape.probe = {problem.probe_shape[0], problem.probe_shape[1]};
     shape.num_frames = problem.tiling.batch_size;
@@ -167,13 +192,16 @@ ForecastInput forecast_input(const Problem& problem) {
     input.frame_shape = problem.scan.frame_shape;
     input.probe_shape = problem.probe_shape;
     input.num_modes = problem.config.probe.num_modes;
+    input.num_slices = problem.num_slices();
     input.pattern_type = problem.scan.pattern_type;
     input.interpolation = problem.config.positions.interpolation;
     input.near_field = problem.near_field();
     input.machine = problem.machine;
     input.keep_waves = problem.keep_waves;
     input.waves_memory_bytes = problem.waves_memory_bytes;
+    input.exchange = problem.config.tiling.exchange;
     input.line_search = has_line_search(problem.config);
+    input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     return input;
 }
@@ -194,6 +222,7 @@ MemoryForecast forecast_memory_alone(const Problem& problem) {
 
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks,
                      int rank) {
+    require_possible_waves(config);
     Problem problem;
     problem.config = config;
     problem.scan = scan;
@@ -201,11 +230,13 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation);
+    // Each further slice costs two transforms more where there was one.
+    const int num_passes = config.probe.num_modes * (2 * config.object.num_slices - 1);
     const int batch_size = config.tiling.batch_size.value_or(
-        automatic_batch_size(scan.frame_shape, config.probe.num_modes, scan.num_frames, machine.kind()));
+        automatic_batch_size(scan.frame_shape, num_passes, scan.num_frames, machine.kind()));
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
-        batch_size);
+        batch_size, config.tiling.exchange);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input = forecast_input(problem);
@@ -213,8 +244,9 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     const std::size_t limit = host_limit(problem);
     // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
     // faster than it would fetch them.
-    input.keep_waves =
-        has_line_search(config) && (config.runtime.waves == Waves::keep ||
+    const bool can_keep = has_line_search(config) && config.object.num_slices == 1 &&
+                          config.tiling.exchange != Exchange::voxels;
+    input.keep_waves = can_keep && (config.runtime.waves == Waves::keep ||
                                     (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&
                                      waves_fit(input, problem.tiling, limit / 2)));
     problem.keep_waves = input.keep_waves;
@@ -251,10 +283,12 @@ FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
             }
             source.read_frames(which, memory);
             for (std::size_t i = 0; i < count; ++i) {
+                if (!destinations.are_own[done + i]) continue;
                 statistics.counts[static_cast<std::size_t>(which[i])] =
                     sum_into(memory[i], scan.pattern_type, sum);
             }
         }
+        for (const auto& [from, to] : destinations.copies) std::memcpy(to, from, frame_bytes);
     });
     ranks.sum_disjoint(statistics.counts);
     ranks.sum(sum);
@@ -272,6 +306,12 @@ FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
     return statistics;
 }
 
+std::string fingerprint(const FrameStatistics& statistics) {
+    Checksum checksum;
+    checksum.add(statistics.counts.data(), statistics.counts.size() * sizeof(double));
+    return fmt::format("{:016x}", checksum.value());
+}
+
 InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder)
     : problem_(problem) {
     const ObjectConfig& config = problem.config.object;
@@ -279,6 +319,10 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
     const auto file = resolved(run_folder, config.file.value());
     Result earlier = read_result(file);
     require_equal_pixels("object.file", file, earlier, problem.scan);
+    if (earlier.object.extent(0) != problem.num_slices()) {
+        throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
+                         file.string(), earlier.object.extent(0), problem.num_slices());
+    }
     // Whole pixels between the two arrays' origins in scan coordinates.
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
@@ -289,14 +333,18 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
 }
 
 void InitialObjectMaker::fill(const Rect& rect, cfloat* pixels) const {
-    std::fill_n(pixels, rect.area(), cfloat{1, 0});
-    if (problem_.config.object.initial == InitialObject::random) fill_random(rect, pixels);
-    if (problem_.config.object.initial == InitialObject::file) fill_from_earlier(rect, pixels);
+    std::fill_n(pixels, rect.area() * problem_.num_slices(), cfloat{1, 0});
+    for (int slice = 0; slice < problem_.num_slices(); ++slice, pixels += rect.area()) {
+        if (problem_.config.object.initial == InitialObject::random) fill_random(slice, rect, pixels);
+        if (problem_.config.object.initial == InitialObject::file) fill_from_earlier(slice, rect, pixels);
+    }
 }
 
-void InitialObjectMaker::fill_random(const Rect& rect, cfloat* pixels) const {
+// Each row has random numbers of its own, so that any rectangle of it can be made.
+void InitialObjectMaker::fill_random(int slice, const Rect& rect, cfloat* pixels) const {
+    const int rows = problem_.placement.object_shape[0];
     for (int y = rect.y0; y < rect.y1; ++y) {
-        Random random(problem_.config.runtime.random_seed, static_cast<std::uint64_t>(y));
+        Random random(problem_.config.runtime.random_seed, static_cast<std::uint64_t>(slice * rows + y));
         for (int x = 0; x < rect.x1; ++x) {
             const double phase = 0.2 * random.normal();
             if (x >= rect.x0)
@@ -305,12 +353,12 @@ void InitialObjectMaker::fill_random(const Rect& rect, cfloat* pixels) const {
     }
 }
 
-void InitialObjectMaker::fill_from_earlier(const Rect& rect, cfloat* pixels) const {
+void InitialObjectMaker::fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const {
     for (int y = rect.y0; y < rect.y1; ++y) {
         for (int x = rect.x0; x < rect.x1; ++x, ++pixels) {
             const auto v = y + earlier_shift_px_[0], u = x + earlier_shift_px_[1];
             if (v >= 0 && u >= 0 && v < earlier_.extent(1) && u < earlier_.extent(2))
-                *pixels = earlier_(0, v, u);
+                *pixels = earlier_(slice, v, u);
         }
     }
 }

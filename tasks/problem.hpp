@@ -37,6 +37,7 @@ struct Problem {
     GpuForecast gpu_memory;
 
     OutOfCoreNeeds out_of_core() const;
+    int num_slices() const { return config.object.num_slices; }
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 
@@ -45,6 +46,9 @@ struct Problem {
 // also chooses tiles and batches.
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks = 1,
                      int rank = 0);
+
+// The run file with its automatic choices made, as a checkpoint keeps it.
+RunConfig resolved_config(const Problem& problem);
 
 // The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
 MemoryForecast forecast_memory_of(const Problem& problem, int rank);
@@ -60,10 +64,19 @@ struct FrameStatistics {
     double total_counts = 0;
 };
 
+// The same for the same counts.
+std::string fingerprint(const FrameStatistics& statistics);
+
 // Where frames go: by ascending index in the scan, each to frame_shape counts; null: nowhere.
 struct FrameDestinations {
+    struct Copy {
+        const void* from;
+        void* to;
+    };
     std::vector<std::ptrdiff_t> frames;
     std::vector<void*> memory;
+    std::vector<bool> are_own;  // false: another rank's tile counts this frame
+    std::vector<Copy> copies;   // of frames that several tiles of this rank hold
 };
 // Reads this rank's frames; the statistics are those of all ranks' frames, the same everywhere.
 FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
@@ -73,12 +86,12 @@ FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
 class InitialObjectMaker {
   public:
     InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder);
-    // A rectangle of the object, dense; the same pixels whatever the rectangle.
+    // A rectangle of the object in all slices, dense (slice, y, x); the same pixels whatever the rectangle.
     void fill(const Rect& rect, cfloat* pixels) const;
 
   private:
-    void fill_random(const Rect& rect, cfloat* pixels) const;
-    void fill_from_earlier(const Rect& rect, cfloat* pixels) const;
+    void fill_random(int slice, const Rect& rect, cfloat* pixels) const;
+    void fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const;
 
     const Problem& problem_;
     Array<cfloat, 3> earlier_;  // of a file

@@ -26,6 +26,7 @@ Error not_finite(const std::string& engine, std::ptrdiff_t iterations, std::int6
 
 // One engine's bookkeeping while it runs.
 struct Reconstruction::EngineRun {
+    std::size_t index = 0;  // in the run file
     EngineConfig config;
     std::string name;
     int first_iteration = 0;
@@ -46,34 +47,51 @@ Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const F
     for (const EngineConfig& engine : problem.config.engines) overall_num_iter_ += engine.num_iter;
 }
 
-void Reconstruction::run() {
-    start_s_ = now_s();
+void Reconstruction::run(const RunState& from) {
+    const double begin_s = now_s();
+    start_s_ = begin_s - from.elapsed_s();
+    history_ = from.finished;
     VoteToStopArgs stop;
     stop.requested = hooks_.stop_requested;
-    if (const auto& limit = problem_.config.runtime.time_limit_s) stop.deadline_s = start_s_ + *limit;
+    if (const auto& limit = problem_.config.runtime.time_limit_s) stop.deadline_s = begin_s + *limit;
+    if (hooks_.checkpoints != nullptr) stop.ready_to_checkpoint = &Checkpoints::vote();
     graph_.set_stop_condition(stop);
-    for_each_engine(problem_, [this](const EngineSettings& settings, int first_iteration) {
-        if (!stopped_early_) run_engine(settings, first_iteration);
+    std::size_t index = 0;
+    for_each_engine(problem_, [&](const EngineSettings& settings, int first_iteration) {
+        EngineRun run;
+        run.index = index++;
+        run.config = settings.config;
+        run.name = name(settings.config.name);
+        run.first_iteration = first_iteration;
+        if (stopped_early_ || run.index < from.engine) return;
+        if (run.index == from.engine) run.records = from.records;
+        for (IterationState& record : run.records) record.time_s += start_s_;
+        run_engine(settings, run);
     });
+    if (hooks_.checkpoints != nullptr) hooks_.checkpoints->finish();
     snapshot_.submit_copies();
 }
 
-void Reconstruction::run_engine(const EngineSettings& settings, int first_iteration) {
+// From the records that there are on.
+void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) {
     const EngineConfig& config = settings.config;
-    EngineRun run;
-    run.config = config;
-    run.name = name(config.name);
-    run.first_iteration = first_iteration;
-    *HostAccess(handles_.state, Access::write).as<IterationState>() = IterationState{};
+    const auto first = static_cast<int>(run.records.size());
+    IterationState state;
+    state.ladder_centre = 1.0 / problem_.num_slices();  // all slices move the exit wave: their steps add up
+    if (!run.records.empty()) state = run.records.back();
+    *HostAccess(handles_.state, Access::write).as<IterationState>() = state;
+    run.last_snapshot = first;
     graph_.set_noise_model(config.noise_model);
     const auto engine = make_engine(settings);
 
     const int ahead = problem_.config.runtime.submit_ahead;
-    int submitted = 0;
+    int submitted = first;
     bool going = true;
     for (; submitted < config.num_iter && going; ++submitted) {
-        if (submitted >= ahead) going = take_record(run, submitted - ahead);
+        if (submitted - first >= ahead) going = take_record(run, submitted - ahead);
         if (!going) break;
+        if (hooks_.checkpoints != nullptr && engine->can_begin_at(submitted))
+            hooks_.checkpoints->submit_copies({run.index, submitted});
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
@@ -81,7 +99,22 @@ void Reconstruction::run_engine(const EngineSettings& settings, int first_iterat
     for (int n = static_cast<int>(run.records.size()); n < submitted && run.reason == StopReason::none; ++n) {
         take_record(run, n);
     }
+    if (hooks_.checkpoints != nullptr) {
+        hooks_.checkpoints->end_engine(run.reason == StopReason::requested,
+                                       [&](int iteration) { return state_before(run, iteration); });
+    }
     finish_engine(run);
+}
+
+// Where the run stands before an iteration of the engine that is running.
+RunState Reconstruction::state_before(const EngineRun& run, int iteration) const {
+    RunState state;
+    state.engine = run.index;
+    state.iteration = iteration;
+    state.finished = history_;
+    state.records.assign(run.records.begin(), run.records.begin() + iteration);
+    for (IterationState& record : state.records) record.time_s -= start_s_;
+    return state;
 }
 
 // Waits for the record of `iteration`, reports it, and says whether to go on.
@@ -108,6 +141,10 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     }
     // What was submitted after this record does nothing any more.
     if (run.reason != StopReason::none) handles_.stream.abandon();
+    if (hooks_.checkpoints != nullptr) {
+        hooks_.checkpoints->take_record(iteration, record.checkpoint_votes,
+                                        [&](int before) { return state_before(run, before); });
+    }
     stopped_early_ = stopped_early_ || run.reason == StopReason::requested;
     return run.reason == StopReason::none;
 }
@@ -174,6 +211,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
     std::vector<double> errors(problem_.placement.windows.size());
     for (const std::size_t t : handles_.own) {
         for (std::size_t b = 0; b < handles_.tiles[t].batches.size(); ++b) {
+            if (!handles_.tiles[t].batches[b].is_own) continue;
             const HostAccess access(handles_.tiles[t].batches[b].frame_errors, Access::read);
             const auto* batch_errors = access.as<const double>();
             const auto& frames = problem_.tiling.tiles[t].batches[b].frames;
@@ -190,6 +228,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
 Result Reconstruction::result_without_fields(const History& history, double cost, double data_error) const {
     Result result;
     result.pixel_size_m = problem_.scan.pixel_size_m;
+    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
         result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
     }

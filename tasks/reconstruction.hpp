@@ -6,8 +6,10 @@
 
 #include "codelets/layout.hpp"
 #include "io/result_file.hpp"
+#include "tasks/checkpoints.hpp"
 #include "tasks/engines.hpp"
 #include "tasks/handles.hpp"
+#include "tasks/run_state.hpp"
 #include "tasks/snapshots.hpp"
 
 namespace tessera {
@@ -31,6 +33,7 @@ struct ReconstructionHooks {
     // Every output.save_interval iterations, on every rank; object and probe are the first rank's alone.
     std::function<void(Result)> on_snapshot;
     const std::atomic<bool>* stop_requested = nullptr;
+    Checkpoints* checkpoints = nullptr;  // of this run; null: none
 };
 
 // Runs all engines on one graph. The host submits at most runtime.submit_ahead iterations beyond the last
@@ -40,8 +43,9 @@ class Reconstruction {
     Reconstruction(const Problem& problem, Handles& handles, const FrameStatistics& statistics,
                    ReconstructionHooks hooks);
 
-    // Throws Error(diverged) when the cost is not finite, naming the iteration.
-    void run();
+    // From the beginning, or where a checkpoint was made whose fields the handles have. Throws
+    // Error(diverged) when the cost is not finite, naming the iteration.
+    void run(const RunState& from = {});
     bool stopped_early() const { return stopped_early_; }  // by a signal or the time limit
 
     // After run(), on every rank: object, probe (orthogonal modes by falling power), history, errors per
@@ -50,13 +54,11 @@ class Reconstruction {
 
   private:
     struct EngineRun;
-    struct History {  // per iteration, after its step
-        std::vector<double> cost, data_error, step, time_s;
-    };
-    void run_engine(const EngineSettings& settings, int first_iteration);
+    void run_engine(const EngineSettings& settings, EngineRun& run);
     bool take_record(EngineRun& run, int iteration);
     void finish_engine(EngineRun& run);
     void submit_snapshot(EngineRun& run, int iteration);
+    RunState state_before(const EngineRun& run, int iteration) const;
     void append(History& history, const EngineRun& run, std::size_t count, double last_cost,
                 double last_data_error) const;
     Result snapshot_result(const EngineRun& run, const IterationState& record) const;

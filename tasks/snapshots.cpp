@@ -1,5 +1,6 @@
 #include "tasks/snapshots.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "codelets/accumulate.hpp"
@@ -9,13 +10,15 @@ namespace tessera {
 Snapshot::Snapshot(const Problem& problem, const Handles& handles)
     : problem_(problem), handles_(handles), probe_(handles.probe_size * sizeof(cfloat)) {
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
-        objects_.push_back(handles.owners.is_mine(t) ? Data(field_bytes(handles.tiles[t].shape)) : Data());
+        objects_.push_back(handles.owners.is_mine(t)
+                               ? Data(field_bytes(handles.tiles[t].shape, handles.num_slices))
+                               : Data());
     }
 }
 
 void Snapshot::submit_copies() {
     for (const std::size_t t : handles_.own) {
-        copy.submit({handles_.tiles[t].shape.area() * sizeof(cfloat)},
+        copy.submit({volume(handles_.tiles[t].shape, handles_.num_slices) * sizeof(cfloat)},
                     {&handles_.tiles[t].object, &objects_[t]});
     }
     copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
@@ -28,14 +31,14 @@ void Snapshot::collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const 
         return;
     }
     const auto& shape = problem_.placement.object_shape;
-    object = Array<cfloat, 3>({1, shape[0], shape[1]});
+    object = Array<cfloat, 3>({handles_.num_slices, shape[0], shape[1]});
     for (std::size_t t = 0; t < objects_.size(); ++t) {
         if (!objects_[t].empty()) {
             collect_tile(t, objects_[t], object);
             continue;
         }
         const Rect& rect = problem_.tiling.tiles[t].extended;
-        const Data received(field_bytes({rect.height(), rect.width()}));
+        const Data received(field_bytes({rect.height(), rect.width()}, handles_.num_slices));
         ranks.receive(received, handles_.owners.of_tile[t], tag_of(Message::object, t));
         collect_tile(t, received, object);
     }
@@ -48,11 +51,13 @@ void Snapshot::collect_tile(std::size_t t, const Data& from, Array<cfloat, 3>& o
     const HostAccess access(from, Access::read);
     const auto* pixels = access.as<const cfloat>();
     const Rect &interior = problem_.tiling.tiles[t].interior, &extended = problem_.tiling.tiles[t].extended;
-    for (int y = interior.y0; y < interior.y1; ++y) {
-        const auto* row = pixels + static_cast<std::ptrdiff_t>(y - extended.y0) * extended.width() +
-                          (interior.x0 - extended.x0);
-        std::memcpy(static_cast<void*>(&object(0, y, interior.x0)), row,
-                    static_cast<std::size_t>(interior.width()) * sizeof(cfloat));
+    for (std::ptrdiff_t slice = 0; slice < handles_.num_slices; ++slice) {
+        const auto* plane = pixels + slice * extended.area();
+        for (int y = interior.y0; y < interior.y1; ++y) {
+            const auto* row = plane + static_cast<std::ptrdiff_t>(y - extended.y0) * extended.width() +
+                              (interior.x0 - extended.x0);
+            std::copy_n(row, interior.width(), &object(slice, y, interior.x0));
+        }
     }
 }
 

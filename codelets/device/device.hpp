@@ -38,6 +38,10 @@ enum class Scratch {
     ordered_spectrum,
     team_sums,
     thread_sums,
+    slice_waves,
+    slice_gradients,
+    moved_object,
+    moved_positions,
     count
 };
 
@@ -62,7 +66,9 @@ inline constexpr std::int32_t num_sum_groups = 8;
 // How many frames of a batch are worked on at a time: few enough for their waves to stay in a device's second
 // level cache between kernels, enough of them to fill the device.
 inline std::int32_t frames_at_a_time(const BatchShape& s, std::size_t budget_bytes) {
-    const std::size_t frame_bytes = s.waves_size() * sizeof(cfloat);
+    const std::size_t kept_in_slices =
+        volume(s.probe, s.num_slices - 1) * static_cast<std::size_t>(s.num_modes);
+    const std::size_t frame_bytes = (s.waves_size() + kept_in_slices) * sizeof(cfloat);
     const std::size_t frames = budget_bytes / (frame_bytes == 0 ? 1 : frame_bytes);
     const std::size_t most =
         32768 / static_cast<std::size_t>(s.num_modes);  // a grid's third extent is 16 bit

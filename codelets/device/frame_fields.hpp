@@ -86,6 +86,94 @@ class ShiftedProbe {
     cfloat* shifted_ = nullptr;
 };
 
+// The waves of a turn's frames on their way through the slices of the object: see FrameModel in
+// codelets/frame_model-inl.hpp. Fields between slices are (frame, mode, y, x) of the probe's shape.
+class SlicedObject {
+  public:
+    // `object`: (slice, y, x) of s.tile.
+    SlicedObject(Device& device, const BatchShape& s, const cfloat* object, const cfloat* transfers,
+                 std::int32_t max_frames)
+        : device_(device),
+          s_(s),
+          window_(s),
+          object_(object),
+          transfers_(transfers),
+          max_frames_(max_frames) {
+        window_.frame = s.probe;
+        if (s.num_slices == 1) return;
+        kept_ = device.scratch<cfloat>(Scratch::slice_waves,
+                                       static_cast<std::size_t>(s.num_slices - 1) * turn_size());
+    }
+
+    ObjectWindow slice(std::int32_t i) const { return {object_ + i * area_of(s_.tile)}; }
+    // What meets slice i; behind the first, after exit_waves().
+    ProbeModes incident(std::int32_t i) const {
+        return i == 0 ? probe_ : ProbeModes{kept(i), probe_stride()};
+    }
+
+    // Before the waves of these frames, whose probe is given.
+    void place(const FramePosition* frames, std::int32_t num_frames, const ProbeModes& probe) {
+        frames_ = frames;
+        num_waves_ = num_frames * s_.num_modes;
+        probe_ = probe;
+    }
+
+    // From the probe to the wave behind the object, in the frame's shape.
+    void exit_waves(cfloat* waves) {
+        for (std::int32_t i = 0; i + 1 < s_.num_slices; ++i) {
+            cfloat* next = kept(i + 1);
+            device_.for_each({s_.probe.x, s_.probe.y, num_waves_},
+                             ExitWave{window_, frames_, incident(i), slice(i), next});
+            travel(next, i, false);
+        }
+        const std::int32_t last = s_.num_slices - 1;
+        device_.for_each({s_.frame.x, s_.frame.y, num_waves_},
+                         ExitWave{s_, frames_, incident(last), slice(last), waves});
+    }
+
+    // Calls visit(slice, shape, wave) from the last slice to the first, with the gradient's wave behind each:
+    // (frame, mode, y, x) of shape.frame.
+    template <class Visit>
+    void walk_back(const cfloat* chi, const Visit& visit) {
+        visit(s_.num_slices - 1, s_, chi);
+        if (s_.num_slices == 1) return;
+        cfloat* before = device_.scratch<cfloat>(Scratch::slice_gradients, turn_size());
+        const BatchShape* shape = &s_;
+        for (std::int32_t i = s_.num_slices - 1; i > 0; --i) {
+            device_.for_each({s_.probe.x, s_.probe.y, num_waves_},
+                             ProbeProduct{*shape, frames_, slice(i), chi, before});
+            travel(before, i - 1, true);
+            chi = before;
+            shape = &window_;
+            visit(i - 1, window_, chi);
+        }
+    }
+
+  private:
+    std::ptrdiff_t probe_stride() const { return static_cast<std::ptrdiff_t>(s_.probe_size()); }
+    std::size_t turn_size() const { return static_cast<std::size_t>(max_frames_) * s_.probe_size(); }
+    cfloat* kept(std::int32_t i) const { return kept_ + static_cast<std::size_t>(i - 1) * turn_size(); }
+
+    // Through the free space behind slice i, or back.
+    void travel(cfloat* waves, std::int32_t i, bool back) {
+        device_.forward(waves, s_.probe, num_waves_);
+        device_.for_each({s_.probe.x, s_.probe.y, num_waves_},
+                         MultiplyTransfer{window_, transfers_ + i * area_of(s_.probe), nullptr, back, waves});
+        device_.backward(waves, s_.probe, num_waves_);
+    }
+
+    Device& device_;
+    const BatchShape& s_;
+    BatchShape window_;  // the same, waves without the padding of a frame
+    const cfloat* object_;
+    const cfloat* transfers_;  // include the 1/size of their two transforms
+    std::int32_t max_frames_;
+    cfloat* kept_ = nullptr;  // (slice - 1, frame, mode, y, x)
+    const FramePosition* frames_ = nullptr;
+    std::int32_t num_waves_ = 0;
+    ProbeModes probe_{};
+};
+
 // The probe's ramps for the frames of a turn; null without fourier interpolation.
 inline cfloat* probe_ramps(Device& device, const BatchShape& s, std::int32_t max_frames) {
     if (s.interpolation != Interpolation::fourier) return nullptr;

@@ -115,6 +115,47 @@ struct ExitWave {
     }
 };
 
+// The batch's window of the object moved along its direction, (slice, y, x). x, y: of the window, z: slice.
+struct MoveObject {
+    BatchShape s;
+    const cfloat* value;
+    const cfloat* direction;
+    float factor;  // of the ladder's centre
+    const IterationState* state;
+    cfloat* moved;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t slice) const {
+        const std::ptrdiff_t i = slice * area_of(s.tile) + at(s.tile, s.window_y + y, s.window_x + x);
+        const float step = factor * static_cast<float>(state->ladder_centre);
+        moved[slice * area_of(s.window) + at(s.window, y, x)] = scale_add(step, direction[i], value[i]);
+    }
+};
+
+// The probe's modes moved along their direction, for each frame. z = frame * num_modes + mode.
+struct MoveProbe {
+    BatchShape s;
+    ProbeModes probe, direction;
+    float factor;
+    const IterationState* state;
+    cfloat* moved;
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
+        const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
+        const float step = factor * static_cast<float>(state->ladder_centre);
+        moved[z * area_of(s.probe) + at(s.probe, y, x)] =
+            scale_add(step, direction(s, frame, mode, y, x), probe(s, frame, mode, y, x));
+    }
+};
+
+// Positions of the frames in the batch's window instead of the tile. x: the frame.
+struct PositionsInWindow {
+    BatchShape s;
+    const FramePosition* frames;
+    FramePosition* moved;
+    TESSERA_HD void operator()(std::int32_t j, std::int32_t, std::int32_t) const {
+        const FramePosition& where = frames[j];
+        moved[j] = {where.y - s.window_y, where.x - s.window_x, where.frac_y, where.frac_x};
+    }
+};
+
 // P dO + dP O, the exit wave's first derivative along the direction.
 struct ExitWaveAlong {
     BatchShape s;

@@ -24,6 +24,10 @@ class Workspace {
         product,
         ramp,
         detector_ramp,
+        slice_waves,
+        slice_gradients,
+        moved_probe,
+        moved_object,
         count
     };
 

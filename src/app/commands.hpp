@@ -15,6 +15,7 @@ struct ReconstructOptions {
     std::filesystem::path run_file;
     std::vector<std::string> overrides;           // --set key=value
     std::optional<std::filesystem::path> output;  // --output, before output.file of the run file
+    bool resume = false;                          // go on from the last checkpoint, if there is one
 };
 ExitCode reconstruct(const ReconstructOptions& options);
 

@@ -6,6 +6,7 @@
 #include "io/truth_file.hpp"
 #include "quality/alignment.hpp"
 #include "quality/frc.hpp"
+#include "scan/geometry.hpp"
 
 namespace tessera::app {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 // Either side of the comparison in one form: an object, the windows that were scanned in it, the pixel size
 // if known.
 struct Side {
-    Array<cfloat, 2> object;
+    Array<cfloat, 3> object;  // (slice, y, x)
     Array<double, 2> positions_px;
     std::ptrdiff_t first_frame = 0;  // index in the scan file of the first position
     std::array<int, 2> window = {0, 0};
@@ -25,8 +26,7 @@ struct Side {
 Side side_of_result(const std::filesystem::path& file) {
     Result result = read_result(file);
     Side side;
-    side.object = Array<cfloat, 2>({result.object.extent(1), result.object.extent(2)});
-    std::copy_n(result.object.begin(), side.object.size(), side.object.begin());
+    side.object = std::move(result.object);
     side.positions_px = std::move(result.positions_px);
     if (!result.frames.empty()) side.first_frame = result.frames.front();
     side.window = {static_cast<int>(result.probe.extent(1)), static_cast<int>(result.probe.extent(2))};
@@ -63,15 +63,28 @@ std::array<std::ptrdiff_t, 2> offset_between(const Side& a, const Side& b) {
     return offset;
 }
 
-// The part of b that lies on a's array; zero elsewhere.
-Array<cfloat, 2> brought_onto(const Side& a, const Side& b) {
+// The product of all slices: what the object would be if it were thin.
+Array<cfloat, 2> projection(const Array<cfloat, 3>& object) {
+    Array<cfloat, 2> product({object.extent(1), object.extent(2)}, cfloat{1, 0});
+    for (std::ptrdiff_t slice = 0; slice < object.extent(0); ++slice)
+        for (std::ptrdiff_t i = 0; i < product.size(); ++i) product[i] = product[i] * object.slice(slice)[i];
+    return product;
+}
+
+Array<cfloat, 2> copy_of_slice(const Array<cfloat, 3>& object, std::ptrdiff_t slice) {
+    Array<cfloat, 2> image({object.extent(1), object.extent(2)});
+    std::copy_n(object.slice(slice).begin(), image.size(), image.begin());
+    return image;
+}
+
+// The part of b's image that lies on a's array; zero elsewhere.
+Array<cfloat, 2> brought_onto(const Side& a, const Side& b, const Array<cfloat, 2>& image) {
     const auto offset = offset_between(a, b);
-    Array<cfloat, 2> placed(a.object.extents());
+    Array<cfloat, 2> placed({a.object.extent(1), a.object.extent(2)});
     for (std::ptrdiff_t y = 0; y < placed.extent(0); ++y) {
         for (std::ptrdiff_t x = 0; x < placed.extent(1); ++x) {
             const auto v = y + offset[0], u = x + offset[1];
-            if (v >= 0 && u >= 0 && v < b.object.extent(0) && u < b.object.extent(1))
-                placed(y, x) = b.object(v, u);
+            if (v >= 0 && u >= 0 && v < image.extent(0) && u < image.extent(1)) placed(y, x) = image(v, u);
         }
     }
     return placed;
@@ -87,7 +100,7 @@ Array<float, 2> scanned_region(const Side& a, const Array<cfloat, 2>& b) {
             last[axis] = std::max(last[axis], centre);
         }
     }
-    Array<float, 2> region(a.object.extents());
+    Array<float, 2> region(b.extents());
     for (std::ptrdiff_t y = 0; y < region.extent(0); ++y) {
         for (std::ptrdiff_t x = 0; x < region.extent(1); ++x) {
             const bool inside = static_cast<double>(y) >= first[0] && static_cast<double>(y) <= last[0] &&
@@ -101,14 +114,30 @@ Array<float, 2> scanned_region(const Side& a, const Array<cfloat, 2>& b) {
 void print_resolution(const RingCorrelation& rings, std::array<double, 2> pixel_size_m) {
     const auto resolution = [&](double frequency) {
         const double half_period_px = 0.5 / frequency;
-        const double pixel_nm = std::max(pixel_size_m[0], pixel_size_m[1]) * 1e9;
-        return pixel_nm > 0 ? fmt::format("half period {:.2f} px = {:.3g} nm", half_period_px,
-                                          half_period_px * pixel_nm)
-                            : fmt::format("half period {:.2f} px", half_period_px);
+        const double pixel_m = std::max(pixel_size_m[0], pixel_size_m[1]);
+        return pixel_m > 0 ? fmt::format("half period {:.2f} px = {}", half_period_px,
+                                         length_text(half_period_px * pixel_m))
+                           : fmt::format("half period {:.2f} px", half_period_px);
     };
     fmt::print("ring correlation  1/2-bit at {:.3f} / px ({}), 1/7 at {:.3f} / px ({})\n",
                rings.crossing_half_bit, resolution(rings.crossing_half_bit), rings.crossing_one_seventh,
                resolution(rings.crossing_one_seventh));
+}
+
+// What is above this is of the projection through all slices. Each slice is aligned by itself: slices may
+// trade factors and ramps with each other.
+void print_slices(const Side& a, const Side& b, const Array<float, 2>& region) {
+    const auto num_a = a.object.extent(0), num_b = b.object.extent(0);
+    if (num_a == 1 && num_b == 1) return;
+    if (num_a != num_b) {
+        fmt::print("slices            {} and {}: their projections are compared\n", num_a, num_b);
+        return;
+    }
+    for (std::ptrdiff_t slice = 0; slice < num_a; ++slice) {
+        const Array<cfloat, 2> other = brought_onto(a, b, copy_of_slice(b.object, slice));
+        const double error = compare_objects(copy_of_slice(a.object, slice), other, region, true).error;
+        fmt::print("slice {:<4} error  {:.6f}\n", slice, error);
+    }
 }
 
 }  // namespace
@@ -123,13 +152,13 @@ ExitCode compare(const CompareOptions& options) {
                              b.pixel_size_m[axis]);
         }
     }
-    const Array<cfloat, 2> other = brought_onto(a, b);
+    const Array<cfloat, 2> other = brought_onto(a, b, projection(b.object));
     const Array<float, 2> region = scanned_region(a, other);
     if (std::none_of(region.begin(), region.end(), [](float inside) { return inside > 0; })) {
         throw data_error("{} and {}: their scanned areas do not overlap", options.first.string(),
                          options.second.string());
     }
-    const ObjectComparison comparison = compare_objects(a.object, other, region, true);
+    const ObjectComparison comparison = compare_objects(projection(a.object), other, region, true);
     const RingCorrelation rings = ring_correlation(comparison.aligned, other, region);
     const Alignment& found = comparison.alignment;
     fmt::print("object error      {:.6f}  ({})\n", comparison.error,
@@ -139,6 +168,7 @@ ExitCode compare(const CompareOptions& options) {
                found.shift_px[0], found.shift_px[1], found.ramp_rad_px[0], found.ramp_rad_px[1],
                std::sqrt(norm(found.factor)));
     print_resolution(rings, a.pixel_size_m);
+    print_slices(a, b, region);
     return ExitCode::done;
 }
 

@@ -30,6 +30,10 @@ void add_reconstruct(CLI::App& program, CommandLine& line) {
     command->add_option("RUN.yaml", line.reconstruct.run_file, "The run file")->required();
     command->add_option("--set", line.reconstruct.overrides, set_help)->allow_extra_args(false);
     command->add_option("--output", line.reconstruct.output, "The result file, instead of output.file");
+    command->add_flag(
+        "--resume", line.reconstruct.resume,
+        "Go on from the last checkpoint beside the result, exactly as if the run had never ended; "
+        "begin where there is none");
     command->footer("Example:\n  tessera reconstruct inputs/siemens_star.yaml --set engines[0].num_iter=60");
 }
 
@@ -86,7 +90,7 @@ int main_in_frame(int argc, char** argv) {
     program.set_version_flag("--version", version() + (commit().empty() ? "" : " (" + commit() + ")"));
     program.footer(
         "Exit codes: 0 done, 2 usage or run file, 3 data, 4 runtime or device, 5 diverged, 75 stopped by a "
-        "signal");
+        "signal or the time limit (reconstruct --resume goes on)");
     CommandLine line;
     program.add_option("--log", line.log_format, "text (for people) or json (one object a line)")
         ->check(CLI::IsMember({"text", "json"}));

@@ -19,6 +19,7 @@
 #include "io/scan_reader.hpp"
 #include "scan/checked_frames.hpp"
 #include "tasks/reconstruction.hpp"
+#include "tasks/resume.hpp"
 #include "tasks/traffic.hpp"
 
 namespace tessera::app {
@@ -107,9 +108,9 @@ void write_output(const std::filesystem::path& file, const Result& result, bool 
 void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
     for (const std::string& note : scan.notes) log::info("{}", note);
-    log::info("{}: {}, {} frames of {} x {} ({}), object pixel {:.4g} x {:.4g} nm", scan.file, scan.format,
-              scan.num_frames, scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
-              scan.pixel_size_m[0] * 1e9, scan.pixel_size_m[1] * 1e9);
+    log::info("{}: {}, {} frames of {} x {} ({}), object pixel {}", scan.file, scan.format, scan.num_frames,
+              scan.frame_shape[0], scan.frame_shape[1], name(scan.pattern_type),
+              length_text(scan.pixel_size_m));
     log::info(
         "object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
@@ -167,7 +168,23 @@ struct Prepared {
     RunConfig config;
     std::unique_ptr<ScanReader> reader;
     std::optional<Problem> problem;
+    std::optional<CheckpointManifest> checkpoint;  // to go on from
+    std::string checkpoint_name;
 };
+
+// --resume: what to go on from, and the settings that the run began with.
+void find_where_to_go_on(Prepared& prepared, const Ranks& ranks) {
+    const auto folder = checkpoint_folder(prepared.config.output.file);
+    prepared.checkpoint = find_checkpoint(folder, ranks);
+    if (!prepared.checkpoint) {
+        log::info("{}: no checkpoint there; the run begins at the beginning", folder.string());
+        return;
+    }
+    prepared.checkpoint_name = manifest_path(folder, prepared.checkpoint->num_iterations).string();
+    ranks.agree([&] {
+        prepared.config = config_to_go_on(prepared.config, *prepared.checkpoint, prepared.checkpoint_name);
+    });
+}
 
 Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
     Prepared prepared;
@@ -175,10 +192,13 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         prepared.config = read_run_config(options.run_file, options.overrides);
         if (options.output) prepared.config.output.file = *options.output;
         if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
+    });
+    ranks.require_equal(write_run_config(prepared.config), "the run file");
+    if (options.resume) find_where_to_go_on(prepared, ranks);
+    ranks.agree([&] {
         prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
         if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
     });
-    ranks.require_equal(write_run_config(prepared.config), "the run file");
     ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
     Machine machine;
     ranks.agree([&] { machine = machine_for(prepared.config.runtime, ranks); });
@@ -187,8 +207,55 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
     ranks.agree([&] {
         prepared.problem =
             make_problem(prepared.config, prepared.reader->info(), machine, ranks.size(), ranks.rank());
+        if (prepared.checkpoint)
+            require_same_scan(*prepared.checkpoint, prepared.checkpoint_name, *prepared.problem);
     });
     return prepared;
+}
+
+RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& statistics,
+               const std::filesystem::path& run_folder, const Ranks& ranks) {
+    ranks.agree([&] { set_object(handles, problem, run_folder); });
+    Array<cfloat, 3> probe({problem.config.probe.num_modes, problem.probe_shape[0], problem.probe_shape[1]});
+    ranks.agree([&] {
+        if (ranks.is_first()) probe = initial_probe(problem, statistics, run_folder);
+    });
+    ranks.broadcast(probe.data(), probe.bytes());
+    set_probe(handles, probe);
+    return {};
+}
+
+RunState go_on(Handles& handles, const Prepared& prepared, const FrameStatistics& statistics,
+               const Ranks& ranks) {
+    const CheckpointManifest& checkpoint = *prepared.checkpoint;
+    RunState from;
+    ranks.agree([&] {
+        require_same_frames(checkpoint, prepared.checkpoint_name, statistics);
+        from = restore(handles, checkpoint_folder(prepared.config.output.file), checkpoint);
+    });
+    const EngineConfig& engine = prepared.config.engines[checkpoint.engine];
+    log::info("{}: the run goes on after {} iterations ({}, {} of {})", prepared.checkpoint_name,
+              checkpoint.num_iterations, name(engine.name), checkpoint.iteration, engine.num_iter);
+    return from;
+}
+
+Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatistics& statistics,
+                                    Progress& progress) {
+    Checkpoints::Setup setup;
+    setup.folder = checkpoint_folder(prepared.config.output.file);
+    setup.interval_s = prepared.config.output.checkpoint_interval_s;
+    setup.scan = fingerprint(prepared.problem->scan);
+    setup.frames = fingerprint(statistics);
+    setup.began_with = prepared.checkpoint;
+    setup.on_written = [&progress, folder = setup.folder](const CheckpointManifest& manifest) {
+        const std::string file = manifest_path(folder, manifest.num_iterations).string();
+        progress.close();
+        log::event(
+            "checkpoint",
+            fmt::format(R"("file":{},"iterations":{})", log::json_string(file), manifest.num_iterations),
+            fmt::format("checkpoint after {} iterations: {}", manifest.num_iterations, file));
+    };
+    return setup;
 }
 
 ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Prepared& prepared,
@@ -203,13 +270,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     const CheckedFrames frames(*prepared.reader, problem.scan);
     Handles handles = make_handles(problem, ranks, &frames);
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
-    ranks.agree([&] { set_object(handles, problem, folder); });
-    Array<cfloat, 3> probe({problem.config.probe.num_modes, problem.probe_shape[0], problem.probe_shape[1]});
-    ranks.agree([&] {
-        if (ranks.is_first()) probe = initial_probe(problem, statistics, folder);
-    });
-    ranks.broadcast(probe.data(), probe.bytes());
-    set_probe(handles, probe);
+    const RunState from = prepared.checkpoint ? go_on(handles, prepared, statistics, ranks)
+                                              : begin(handles, problem, statistics, folder, ranks);
     const double read_s = watch.lap();
 
     const auto complete = [&](Result& result) {
@@ -237,9 +299,14 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
             }
         });
     };
+    std::optional<Checkpoints> checkpoints;
+    if (config.output.checkpoint_interval_s > 0) {
+        checkpoints.emplace(problem, handles, checkpoint_setup(prepared, statistics, progress), writer);
+        hooks.checkpoints = &*checkpoints;
+    }
     catch_signals();
     Reconstruction reconstruction(problem, handles, statistics, hooks);
-    reconstruction.run();
+    reconstruction.run(from);
     progress.close();
     const std::size_t bytes_sent = ranks.bytes_sent();
     Result result = reconstruction.result();
@@ -261,8 +328,9 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
                            result.final_data_error, result.final_cost, result.cost.size(),
                            result.timings_s["run"], output.string(), pictures));
     if (reconstruction.stopped_early()) {
-        log::warning("stopped early ({}); the result so far is written",
-                     stop_requested ? "signal" : "runtime.time_limit");
+        log::warning("stopped early ({}); the result so far is written{}",
+                     stop_requested ? "signal" : "runtime.time_limit",
+                     checkpoints && checkpoints->is_any_on_disk() ? "; --resume goes on" : "");
     }
     return code;
 }

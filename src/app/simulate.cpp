@@ -18,10 +18,11 @@ ExitCode simulate(const SimulateOptions& options) {
         std::filesystem::create_directories(config.file.parent_path(), ignored);
     const SyntheticScan scan = tessera::simulate(config);
     write_scan(config.file, scan, write_simulation_config(config));
-    log::info("{}: {} frames of {} x {}, object {} x {} pixels of {:.4g} x {:.4g} nm", config.file.string(),
-              scan.patterns.extent(0), scan.patterns.extent(1), scan.patterns.extent(2),
-              scan.object.extent(0), scan.object.extent(1), scan.pixel_size_m[0] * 1e9,
-              scan.pixel_size_m[1] * 1e9);
+    const std::string slices =
+        scan.object.extent(0) > 1 ? fmt::format("{} slices of ", scan.object.extent(0)) : "";
+    log::info("{}: {} frames of {} x {}, object {}{} x {} pixels of {}", config.file.string(),
+              scan.patterns.extent(0), scan.patterns.extent(1), scan.patterns.extent(2), slices,
+              scan.object.extent(1), scan.object.extent(2), length_text(scan.pixel_size_m));
     return ExitCode::done;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "config/rule.hpp"
 #include "config/yaml_document.hpp"
@@ -64,6 +67,37 @@ std::string read_value(const YamlNode& node, const Rule& rule, std::array<T, 2>&
 template <class T>
 std::string value_text(const std::array<T, 2>& pair, const Rule& rule) {
     return fmt::format("[{}, {}]", value_text(pair[0], rule), value_text(pair[1], rule));
+}
+
+template <class T>
+std::string read_value(const YamlNode& node, const Rule& rule, std::vector<T>& list) {
+    if (node.kind == YamlNode::Kind::scalar) {
+        T read{};
+        std::string complaint = read_value(node, rule, read);
+        if (complaint.empty()) list.assign(rule.count, read);
+        return complaint;
+    }
+    if (node.kind != YamlNode::Kind::sequence || node.children.size() != rule.count) {
+        return fmt::format("expected one value for all or a list of {}, {}", rule.count, got(node));
+    }
+    std::vector<T> read(rule.count);
+    for (std::size_t i = 0; i < rule.count; ++i) {
+        std::string complaint = read_value(node.children[i], rule, read[i]);
+        if (!complaint.empty()) return complaint;
+    }
+    list = std::move(read);
+    return {};
+}
+
+// One value where all are equal.
+template <class T>
+std::string value_text(const std::vector<T>& list, const Rule& rule) {
+    if (list.empty()) return "null";
+    const bool are_equal = std::all_of(list.begin(), list.end(), [&](const T& v) { return v == list[0]; });
+    if (are_equal) return value_text(list[0], rule);
+    std::string text;
+    for (const T& value : list) text += (text.empty() ? "[" : ", ") + value_text(value, rule);
+    return text + "]";
 }
 
 template <class T>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ struct Rule {
     bool most_excluded = false;
     std::string_view unset_word;  // of an optional: what null may also be written as, and is written as
     bool one_for_both = false;    // of a pair: a single value stands for both
+    std::size_t count = 0;        // of a list: how many values; a single value stands for all of them
     Unit unit = Unit::none;
     std::string_view
         owner;  // not empty: the key has no meaning with the settings read so far, only for `owner`
@@ -29,6 +31,11 @@ struct Rule {
     Rule or_one_for_both() const {
         Rule rule = *this;
         rule.one_for_both = true;
+        return rule;
+    }
+    Rule times(std::size_t num_values) const {
+        Rule rule = *this;
+        rule.count = num_values;
         return rule;
     }
     Rule in(Unit unit_written) const {

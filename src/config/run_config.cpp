@@ -29,7 +29,8 @@ constexpr Word<InitialObject> initial_objects[] = {
 constexpr Word<InitialProbe> initial_probes[] = {
     {"auto", InitialProbe::automatic},        {"file", InitialProbe::file},
     {"aperture", InitialProbe::aperture},     {"gaussian", InitialProbe::gaussian},
-    {"zone_plate", InitialProbe::zone_plate}, {"from_data", InitialProbe::from_data}};
+    {"zone_plate", InitialProbe::zone_plate}, {"convergent", InitialProbe::convergent},
+    {"from_data", InitialProbe::from_data}};
 constexpr Word<bool> power_words[] = {{"auto", true}, {"keep", false}};  // is the probe rescaled?
 constexpr Word<EngineName> engine_names[] = {{"CG", EngineName::CG}, {"GD", EngineName::GD}};
 constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRule::polak_ribiere},
@@ -37,7 +38,8 @@ constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRu
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
 constexpr Word<Waves> waves_words[] = {
     {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
-constexpr Word<Exchange> exchanges[] = {{"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}};
+constexpr Word<Exchange> exchanges[] = {
+    {"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}, {"voxels", Exchange::voxels}};
 constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
 constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
                                                  {"on_chip", GpuKernels::on_chip}};
@@ -63,7 +65,13 @@ static void describe(KeyVisitor& io, GeometryConfig& c) {
            above(0).only_if(c.propagation != Propagation::far_field, "propagation: near_field"));
     io.key("energy_eV", c.energy_eV, above(0));
     io.key("wavelength_m", c.wavelength_m, above(0));
+    io.key("accelerating_voltage_kV", c.accelerating_voltage_kV, voltage_range_kV);
     check_wavelength(io, c);
+    constexpr std::string_view both =
+        "goes with photons, accelerating_voltage_kV with electrons; give one of them";
+    io.check(!c.accelerating_voltage_kV || !c.energy_eV, "energy_eV", both);
+    io.check(!c.accelerating_voltage_kV || !c.wavelength_m, "wavelength_m",
+             "accelerating_voltage_kV gives it already; give one of them");
 }
 
 static void describe(KeyVisitor& io, MaskConfig& c) {
@@ -143,6 +151,7 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.choice("initial", c.initial, initial_objects);
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
+    describe_slices(io, c);
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
@@ -152,17 +161,25 @@ static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
 // The shapes that are made from lengths: which one uses what, and needs what.
 static void describe_probe_shape(KeyVisitor& io, ProbeConfig& c) {
     const bool is_zone_plate = c.initial == InitialProbe::zone_plate;
-    const bool is_shape =
+    const bool is_convergent = c.initial == InitialProbe::convergent;
+    const bool has_diameter =
         is_zone_plate || c.initial == InitialProbe::aperture || c.initial == InitialProbe::gaussian;
-    constexpr std::string_view shapes = "initial: aperture, gaussian or zone_plate";
+    constexpr std::string_view with_diameter = "initial: aperture, gaussian or zone_plate";
+    constexpr std::string_view with_defocus = "initial: aperture, gaussian, zone_plate or convergent";
     constexpr std::string_view zone_plate = "initial: zone_plate";
-    io.key("diameter_m", c.diameter_m, above(0).only_if(is_shape, shapes));
-    io.key("defocus_m", c.defocus_m, anything().only_if(is_shape, shapes));
+    constexpr std::string_view convergent = "initial: convergent";
+    io.key("diameter_m", c.diameter_m, above(0).only_if(has_diameter, with_diameter));
+    io.key("defocus_m", c.defocus_m, anything().only_if(has_diameter || is_convergent, with_defocus));
     io.key("focal_length_m", c.focal_length_m, above(0).only_if(is_zone_plate, zone_plate));
     io.key("outer_zone_width_m", c.outer_zone_width_m, above(0).only_if(is_zone_plate, zone_plate));
     io.key("central_stop_m", c.central_stop_m, above(0).only_if(is_zone_plate, zone_plate));
+    io.key("convergence_angle_mrad", c.convergence_angle_mrad,
+           convergence_range_mrad.only_if(is_convergent, convergent));
+    io.key("spherical_aberration_m", c.spherical_aberration_m, anything().only_if(is_convergent, convergent));
 
-    io.check(!is_shape || c.diameter_m, "diameter_m", fmt::format("is required with {}", shapes));
+    io.check(!has_diameter || c.diameter_m, "diameter_m", fmt::format("is required with {}", with_diameter));
+    io.check(!is_convergent || c.convergence_angle_mrad, "convergence_angle_mrad",
+             fmt::format("is required with {}", convergent));
     if (!is_zone_plate) return;
     io.check(c.focal_length_m || c.outer_zone_width_m, "focal_length_m",
              "is required with initial: zone_plate (or outer_zone_width_m)");
@@ -232,6 +249,7 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
 static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("file", c.file);
     io.key("save_interval", c.save_interval, at_least(0));
+    io.key("checkpoint_interval", c.checkpoint_interval_s, at_least(0).in(Unit::seconds));
     io.key("pictures", c.pictures);
 }
 

@@ -23,8 +23,9 @@ struct GeometryConfig {  // null: what the file says; both and unequal is an err
     std::optional<double> detector_distance_m;
     std::optional<double> detector_pixel_size_m;
     std::optional<double> focus_to_sample_m;  // near field with a divergent beam
-    std::optional<double> energy_eV;
+    std::optional<double> energy_eV;          // of photons
     std::optional<double> wavelength_m;
+    std::optional<double> accelerating_voltage_kV;  // the beam is of electrons
     bool operator==(const GeometryConfig&) const = default;
 };
 
@@ -96,15 +97,19 @@ struct ScanConfig {
 };
 
 enum class InitialObject { flat, random, file };
+enum class SlicePropagation { fresnel, angular_spectrum };
 
 struct ObjectConfig {
     int margin_px = 8;
     InitialObject initial = InitialObject::flat;
     std::optional<std::filesystem::path> file;  // an earlier result, for initial: file
+    int num_slices = 1;                         // along the beam; the wave travels from each to the next
+    std::vector<double> slice_spacings_m;       // num_slices - 1 of them; one value in the file means all
+    SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
     bool operator==(const ObjectConfig&) const = default;
 };
 
-enum class InitialProbe { automatic, file, aperture, gaussian, zone_plate, from_data };
+enum class InitialProbe { automatic, file, aperture, gaussian, zone_plate, convergent, from_data };
 
 struct ProbeUpdateConfig {
     int start = 2;  // the first iteration that moves the probe; a value >= num_iter keeps it fixed
@@ -122,11 +127,13 @@ struct ProbeConfig {
     std::optional<std::array<int, 2>> size;  // (y, x) smaller than the frame: oversampled detector
     bool rescale = true;                     // `power: auto`: scale to the mean counts; `keep` leaves it
     // shapes (metres, in the sample plane)
-    std::optional<double> diameter_m;          // aperture, gaussian (FWHM), zone plate's aperture
-    double defocus_m = 0;                      // propagated over this distance
-    std::optional<double> focal_length_m;      // zone plate
-    std::optional<double> outer_zone_width_m;  // zone plate (gives the focal length)
-    std::optional<double> central_stop_m;      // zone plate
+    std::optional<double> diameter_m;              // aperture, gaussian (FWHM), zone plate's aperture
+    double defocus_m = 0;                          // propagated over this distance
+    std::optional<double> focal_length_m;          // zone plate
+    std::optional<double> outer_zone_width_m;      // zone plate (gives the focal length)
+    std::optional<double> central_stop_m;          // zone plate
+    std::optional<double> convergence_angle_mrad;  // convergent: semi-angle of the cone
+    double spherical_aberration_m = 0;             // convergent: Cs
     bool operator==(const ProbeConfig&) const = default;
 };
 
@@ -139,9 +146,9 @@ struct EngineConfig {
     NoiseModel noise_model = NoiseModel::amplitude;
     ConjugateRule beta = ConjugateRule::polak_ribiere;  // CG
     double preconditioner_alpha = 0.1;                  // 1 / ((1 - alpha) A + alpha max A)
-    double step = 0.5;                                  // GD: step along the preconditioned gradient
-    double momentum = 0.8;                              // GD: heavy ball
-    double tolerance = 0;  // stop when the cost falls by less than this fraction in an iteration; 0: never
+    double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
+    double momentum = 0.8;  // GD: heavy ball
+    double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
     bool operator==(const EngineConfig&) const = default;
 };
 
@@ -150,8 +157,9 @@ struct PositionsConfig {
     bool operator==(const PositionsConfig&) const = default;
 };
 
-// How tiles complete their sums where they overlap: every pair at once, or passes along columns and rows.
-enum class Exchange { neighbours, passes };
+// How tiles agree where they overlap. Sums of gradients: every pair at once, or passes along columns and
+// rows. Voxels of the object: each tile also computes the frames of others that reach into its interior.
+enum class Exchange { neighbours, passes, voxels };
 
 struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto
@@ -183,6 +191,7 @@ struct RuntimeConfig {
 struct OutputConfig {
     std::filesystem::path file = "result.h5";  // relative to the working directory
     int save_interval = 0;                     // iterations between intermediate results; 0: only the last
+    double checkpoint_interval_s = 600;        // written as seconds, 90s, 10min, 2h; 0: no checkpoints
     bool pictures = true;
     bool operator==(const OutputConfig&) const = default;
 };

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <string_view>
+
 #include "config/key_visitor.hpp"
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
@@ -10,9 +15,28 @@ namespace tessera {
 void describe(KeyVisitor& io, RunConfig& c);
 void describe(KeyVisitor& io, SimulationConfig& c);
 
-// Words that both files use.
+// Words and ranges that both files use.
 inline constexpr Word<Propagation> propagation_words[] = {{"auto", Propagation::automatic},
                                                           {"far_field", Propagation::far_field},
                                                           {"near_field", Propagation::near_field}};
+inline constexpr Word<SlicePropagation> slice_propagation_words[] = {
+    {"fresnel", SlicePropagation::fresnel}, {"angular_spectrum", SlicePropagation::angular_spectrum}};
+inline const Rule voltage_range_kV = within(0.01, 10000);
+inline const Rule convergence_range_mrad = above_up_to(0, 500);
+
+// Of an object: num_slices, slice_spacings_m, slice_propagation.
+template <class Object>
+void describe_slices(KeyVisitor& io, Object& c) {
+    constexpr int max_num_slices = 1000;
+    constexpr std::string_view sliced = "num_slices above 1";
+    io.key("num_slices", c.num_slices, within(1, max_num_slices));
+    const bool is_sliced = c.num_slices > 1;
+    const auto num_spacings = static_cast<std::size_t>(c.num_slices - 1);
+    io.key("slice_spacings_m", c.slice_spacings_m, above(0).times(num_spacings).only_if(is_sliced, sliced));
+    io.choice("slice_propagation", c.slice_propagation, slice_propagation_words,
+              anything().only_if(is_sliced, sliced));
+    io.check(!is_sliced || !c.slice_spacings_m.empty(), "slice_spacings_m",
+             fmt::format("is required with {}: one length for all, or a list of {}", sliced, num_spacings));
+}
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/run_config.hpp"
 
@@ -13,22 +14,28 @@
 // simulation_config.cpp.
 namespace tessera {
 
-enum class ObjectPattern { siemens_star, random_features, textures, flat };
-enum class ProbeShape { gaussian, aperture, zone_plate };
+enum class ObjectPattern { siemens_star, random_features, textures, flat, lead_titanate };
+enum class ProbeShape { gaussian, aperture, zone_plate, convergent };
 enum class ScanPattern { raster, spiral, jittered };
 
 struct SimulatedObjectConfig {
     ObjectPattern pattern = ObjectPattern::siemens_star;
     std::array<double, 2> amplitude_range = {0.7, 1.0};  // least and largest modulus
     std::array<double, 2> phase_range_rad = {-0.8, 0.0};
-    double feature_size_px = 8;  // random features and textures: smallest feature
+    double feature_size_px = 8;         // random features and textures: smallest feature
+    std::optional<double> atom_blur_m;  // lead titanate: rms of every atom; null: `auto`, one object pixel
+    int num_slices = 1;                 // ranges are of each slice
+    std::vector<double> slice_spacings_m;
+    SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
     bool operator==(const SimulatedObjectConfig&) const = default;
 };
 
 struct SimulatedProbeConfig {
     ProbeShape shape = ProbeShape::zone_plate;
     double diameter_px = 40;  // aperture, or FWHM of the gaussian, or the zone plate's beam at the sample
-    double defocus_m = 0;     // further propagation (aperture and gaussian)
+    double defocus_m = 0;     // further propagation (aperture, gaussian and convergent)
+    std::optional<double> convergence_angle_mrad;  // convergent: semi-angle of the cone
+    double spherical_aberration_m = 0;             // convergent: Cs
     int num_modes = 1;
     double mode_power = 0.2;         // power of each further mode relative to the first
     double photons_per_frame = 1e6;  // in the empty beam; sets the probe's power
@@ -51,7 +58,8 @@ struct SimulatedDetectorConfig {
     std::optional<std::array<int, 2>> probe_shape;  // smaller than the frame: oversampled; null: same
     double pixel_size_m = 75e-6;
     double distance_m = 2.0;
-    double energy_eV = 8000;
+    std::optional<double> accelerating_voltage_kV;     // the beam is of electrons, in place of:
+    double energy_eV = 8000;                           // of photons
     Propagation propagation = Propagation::far_field;  // automatic is not allowed here
     std::optional<double> focus_to_sample_m;           // near field
     bool photon_noise = true;

@@ -140,16 +140,18 @@ std::optional<FileValue> first_length(const File& file, const std::vector<std::s
 }
 
 // CXI says joules, but keV and eV are common: without a unit attribute the magnitude decides.
-std::optional<FileValue> energy(const File& file, const std::string& path, std::vector<std::string>& notes) {
+std::optional<FileValue> energy(const File& file, const std::string& path, Radiation radiation,
+                                std::vector<std::string>& notes) {
     const auto value = file.number(path);
     if (!value) return std::nullopt;
     std::string unit = unit_of(file.dataset(path)).value_or("");
     const bool stated = electronvolts_per(unit).has_value();
-    if (!stated) unit = *value < 1e-10 ? "J" : *value < 200 ? "keV" : "eV";
+    const double most_keV = radiation == Radiation::electrons ? 2000 : 200;
+    if (!stated) unit = *value < 1e-10 ? "J" : *value < most_keV ? "keV" : "eV";
     const double electronvolts = *value * *electronvolts_per(unit);
     if (!(electronvolts >= 1 && electronvolts <= 2e6)) {  // machine energies of GeV, zeros, slips of the unit
         notes.push_back(
-            fmt::format("{}: {:g} {} is no usable photon energy, it is ignored", path, *value, unit));
+            fmt::format("{}: {:g} {} is no usable beam energy, it is ignored", path, *value, unit));
         return std::nullopt;
     }
     if (unit != "J") {
@@ -169,12 +171,19 @@ void read_energies(const CxiEntry& groups, ScanLayout& layout) {
     for (const auto& source : groups.sources) wavelengths.push_back(source + "/wavelength");
     for (const auto& beam : groups.beams) wavelengths.push_back(beam + "/wavelength");
 
+    for (const auto& source : groups.sources) {  // NeXus: NXsource/probe
+        const auto word = groups.file.text(source + "/probe");
+        if (word == "electron") layout.radiation = Radiation::electrons;
+        if (word == "x-ray") layout.radiation = Radiation::photons;
+    }
+    const Radiation radiation = layout.radiation.value_or(Radiation::photons);
     for (const auto& path : energies) {
-        if (auto found = energy(groups.file, path, layout.notes)) layout.energies_eV.push_back(*found);
+        if (auto found = energy(groups.file, path, radiation, layout.notes))
+            layout.energies_eV.push_back(*found);
     }
     for (const auto& path : wavelengths) {
-        const auto found = length(groups.file, path, 1e-12, 1e-6, layout.notes);
-        if (found) layout.energies_eV.push_back({energy_of_wavelength(found->value), path});
+        const auto found = length(groups.file, path, 1e-13, 1e-6, layout.notes);
+        if (found) layout.wavelengths_m.push_back(*found);
     }
 }
 

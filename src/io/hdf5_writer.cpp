@@ -1,15 +1,8 @@
 #include "io/hdf5_writer.hpp"
 
-#include <fcntl.h>
 #include <hdf5.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <system_error>
-#include <utility>
-
-#include "base/error.hpp"
+#include <vector>
 
 namespace tessera::hdf5 {
 
@@ -35,43 +28,17 @@ constexpr std::size_t memory_step = std::size_t{4} << 20;  // by which the file 
 
 }  // namespace
 
-Writer::Writer(const std::filesystem::path& target) : target_(target) {
+Writer::Writer(const std::filesystem::path& target) : on_disk_(target) {
     silence();
-    std::error_code error;
-    if (std::filesystem::is_directory(target, error)) fail("it is a folder");
-    // A device or a pipe must not be replaced by a file; what a link points to is what the user means.
-    if (std::filesystem::exists(target, error) && !std::filesystem::is_regular_file(target, error)) {
-        fail("it is not a regular file");
-    }
-    if (std::filesystem::is_symlink(target, error)) {
-        target_ = std::filesystem::weakly_canonical(target, error);
-        if (error) fail(error.message());
-    }
-    // Opened first: a place that cannot be written should be known before anything is made.
-    beside_ = target_.parent_path() / fmt::format(".{}.{}.part", target_.filename().string(), ::getpid());
-    descriptor_ = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) fail(std::strerror(errno));
-
     const Handle access(H5Pcreate(H5P_FILE_ACCESS));
     H5Pset_fapl_core(access.get(), memory_step, /*backing_store=*/0);
-    file_ = Handle(H5Fcreate(beside_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
+    file_ = Handle(H5Fcreate(on_disk_.beside().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
     make_parents_ = Handle(H5Pcreate(H5P_LINK_CREATE));
     H5Pset_create_intermediate_group(make_parents_.get(), 1);
 }
 
-Writer::~Writer() {
-    if (descriptor_ < 0) return;
-    std::error_code ignored;
-    ::close(descriptor_);
-    std::filesystem::remove(beside_, ignored);
-}
-
-void Writer::fail(const std::string& reason) const {
-    throw runtime_failure("{}: cannot be written ({})", target_.string(), reason);
-}
-
 void Writer::check(bool good) const {
-    if (!good) fail("HDF5: " + last_complaint());
+    if (!good) on_disk_.fail("HDF5: " + last_complaint());
 }
 
 void Writer::group(const std::string& path, const std::string& nx_class) {
@@ -161,48 +128,35 @@ void Writer::link(const std::string& path, const std::string& target) {
     check(H5Lcreate_soft(target.c_str(), file_.get(), path.c_str(), make_parents_.get(), H5P_DEFAULT) >= 0);
 }
 
-void Writer::write_out(const std::byte* bytes, std::size_t size) const {
-    while (size > 0) {
-        const ssize_t written = ::write(descriptor_, bytes, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) fail(std::strerror(errno));
-        bytes += written;
-        size -= static_cast<std::size_t>(written);
-    }
-    if (::fsync(descriptor_) != 0) fail(std::strerror(errno));
-}
-
-void Writer::finish() {
+std::span<const std::byte> Writer::image() const {
     check(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) >= 0);
     void* memory = nullptr;  // the core driver hands out the address of its pointer
     check(H5Fget_vfd_handle(file_.get(), H5P_DEFAULT, &memory) >= 0 && memory != nullptr);
     const ssize_t size = H5Fget_file_image(file_.get(), nullptr, 0);
     check(size > 0);
-    turn_.unlock();
-    try {
-        write_out(*static_cast<const std::byte* const*>(memory), static_cast<std::size_t>(size));
-    } catch (...) {
-        turn_.lock();
-        throw;
-    }
-    turn_.lock();
-    file_ = Handle();
-    turn_.unlock();
+    return {*static_cast<const std::byte* const*>(memory), static_cast<std::size_t>(size)};
+}
 
-    const int descriptor = std::exchange(descriptor_, -1);
-    std::error_code error, ignored;
-    if (::close(descriptor) != 0) error.assign(errno, std::system_category());
-    if (!error) std::filesystem::rename(beside_, target_, error);
-    if (error) {
-        std::filesystem::remove(beside_, ignored);
-        fail(error.message());
+// Others may use the library while this lives.
+class Writer::Pause {
+  public:
+    explicit Pause(std::unique_lock<std::recursive_mutex>& turn) : turn_(turn) { turn_.unlock(); }
+    ~Pause() { turn_.lock(); }
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+  private:
+    std::unique_lock<std::recursive_mutex>& turn_;
+};
+
+void Writer::finish() {
+    const auto bytes = image();
+    {
+        const Pause pause(turn_);
+        on_disk_.write(bytes);
     }
-    // The new name itself; not every file system can do this, and the contents are safe already.
-    const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-    const int folder_descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder_descriptor < 0) return;
-    ::fsync(folder_descriptor);
-    ::close(folder_descriptor);
+    file_ = Handle();
+    on_disk_.finish();
 }
 
 #define TESSERA_INSTANTIATE(T)                                                                      \

@@ -1,23 +1,23 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "io/atomic_file.hpp"
 #include "io/hdf5.hpp"
 
 namespace tessera::hdf5 {
 
-// Makes one HDF5 file in memory, then writes it beside its target and renames it when all of it is on disk,
-// so that an earlier file stays whole until then. Every failure (no such folder, no permission, disk full) is
-// one runtime Error that names the target; what was written so far is removed. Files are the same bytes for
-// the same contents. In memory because HDF5 cannot close a file it failed to write: it would crash the
-// program at its end.
+// Makes one HDF5 file in memory, then puts it on disk in one go (io/atomic_file.hpp: an earlier file stays
+// whole until then). Files are the same bytes for the same contents. In memory because HDF5 cannot close a
+// file it failed to write: it would crash the program at its end.
 class Writer {
   public:
     explicit Writer(const std::filesystem::path& target);
-    ~Writer();
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
@@ -45,21 +45,20 @@ class Writer {
     void attribute(const std::string& path, const std::string& name, const std::vector<double>& numbers);
     void link(const std::string& path, const std::string& target);  // soft
 
+    // The file as it is so far; before finish().
+    std::span<const std::byte> image() const;
     // Writes to the disk, waits for it, and puts the file in its place. Nothing may be written afterwards.
     void finish();
 
   private:
+    class Pause;
     // Frames may be read meanwhile: HDF5 is this thread's, but while the disk is waited for.
     std::unique_lock<std::recursive_mutex> turn_{library_lock()};
-    [[noreturn]] void fail(const std::string& reason) const;
     void check(bool good) const;  // else fails with HDF5's reason
     void write_attribute(const std::string& path, const std::string& name, Id type, Id space,
                          const void* value);
 
-    void write_out(const std::byte* bytes, std::size_t size) const;
-
-    std::filesystem::path target_, beside_;
-    int descriptor_ = -1;  // of beside_, until finished
+    AtomicFile on_disk_;
     Handle file_, make_parents_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "base/error.hpp"
@@ -11,6 +12,7 @@
 #include "io/hdf5_layout.hpp"
 #include "io/result_file.hpp"
 #include "io/scan_reader.hpp"
+#include "io/truth_file.hpp"
 
 namespace tessera {
 
@@ -39,18 +41,19 @@ std::string positions_text(const Array<double, 2>& positions_px, std::array<doub
         spans[1].include(positions_px(i, 1));
     }
     const double y = spans[0].most - spans[0].least, x = spans[1].most - spans[1].least;
-    return fmt::format("span {:.1f} by {:.1f} object pixels ({:.4g} by {:.4g} um), (y, x)", y, x,
-                       y * pixel_size_m[0] * 1e6, x * pixel_size_m[1] * 1e6);
+    return fmt::format("span {:.1f} x {:.1f} object pixels ({}), (y, x)", y, x,
+                       length_text({y * pixel_size_m[0], x * pixel_size_m[1]}));
 }
 
 std::string geometry_text(const Geometry& geometry) {
     const bool near_field = geometry.propagation == Propagation::near_field;
-    std::string text =
-        row("geometry", fmt::format("{}, {:.6g} eV ({:.6g} m), detector at {:.6g} m",
-                                    near_field ? "near field" : "far field", geometry.energy_eV(),
-                                    geometry.wavelength_m, geometry.distance_m));
-    text += row("", fmt::format("detector pixel {:.4g} by {:.4g} um", geometry.detector_pixel_size_m[0] * 1e6,
-                                geometry.detector_pixel_size_m[1] * 1e6));
+    const std::string beam = geometry.radiation == Radiation::electrons
+                                 ? fmt::format("electrons of {:.6g} keV", geometry.energy_eV() * 1e-3)
+                                 : fmt::format("{:.6g} eV", geometry.energy_eV());
+    std::string text = row("geometry", fmt::format("{}, {} ({:.6g} m), detector at {:.6g} m",
+                                                   near_field ? "near field" : "far field", beam,
+                                                   geometry.wavelength_m, geometry.distance_m));
+    text += row("", fmt::format("detector pixel {}", length_text(geometry.detector_pixel_size_m)));
     if (near_field) {
         text +=
             row("", fmt::format("focus to sample {:.6g} m, magnification {:.6g}, effective distance {:.6g} m",
@@ -129,6 +132,20 @@ std::string counts_text(const CountSummary& summary) {
     return text;
 }
 
+std::string object_text(const Extents<3>& extents, std::array<double, 2> pixel_size_m) {
+    const auto [num_slices, height, width] = extents;
+    return fmt::format("{} slice{} of {} by {} pixels of {}", num_slices, num_slices == 1 ? "" : "s", height,
+                       width, length_text(pixel_size_m));
+}
+
+std::string spacings_text(const std::vector<double>& spacings_m) {
+    const auto [least, most] = std::ranges::minmax(spacings_m);
+    const std::string apart =
+        least == most ? length_text(least) : length_text(least) + " to " + length_text(most);
+    return fmt::format("slices {} apart, {} from first to last", apart,
+                       length_text(std::accumulate(spacings_m.begin(), spacings_m.end(), 0.0)));
+}
+
 std::string inspect_scan(const std::filesystem::path& path) {
     ScanConfig config;
     config.file = path;
@@ -139,8 +156,7 @@ std::string inspect_scan(const std::filesystem::path& path) {
     text += row("frames", fmt::format("{} of {} by {} pixels (y, x), kept as {}", info.num_frames,
                                       info.frame_shape[0], info.frame_shape[1], name(info.pattern_type)));
     text += geometry_text(info.geometry);
-    text += row("object", fmt::format("pixel {:.4g} by {:.4g} nm", info.pixel_size_m[0] * 1e9,
-                                      info.pixel_size_m[1] * 1e9));
+    text += row("object", "pixel " + length_text(info.pixel_size_m));
     text += row("positions", positions_text(info.positions_px, info.pixel_size_m));
     if (info.probe) {
         text += row("probe", fmt::format("{} mode(s) of {} by {} pixels", info.probe->extent(0),
@@ -149,6 +165,8 @@ std::string inspect_scan(const std::filesystem::path& path) {
         text += row("probe", "none in the file");
     }
     text += counts_text(sample_counts(reader));
+    if (has_truth(path))
+        text += row("truth", object_text(read_truth(path).object.extents(), info.pixel_size_m));
     for (const auto& note : info.notes) text += row("note", note);
     return text;
 }
@@ -156,10 +174,8 @@ std::string inspect_scan(const std::filesystem::path& path) {
 std::string inspect_result(const std::filesystem::path& path) {
     const Result result = read_result(path);
     std::string text = row("result", path.string());
-    text +=
-        row("object", fmt::format("{} slice(s) of {} by {} pixels of {:.4g} by {:.4g} nm",
-                                  result.object.extent(0), result.object.extent(1), result.object.extent(2),
-                                  result.pixel_size_m[0] * 1e9, result.pixel_size_m[1] * 1e9));
+    text += row("object", object_text(result.object.extents(), result.pixel_size_m));
+    if (!result.slice_spacings_m.empty()) text += row("", spacings_text(result.slice_spacings_m));
     double total = 0;
     std::vector<double> powers(static_cast<std::size_t>(result.probe.extent(0)), 0.0);
     for (std::ptrdiff_t i = 0; i < result.probe.size(); ++i) {

@@ -15,7 +15,7 @@ namespace tessera {
 namespace {
 
 constexpr std::ptrdiff_t max_picture_extent = 4096;
-constexpr std::ptrdiff_t gap = 4;  // between images side by side
+constexpr std::ptrdiff_t gap = 4;  // between images
 constexpr Colour unseen = {48, 48, 48};
 
 using Image = View<const cfloat, 2>;
@@ -129,9 +129,10 @@ using Values = Array<double, 2>;
 
 // `value_of(y, x)` of every scanned pixel, summed over blocks; `shown(sum, count)` makes the block's value.
 template <class Value, class Shown>
-Values over_blocks(const Image& image, const Region& region, const Value& value_of, const Shown& shown) {
+Values over_blocks(const Image& image, const Region& region, std::ptrdiff_t most_extent,
+                   const Value& value_of, const Shown& shown) {
     const std::ptrdiff_t height = image.extent(0), width = image.extent(1);
-    const std::ptrdiff_t block = (std::max(height, width) + max_picture_extent - 1) / max_picture_extent;
+    const std::ptrdiff_t block = (std::max(height, width) + most_extent - 1) / most_extent;
     Values values({(height + block - 1) / block, (width + block - 1) / block}, std::nan(""));
     for (std::ptrdiff_t y = 0; y < values.extent(0); ++y) {
         for (std::ptrdiff_t x = 0; x < values.extent(1); ++x) {
@@ -150,28 +151,29 @@ Values over_blocks(const Image& image, const Region& region, const Value& value_
     return values;
 }
 
-Values phase_values(const Image& image, const Region& region) {
+Values phase_values(const Image& image, const Region& region, std::ptrdiff_t most_extent) {
     const Ramp ramp = phase_ramp(image, region);
     return over_blocks(
-        image, region,
+        image, region, most_extent,
         [&](std::ptrdiff_t y, std::ptrdiff_t x) { return turned(to_double(image(y, x)), -ramp.at(y, x)); },
         [](cdouble sum, double) { return phase(sum); });
 }
 
-Values amplitude_values(const Image& image, const Region& region) {
+Values amplitude_values(const Image& image, const Region& region, std::ptrdiff_t most_extent) {
     return over_blocks(
-        image, region,
+        image, region, most_extent,
         [&](std::ptrdiff_t y, std::ptrdiff_t x) {
             return cdouble{std::sqrt(norm(to_double(image(y, x)))), 0};
         },
         [](cdouble sum, double count) { return sum.re / count; });
 }
 
-// Values at 0.5 % and 99.5 %, so that single pixels do not set the contrast.
-std::array<double, 2> shown_range(const Values& values) {
+// Values at 0.5 % and 99.5 %, so that single pixels do not set the contrast; one range for all images.
+std::array<double, 2> shown_range(const std::vector<Values>& images) {
     std::vector<double> sorted;
-    std::ranges::copy_if(values, std::back_inserter(sorted),
-                         [](double value) { return std::isfinite(value); });
+    for (const Values& values : images)
+        std::ranges::copy_if(values, std::back_inserter(sorted),
+                             [](double value) { return std::isfinite(value); });
     if (sorted.empty()) return {0, 1};
     std::ranges::sort(sorted);
     const auto at = [&](double fraction) {
@@ -180,32 +182,67 @@ std::array<double, 2> shown_range(const Values& values) {
     return {at(0.005), at(0.995)};
 }
 
-template <class Map>
-Picture coloured(const Values& values, const Map& map) {
-    const auto [least, most] = shown_range(values);
-    const double span = most > least ? most - least : 1;
-    Picture picture(values.extents(), unseen);
-    for (std::ptrdiff_t i = 0; i < values.size(); ++i) {
-        if (!std::isnan(values[i])) picture[i] = map((values[i] - least) / span);
-    }
-    return picture;
-}
-
-Picture side_by_side(const std::vector<Picture>& pictures) {
-    std::ptrdiff_t height = 0, width = -gap;
-    for (const auto& picture : pictures) {
-        height = std::max(height, picture.extent(0));
-        width += picture.extent(1) + gap;
-    }
-    Picture all({height, width}, Colour{255, 255, 255});
-    std::ptrdiff_t left = 0;
-    for (const auto& picture : pictures) {
-        for (std::ptrdiff_t y = 0; y < picture.extent(0); ++y) {
-            for (std::ptrdiff_t x = 0; x < picture.extent(1); ++x) all(y, left + x) = picture(y, x);
-        }
-        left += picture.extent(1) + gap;
+// Rows of `num_columns` pictures of one size each.
+Picture in_rows(const std::vector<Picture>& pictures, std::ptrdiff_t num_columns) {
+    const auto count = std::ssize(pictures);
+    const std::ptrdiff_t num_rows = (count + num_columns - 1) / num_columns;
+    const std::ptrdiff_t height = pictures.front().extent(0), width = pictures.front().extent(1);
+    Picture all({num_rows * (height + gap) - gap, num_columns * (width + gap) - gap}, Colour{255, 255, 255});
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const Picture& picture = pictures[static_cast<std::size_t>(i)];
+        const std::ptrdiff_t top = i / num_columns * (height + gap), left = i % num_columns * (width + gap);
+        for (std::ptrdiff_t y = 0; y < height; ++y)
+            for (std::ptrdiff_t x = 0; x < width; ++x) all(top + y, left + x) = picture(y, x);
     }
     return all;
+}
+
+template <class Map>
+Picture coloured(const std::vector<Values>& images, std::ptrdiff_t num_columns, const Map& map) {
+    const auto [least, most] = shown_range(images);
+    const double span = most > least ? most - least : 1;
+    std::vector<Picture> pictures;
+    for (const Values& values : images) {
+        Picture picture(values.extents(), unseen);
+        for (std::ptrdiff_t i = 0; i < values.size(); ++i)
+            if (!std::isnan(values[i])) picture[i] = map((values[i] - least) / span);
+        pictures.push_back(std::move(picture));
+    }
+    return in_rows(pictures, num_columns);
+}
+
+// Seen through all slices: phases added up, amplitudes multiplied. Each slice's phase is without its own
+// ramp, and small enough not to wrap where their sum would.
+void write_projection(const std::filesystem::path& folder, const Result& result, const Region& region) {
+    std::vector<Values> phase(1), amplitude(1);
+    for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice) {
+        const Image image = result.object.slice(slice);
+        Values phase_here = phase_values(image, region, max_picture_extent);
+        Values amplitude_here = amplitude_values(image, region, max_picture_extent);
+        if (slice > 0) {
+            for (std::ptrdiff_t i = 0; i < phase_here.size(); ++i) phase_here[i] += phase[0][i];
+            for (std::ptrdiff_t i = 0; i < phase_here.size(); ++i) amplitude_here[i] *= amplitude[0][i];
+        }
+        phase[0] = std::move(phase_here);
+        amplitude[0] = std::move(amplitude_here);
+    }
+    write_png(folder / "object_phase.png", coloured(phase, 1, ordered_colour));
+    write_png(folder / "object_amplitude.png", coloured(amplitude, 1, grey));
+}
+
+// All slices in rows, the first at the top left, small enough that the picture is not too large.
+void write_slices(const std::filesystem::path& folder, const Result& result, const Region& region) {
+    const std::ptrdiff_t num_slices = result.object.extent(0);
+    const auto num_columns =
+        static_cast<std::ptrdiff_t>(std::ceil(std::sqrt(static_cast<double>(num_slices))));
+    const std::ptrdiff_t most_extent = max_picture_extent / num_columns;
+    std::vector<Values> phases, amplitudes;
+    for (std::ptrdiff_t slice = 0; slice < num_slices; ++slice) {
+        phases.push_back(phase_values(result.object.slice(slice), region, most_extent));
+        amplitudes.push_back(amplitude_values(result.object.slice(slice), region, most_extent));
+    }
+    write_png(folder / "slices_phase.png", coloured(phases, num_columns, ordered_colour));
+    write_png(folder / "slices_amplitude.png", coloured(amplitudes, num_columns, grey));
 }
 
 // Phase as hue, amplitude relative to the mode's largest as brightness.
@@ -229,18 +266,12 @@ void write_pictures(const std::filesystem::path& folder, const Result& result) {
     if (error) throw runtime_failure("{}: the folder cannot be made ({})", folder.string(), error.message());
 
     const Region region = scanned_region(result);
-    std::vector<Picture> phases, amplitudes, modes;
-    for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice) {
-        const Image image = result.object.slice(slice);
-        phases.push_back(coloured(phase_values(image, region), ordered_colour));
-        amplitudes.push_back(coloured(amplitude_values(image, region), grey));
-    }
-    for (std::ptrdiff_t mode = 0; mode < result.probe.extent(0); ++mode) {
+    write_projection(folder, result, region);
+    if (result.object.extent(0) > 1) write_slices(folder, result, region);
+    std::vector<Picture> modes;
+    for (std::ptrdiff_t mode = 0; mode < result.probe.extent(0); ++mode)
         modes.push_back(probe_mode(result.probe.slice(mode)));
-    }
-    write_png(folder / "object_phase.png", side_by_side(phases));
-    write_png(folder / "object_amplitude.png", side_by_side(amplitudes));
-    write_png(folder / "probe.png", side_by_side(modes));
+    write_png(folder / "probe.png", in_rows(modes, std::ssize(modes)));
     write_png(folder / "error.png", plot_data_error(result.data_error));
 }
 

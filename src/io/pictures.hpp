@@ -9,7 +9,8 @@ namespace tessera {
 // PNG pictures for people, in a folder beside the result: object_phase.png, object_amplitude.png, probe.png
 // (modes side by side, phase as hue and amplitude as brightness), error.png (data error against iteration,
 // logarithmic). The phase of the object is shown after removing its mean and linear ramp inside the scanned
-// area.
+// area. Of an object of several slices those two show the projection (phases added, amplitudes multiplied),
+// and slices_phase.png and slices_amplitude.png all slices in rows, one scale of values for all.
 void write_pictures(const std::filesystem::path& folder, const Result& result);
 
 }  // namespace tessera

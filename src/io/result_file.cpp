@@ -46,17 +46,29 @@ struct ImageText {
     std::string title, first_axis;
 };
 
+// Slices have places along the beam; modes are only counted.
+void write_slice_axis(hdf5::Writer& file, const std::string& group, const std::vector<double>& spacings_m) {
+    std::vector<double> z_m = {0};
+    for (const double spacing_m : spacings_m) z_m.push_back(z_m.back() + spacing_m);
+    file.write(group + "/z", z_m);
+    file.attribute(group + "/z", "units", "m");
+    file.attribute(group + "/data", "slice_spacings_m", spacings_m);
+}
+
 void write_image(hdf5::Writer& file, const std::string& group, const Array<cfloat, 3>& image,
-                 const ImageText& text, std::array<double, 2> pixel_size_m, std::array<double, 2> origin_m) {
+                 const ImageText& text, std::array<double, 2> pixel_size_m, std::array<double, 2> origin_m,
+                 const std::vector<double>& spacings_m) {
+    const bool has_places = std::ssize(spacings_m) == image.extent(0) - 1 && image.extent(0) > 1;
     file.group(group, "NXdata");
     file.attribute(group, "signal", "data");
-    file.attribute(group, "axes", std::vector<std::string>{".", "y", "x"});
+    file.attribute(group, "axes", std::vector<std::string>{has_places ? "z" : ".", "y", "x"});
     file.write_text(group + "/title", text.title);
     file.write(group + "/data", shape_of(image.extents()), image.data());
     file.attribute(group + "/data", "interpretation", "image");
     file.attribute(group + "/data", "long_name", text.title + " (" + text.first_axis + ", y, x)");
     file.attribute(group + "/data", "pixel_size_m", std::vector<double>{pixel_size_m[0], pixel_size_m[1]});
     file.attribute(group + "/data", "origin_m", std::vector<double>{origin_m[0], origin_m[1]});
+    if (has_places) write_slice_axis(file, group, spacings_m);
     write_axis(file, group + "/y", image.extent(1), origin_m[0], pixel_size_m[0]);
     write_axis(file, group + "/x", image.extent(2), origin_m[1], pixel_size_m[1]);
     // CXI's own words about an image.
@@ -184,14 +196,15 @@ void write_result(const std::filesystem::path& path, const Result& result) {
     file.write_scalar<std::int32_t>("/number_of_entries", 1);
     file.group(entry, "NXentry");
     file.attribute(entry, "default", "image_1");
-    write_image(file, object_image, result.object, {"object", "slice"}, result.pixel_size_m, result.origin_m);
+    write_image(file, object_image, result.object, {"object", "slice"}, result.pixel_size_m, result.origin_m,
+                result.slice_spacings_m);
     // The probe's own coordinates: its centre is the origin.
     std::array<double, 2> corner_m{};
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const auto extent = result.probe.extent(axis + 1);
         corner_m[axis] = -static_cast<double>(extent / 2) * result.pixel_size_m[axis];
     }
-    write_image(file, probe_image, result.probe, {"probe", "mode"}, result.pixel_size_m, corner_m);
+    write_image(file, probe_image, result.probe, {"probe", "mode"}, result.pixel_size_m, corner_m, {});
     write_process(file, result);
     file.finish();
 }
@@ -205,6 +218,7 @@ Result read_result(const std::filesystem::path& path) {
     const hdf5::Dataset object = file.dataset(object_image + "/data");
     result.pixel_size_m = read_pair_attribute(object, "pixel_size_m");
     result.origin_m = read_pair_attribute(object, "origin_m");
+    result.slice_spacings_m = object.numbers_attribute("slice_spacings_m");
     result.positions_px = read_positions(file);
     result.frames = read_list<std::int64_t>(file, process + "/frames");
     for (const auto& curve : curves)

@@ -45,23 +45,50 @@ double join(const std::optional<double>& said, const std::optional<FileValue>& f
                      quantity.key);
 }
 
-double join_energy(const GeometryConfig& config, const ScanLayout& layout, const std::string& file,
-                   std::vector<std::string>& notes) {
-    constexpr Quantity energy{"photon energy", "scan.geometry.energy_eV", "eV"};
+Radiation resolve_radiation(const GeometryConfig& config, const ScanLayout& layout, const std::string& file) {
+    if (config.accelerating_voltage_kV && layout.radiation == Radiation::photons) {
+        throw data_error(
+            "{}: the file says that its beam is of photons, but the run file's "
+            "scan.geometry.accelerating_voltage_kV says electrons (remove that key)",
+            file);
+    }
+    if (config.energy_eV && layout.radiation == Radiation::electrons) {
+        throw data_error(
+            "{}: the file says that its beam is of electrons, but the run file's scan.geometry.energy_eV is "
+            "that of photons (remove that key, or set accelerating_voltage_kV in its place)",
+            file);
+    }
+    if (config.accelerating_voltage_kV) return Radiation::electrons;
+    return layout.radiation.value_or(Radiation::photons);
+}
+
+// Every statement of the file as an energy in units of `unit_eV`.
+std::vector<FileValue> energies_of(const ScanLayout& layout, Radiation radiation, double unit_eV) {
+    std::vector<FileValue> found;
+    for (const auto& [energy_eV, where] : layout.energies_eV) found.push_back({energy_eV / unit_eV, where});
+    for (const auto& [wavelength_m, where] : layout.wavelengths_m)
+        found.push_back({energy_of_wavelength(radiation, wavelength_m) / unit_eV, where});
+    return found;
+}
+
+// In the unit of `energy`; the run file says it as that key or as the wavelength.
+double join_energy(const GeometryConfig& config, const std::vector<FileValue>& found, Radiation radiation,
+                   const Quantity& energy, const std::string& file, std::vector<std::string>& notes) {
     constexpr Quantity wavelength{"wavelength", "scan.geometry.wavelength_m", "m"};
-    std::optional<double> said;
-    if (config.energy_eV) said = positive(*config.energy_eV, energy);
+    const bool are_electrons = radiation == Radiation::electrons;
+    std::optional<double> said = are_electrons ? config.accelerating_voltage_kV : config.energy_eV;
+    if (said) positive(*said, energy);
     if (config.wavelength_m) {
-        const double from_wavelength = energy_of_wavelength(positive(*config.wavelength_m, wavelength));
+        const double from_wavelength =
+            energy_of_wavelength(radiation, positive(*config.wavelength_m, wavelength)) /
+            (are_electrons ? 1e3 : 1);
         if (said && !agree(*said, from_wavelength)) {
             throw usage_error(
-                "scan.geometry: energy_eV {:.9g} and wavelength_m {:.9g} (= {:.9g} eV) contradict each other "
-                "(give one of them)",
-                *said, *config.wavelength_m, from_wavelength);
+                "{} {:.9g} and wavelength_m {:.9g} (= {:.9g} {}) contradict each other (give one of them)",
+                energy.key, *said, *config.wavelength_m, from_wavelength, energy.unit);
         }
         if (!said) said = from_wavelength;
     }
-    const auto& found = layout.energies_eV;
     if (found.empty()) return join(said, std::nullopt, energy, file);
 
     constexpr double same_within_rounding = 1e-3;  // hc/e is rounded differently from program to program
@@ -75,15 +102,26 @@ double join_energy(const GeometryConfig& config, const ScanLayout& layout, const
     }
     if (!said) {
         throw data_error(
-            "{}: {} says {:.9g} eV, but {} says {:.9g} eV (set scan.geometry.energy_eV in the run file to "
-            "the right one)",
-            file, found.front().where, found.front().value, contradiction->where, contradiction->value);
+            "{}: {} says {:.9g} {}, but {} says {:.9g} {} (set {} in the run file to the right one)", file,
+            found.front().where, found.front().value, energy.unit, contradiction->where, contradiction->value,
+            energy.unit, energy.key);
     }
     notes.push_back(fmt::format(
-        "the file contradicts itself ({} {:.9g} eV, {} {:.9g} eV): the run file's {:.9g} eV is "
-        "used",
-        found.front().where, found.front().value, contradiction->where, contradiction->value, *said));
+        "the file contradicts itself ({} {:.9g} {}, {} {:.9g} {}): the run file's {:.9g} {} is used",
+        found.front().where, found.front().value, energy.unit, contradiction->where, contradiction->value,
+        energy.unit, *said, energy.unit));
     return *said;
+}
+
+double join_wavelength(const GeometryConfig& config, const ScanLayout& layout, Radiation radiation,
+                       const std::string& file, std::vector<std::string>& notes) {
+    constexpr Quantity photons{"photon energy", "scan.geometry.energy_eV", "eV"};
+    constexpr Quantity electrons{"accelerating voltage", "scan.geometry.accelerating_voltage_kV", "kV"};
+    const bool are_electrons = radiation == Radiation::electrons;
+    const double unit_eV = are_electrons ? 1e3 : 1;
+    const double energy = join_energy(config, energies_of(layout, radiation, unit_eV), radiation,
+                                      are_electrons ? electrons : photons, file, notes);
+    return wavelength_of_energy(radiation, energy * unit_eV);
 }
 
 }  // namespace
@@ -112,7 +150,8 @@ Geometry resolve_geometry(const GeometryConfig& config, const ScanLayout& layout
     constexpr Quantity focus{"focus-to-sample distance", "scan.geometry.focus_to_sample_m", "m"};
     Geometry geometry;
     geometry.propagation = resolve_propagation(config, layout, file);
-    geometry.wavelength_m = wavelength_of_energy(join_energy(config, layout, file, notes));
+    geometry.radiation = resolve_radiation(config, layout, file);
+    geometry.wavelength_m = join_wavelength(config, layout, geometry.radiation, file, notes);
     geometry.distance_m = join(config.detector_distance_m, layout.distance_m, distance, file);
     geometry.detector_pixel_size_m = {join(config.detector_pixel_size_m, layout.pixel_size_y_m, pixel, file),
                                       join(config.detector_pixel_size_m, layout.pixel_size_x_m, pixel, file)};

@@ -10,6 +10,7 @@
 #include "config/run_config.hpp"
 #include "io/hdf5.hpp"
 #include "math/complex.hpp"
+#include "scan/geometry.hpp"
 
 namespace tessera {
 
@@ -29,7 +30,9 @@ struct ScanLayout {
     PositionUnit position_unit = PositionUnit::m;
 
     // What the file says about geometry. Values that cannot be are left out, with a note.
-    std::vector<FileValue> energies_eV;  // every statement, the most trustworthy first
+    std::optional<Radiation> radiation;    // where the file names it
+    std::vector<FileValue> energies_eV;    // every statement, the most trustworthy first
+    std::vector<FileValue> wavelengths_m;  // the same; less trustworthy than energies
     std::optional<FileValue> distance_m;
     std::optional<FileValue> pixel_size_y_m, pixel_size_x_m;  // of the detector
     std::optional<FileValue> focus_to_sample_m;

@@ -105,6 +105,9 @@ void write_sample(hdf5::Writer& file, const SyntheticScan& scan) {
 void write_source(hdf5::Writer& file, const SyntheticScan& scan) {
     write_number(file, source + "/energy", scan.geometry.energy_eV() * joules_per_electronvolt, "J");
     write_number(file, source + "/wavelength", scan.geometry.wavelength_m, "m");
+    const bool are_electrons = scan.geometry.radiation == Radiation::electrons;
+    file.write_text(source + "/probe", are_electrons ? "electron" : "x-ray");  // NeXus' words
+    if (are_electrons) write_number(file, source + "/voltage", scan.geometry.energy_eV(), "V");
     file.write(source + "/illumination", shape_of(scan.probe_guess.extents()), scan.probe_guess.data());
 }
 
@@ -113,6 +116,9 @@ void write_truth(hdf5::Writer& file, const SyntheticScan& scan) {
     file.write(truth + "/object", shape_of(scan.object.extents()), scan.object.data());
     file.attribute(truth + "/object", "pixel_size_m",
                    std::vector<double>{scan.pixel_size_m[0], scan.pixel_size_m[1]});
+    file.attribute(truth + "/object", "long_name", "object (slice, y, x)");
+    if (!scan.slice_spacings_m.empty())
+        file.attribute(truth + "/object", "slice_spacings_m", scan.slice_spacings_m);
     file.write(truth + "/probe", shape_of(scan.probe.extents()), scan.probe.data());
     file.write(truth + "/positions_px", shape_of(scan.positions_px.extents()), scan.positions_px.data());
     file.attribute(truth + "/positions_px", "long_name",

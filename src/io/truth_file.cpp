@@ -21,6 +21,15 @@ Array<T, N> read_array(const hdf5::File& file, const std::string& name) {
     return array;
 }
 
+// One slice may be stored without its axis, as earlier versions did.
+Array<cfloat, 3> read_object(const hdf5::File& file) {
+    const hdf5::Dataset dataset = file.dataset(std::string(group) + "/object");
+    if (dataset.shape().size() != 2) return read_array<cfloat, 3>(file, "object");
+    Array<cfloat, 3> object({1, dataset.shape()[0], dataset.shape()[1]});
+    dataset.read(object.data());
+    return object;
+}
+
 }  // namespace
 
 bool has_truth(const std::filesystem::path& file) {
@@ -29,7 +38,7 @@ bool has_truth(const std::filesystem::path& file) {
 
 Truth read_truth(const std::filesystem::path& path) {
     const hdf5::File file(path);
-    return {read_array<cfloat, 2>(file, "object"), read_array<cfloat, 3>(file, "probe"),
+    return {read_object(file), read_array<cfloat, 3>(file, "probe"),
             read_array<double, 2>(file, "positions_px")};
 }
 

@@ -9,7 +9,7 @@ namespace tessera {
 
 // What `simulate` leaves beside the scan for comparisons: /entry_1/truth_1 of its file.
 struct Truth {
-    Array<cfloat, 2> object;        // (y, x)
+    Array<cfloat, 3> object;        // (slice, y, x)
     Array<cfloat, 3> probe;         // (mode, y, x)
     Array<double, 2> positions_px;  // (frame, 2): top-left corner of each window in `object`
 };

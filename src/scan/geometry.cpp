@@ -1,5 +1,8 @@
 #include "scan/geometry.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -9,7 +12,22 @@ namespace tessera {
 
 namespace {
 constexpr double planck_times_light_eV_m = 1.23984198e-6;
+constexpr double electron_rest_energy_eV = 510998.95;
+
+struct LengthUnit {
+    const char* name;
+    double metres;
+};
+
+// The largest unit of which there is one at least.
+LengthUnit unit_for(double length_m) {
+    constexpr LengthUnit units[] = {{"m", 1}, {"mm", 1e-3}, {"um", 1e-6}, {"nm", 1e-9}, {"pm", 1e-12}};
+    constexpr double rounding = 1 - 1e-9;  // 1e-9 m is 1 nm
+    for (const LengthUnit& unit : units)
+        if (std::abs(length_m) >= rounding * unit.metres) return unit;
+    return length_m == 0 ? units[0] : units[4];
 }
+}  // namespace
 
 double wavelength_of_energy(double energy_eV) {
     return planck_times_light_eV_m / energy_eV;
@@ -19,8 +37,40 @@ double energy_of_wavelength(double wavelength_m) {
     return planck_times_light_eV_m / wavelength_m;
 }
 
+double electron_wavelength_of_energy(double energy_eV) {
+    return planck_times_light_eV_m / std::sqrt(energy_eV * (energy_eV + 2 * electron_rest_energy_eV));
+}
+
+double electron_energy_of_wavelength(double wavelength_m) {
+    const double momentum_eV = planck_times_light_eV_m / wavelength_m;  // times c
+    // sqrt(p^2 + m^2) - m without the loss of digits of slow electrons
+    return momentum_eV * momentum_eV /
+           (std::hypot(momentum_eV, electron_rest_energy_eV) + electron_rest_energy_eV);
+}
+
+double wavelength_of_energy(Radiation radiation, double energy_eV) {
+    return radiation == Radiation::electrons ? electron_wavelength_of_energy(energy_eV)
+                                             : wavelength_of_energy(energy_eV);
+}
+
+double energy_of_wavelength(Radiation radiation, double wavelength_m) {
+    return radiation == Radiation::electrons ? electron_energy_of_wavelength(wavelength_m)
+                                             : energy_of_wavelength(wavelength_m);
+}
+
+std::string length_text(double length_m) {
+    const LengthUnit unit = unit_for(length_m);
+    return fmt::format("{:.4g} {}", length_m / unit.metres, unit.name);
+}
+
+std::string length_text(std::array<double, 2> lengths_m) {
+    const LengthUnit unit = unit_for(std::max(std::abs(lengths_m[0]), std::abs(lengths_m[1])));
+    return fmt::format("{:.4g} x {:.4g} {}", lengths_m[0] / unit.metres, lengths_m[1] / unit.metres,
+                       unit.name);
+}
+
 double Geometry::energy_eV() const {
-    return energy_of_wavelength(wavelength_m);
+    return energy_of_wavelength(radiation, wavelength_m);
 }
 
 double Geometry::magnification() const {

@@ -12,11 +12,11 @@ namespace tessera {
 
 namespace {
 
-double required_length(const std::optional<double>& value_m, const char* key, const char* shape) {
-    if (!value_m) throw usage_error("probe.{}: missing (probe.initial: {} needs it, in metres)", key, shape);
-    if (!(std::isfinite(*value_m) && *value_m > 0))
-        throw usage_error("probe.{}: {} is not a length (metres above zero are allowed)", key, *value_m);
-    return *value_m;
+double required(const std::optional<double>& value, const char* key, const char* shape) {
+    if (!value) throw usage_error("probe.{}: missing (probe.initial: {} needs it)", key, shape);
+    if (!(std::isfinite(*value) && *value > 0))
+        throw usage_error("probe.{}: {} (a number above zero is needed)", key, *value);
+    return *value;
 }
 
 // The given modes, or nothing where the scan and the run file give none.
@@ -33,7 +33,7 @@ std::vector<Wave> given_modes(const ScanInfo& info, const Array<cfloat, 3>* from
 
 ZonePlate zone_plate_of(const ProbeConfig& config, double wavelength_m) {
     ZonePlate zone_plate;
-    zone_plate.diameter_m = required_length(config.diameter_m, "diameter_m", "zone_plate");
+    zone_plate.diameter_m = required(config.diameter_m, "diameter_m", "zone_plate");
     zone_plate.central_stop_m = config.central_stop_m.value_or(0);
     if (!(zone_plate.central_stop_m >= 0 && zone_plate.central_stop_m < zone_plate.diameter_m))
         throw usage_error("probe.central_stop_m: {} (it must be at least 0 and below the diameter, {})",
@@ -43,10 +43,9 @@ ZonePlate zone_plate_of(const ProbeConfig& config, double wavelength_m) {
             "probe.focal_length_m: missing (probe.initial: zone_plate needs it or outer_zone_width_m)");
     zone_plate.focal_length_m =
         config.focal_length_m
-            ? required_length(config.focal_length_m, "focal_length_m", "zone_plate")
+            ? required(config.focal_length_m, "focal_length_m", "zone_plate")
             : zone_plate.diameter_m *
-                  required_length(config.outer_zone_width_m, "outer_zone_width_m", "zone_plate") /
-                  wavelength_m;
+                  required(config.outer_zone_width_m, "outer_zone_width_m", "zone_plate") / wavelength_m;
     return zone_plate;
 }
 
@@ -67,6 +66,22 @@ Wave zone_plate_guess(const ProbeConfig& config, const ScanInfo& info, const Bea
             "(at most wavelength / object pixel, {:.4g} rad)",
             cone, largest_cone);
     return zone_plate_beam(grid, zone_plate, config.defocus_m);
+}
+
+Wave convergent_guess(const ProbeConfig& config, const ScanInfo& info, const BeamGrid& grid) {
+    if (info.geometry.propagation == Propagation::near_field)
+        throw usage_error(
+            "probe.initial: convergent is for the far field (this is a near-field scan: zone_plate, "
+            "aperture, "
+            "gaussian or from_data)");
+    const double angle_mrad = required(config.convergence_angle_mrad, "convergence_angle_mrad", "convergent");
+    if (angle_mrad > 1e3 * largest_semi_angle(grid))
+        throw usage_error(
+            "probe.convergence_angle_mrad: a cone of {:.4g} mrad does not fit the detector (at most "
+            "wavelength / "
+            "(2 object pixels), {:.4g} mrad)",
+            angle_mrad, 1e3 * largest_semi_angle(grid));
+    return convergent_beam(grid, {1e-3 * angle_mrad, config.defocus_m, config.spherical_aberration_m});
 }
 
 // Masked pixels know nothing: each gets the mean of the used pixels in the smallest square around it that has
@@ -188,17 +203,18 @@ std::vector<Wave> starting_modes(const ProbeConfig& config, const ScanInfo& info
             modes.push_back(resize_about_centre(wave_of_data(info, counts), grid.shape));
             break;
         case InitialProbe::aperture:
-            modes.push_back(
-                aperture_beam(grid, required_length(config.diameter_m, "diameter_m", "aperture")));
+            modes.push_back(aperture_beam(grid, required(config.diameter_m, "diameter_m", "aperture")));
             propagate(modes.front(), grid.pixel_size_m, grid.wavelength_m, config.defocus_m);
             break;
         case InitialProbe::gaussian:
-            modes.push_back(
-                gaussian_beam(grid, required_length(config.diameter_m, "diameter_m", "gaussian")));
+            modes.push_back(gaussian_beam(grid, required(config.diameter_m, "diameter_m", "gaussian")));
             propagate(modes.front(), grid.pixel_size_m, grid.wavelength_m, config.defocus_m);
             break;
         case InitialProbe::zone_plate:
             modes.push_back(zone_plate_guess(config, info, grid));
+            break;
+        case InitialProbe::convergent:
+            modes.push_back(convergent_guess(config, info, grid));
             break;
     }
     return modes;

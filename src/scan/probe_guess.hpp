@@ -15,6 +15,7 @@ namespace tessera {
 // - aperture, gaussian (full width at half the intensity), zone_plate: made from the geometry, then
 //   propagated over config.defocus_m. In a divergent near-field scan the zone plate's beam is the one
 //   focus_to_sample_m behind its focus, without the spherical phase.
+// - convergent (far field): an aperture focused to a cone of convergence_angle_mrad, with defocus and Cs.
 // - from_data: far field, the inverse transform of the square root of the mean pattern; near field, that
 //   square root propagated back (masked pixels filled from their neighbours).
 // Missing modes are made from the first by Hermite-like factors, mutually orthogonal, each with `mode_power`

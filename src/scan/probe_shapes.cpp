@@ -77,6 +77,32 @@ Wave zone_plate_beam(const BeamGrid& grid, const ZonePlate& zone_plate, double d
     return resize_about_centre(wave, grid.shape);
 }
 
+Wave convergent_beam(const BeamGrid& grid, const ConvergentBeam& beam) {
+    const BeamGrid large = doubled(grid);
+    const double lambda_m = grid.wavelength_m, lambda2 = lambda_m * lambda_m;
+    std::array<double, 2> step_per_m{};
+    for (std::size_t axis = 0; axis < 2; ++axis)
+        step_per_m[axis] = 1 / (static_cast<double>(large.shape[axis]) * large.pixel_size_m[axis]);
+    const double edge_per_m = std::max(step_per_m[0], step_per_m[1]);
+    Wave wave(large.shape);
+    for (std::ptrdiff_t y = 0; y < large.shape[0]; ++y)
+        for (std::ptrdiff_t x = 0; x < large.shape[1]; ++x) {
+            const double q_per_m = std::hypot(frequency(y, large.shape[0]) / large.pixel_size_m[0],
+                                              frequency(x, large.shape[1]) / large.pixel_size_m[1]);
+            const double lit = coverage(q_per_m, beam.semi_angle_rad / lambda_m, edge_per_m);
+            const double q2 = q_per_m * q_per_m;
+            const double phase_rad = -std::numbers::pi * lambda_m * q2 *
+                                     (beam.defocus_m + 0.5 * beam.spherical_aberration_m * lambda2 * q2);
+            wave(y, x) = {lit * std::cos(phase_rad), lit * std::sin(phase_rad)};
+        }
+    ifft2(wave);
+    return resize_about_centre(origin_to_centre(wave), grid.shape);
+}
+
+double largest_semi_angle(const BeamGrid& grid) {
+    return grid.wavelength_m / (2 * std::max(grid.pixel_size_m[0], grid.pixel_size_m[1]));
+}
+
 Wave flattened_zone_plate_beam(const BeamGrid& grid, const ZonePlate& zone_plate, double focus_to_sample_m) {
     const BeamGrid large = doubled(grid);
     const double demagnification = std::abs(focus_to_sample_m) / zone_plate.focal_length_m;

@@ -29,9 +29,23 @@ struct ZonePlate {
 // F^-1 [ pupil(lambda f q) exp(-i pi lambda z |q|^2) ].
 Wave zone_plate_beam(const BeamGrid& grid, const ZonePlate& zone_plate, double defocus_m);
 
-// The same beam far behind the focus without its spherical phase exp(i pi r^2 / (lambda z)), as the effective
-// parallel geometry of a near-field scan has it (Fresnel scaling theorem): the pupil's shadow of diameter D z
-// / f, propagated over -z (1 + z / f).
+// A round aperture, evenly lit, focused to a cone of this semi-angle: the probe of a scanning electron
+// microscope.
+struct ConvergentBeam {
+    double semi_angle_rad = 0;
+    double defocus_m = 0;               // above 0: the sample lies behind the focus (over-focus)
+    double spherical_aberration_m = 0;  // Cs
+};
+
+// F^-1 [ (|q| <= alpha / lambda) exp(-i (pi lambda z |q|^2 + pi/2 Cs lambda^3 |q|^4)) ]; the semi-angle must
+// be below largest_semi_angle().
+Wave convergent_beam(const BeamGrid& grid, const ConvergentBeam& beam);
+double largest_semi_angle(
+    const BeamGrid& grid);  // of a cone that fits the detector: lambda / (2 object pixels)
+
+// The zone plate's beam far behind the focus without its spherical phase exp(i pi r^2 / (lambda z)), as the
+// effective parallel geometry of a near-field scan has it (Fresnel scaling theorem): the pupil's shadow of
+// diameter D z / f, propagated over -z (1 + z / f).
 Wave flattened_zone_plate_beam(const BeamGrid& grid, const ZonePlate& zone_plate, double focus_to_sample_m);
 
 }  // namespace tessera

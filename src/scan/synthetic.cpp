@@ -1,11 +1,17 @@
 #include "scan/synthetic.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <future>
+#include <map>
+#include <thread>
+#include <vector>
 
 #include "scan/positions.hpp"
 #include "scan/probe_modes.hpp"
 #include "scan/random.hpp"
+#include "scan/synthetic_crystal.hpp"
 #include "scan/synthetic_object.hpp"
 #include "scan/synthetic_positions.hpp"
 #include "scan/synthetic_probe.hpp"
@@ -22,17 +28,20 @@ constexpr int margin_px = 8;
 Geometry geometry_of(const SimulatedDetectorConfig& detector) {
     if (detector.propagation == Propagation::automatic)
         throw usage_error("detector.propagation: auto (far_field or near_field is needed to simulate)");
-    for (const double value : {detector.pixel_size_m, detector.distance_m, detector.energy_eV})
+    const double energy_eV =
+        detector.accelerating_voltage_kV ? 1e3 * *detector.accelerating_voltage_kV : detector.energy_eV;
+    for (const double value : {detector.pixel_size_m, detector.distance_m, energy_eV})
         if (!(std::isfinite(value) && value > 0))
             throw usage_error(
-                "detector: pixel_size_m {}, distance_m {}, energy_eV {} (each must be above zero)",
-                detector.pixel_size_m, detector.distance_m, detector.energy_eV);
+                "detector: pixel_size_m {}, distance_m {}, energy {} eV (each must be above zero)",
+                detector.pixel_size_m, detector.distance_m, energy_eV);
     if (detector.shape[0] < 1 || detector.shape[1] < 1)
         throw usage_error("detector.shape: {} x {} pixels (at least 1 x 1)", detector.shape[0],
                           detector.shape[1]);
     Geometry geometry;
     geometry.propagation = detector.propagation;
-    geometry.wavelength_m = wavelength_of_energy(detector.energy_eV);
+    if (detector.accelerating_voltage_kV) geometry.radiation = Radiation::electrons;
+    geometry.wavelength_m = wavelength_of_energy(geometry.radiation, energy_eV);
     geometry.distance_m = detector.distance_m;
     geometry.detector_pixel_size_m = {detector.pixel_size_m, detector.pixel_size_m};
     if (detector.propagation == Propagation::near_field)
@@ -48,6 +57,17 @@ std::array<int, 2> probe_shape_of(const SimulatedDetectorConfig& detector) {
                 "detector.probe_shape: {} x {} pixels (1 x 1 up to the frame's {} x {} are allowed)",
                 shape[0], shape[1], detector.shape[0], detector.shape[1]);
     return shape;
+}
+
+const std::vector<double>& spacings_of(const SimulatedObjectConfig& object) {
+    const auto& spacings_m = object.slice_spacings_m;
+    const bool are_lengths = std::ranges::all_of(
+        spacings_m, [](double spacing_m) { return std::isfinite(spacing_m) && spacing_m > 0; });
+    if (object.num_slices < 1 || std::ssize(spacings_m) != object.num_slices - 1 || !are_lengths)
+        throw usage_error(
+            "object.slice_spacings_m: {} values for {} slices (one less, each above zero, is needed)",
+            spacings_m.size(), object.num_slices);
+    return spacings_m;
 }
 
 // Dead pixels, and the cross of a gap between four modules beside the centre, where most detectors have it.
@@ -82,55 +102,99 @@ Corner corner_of(const Array<double, 2>& positions_px, std::ptrdiff_t frame) {
             {r_y - base_y, r_x - base_x}};
 }
 
-// psi = P(r - frac) O(base + r), on the frame's grid.
-Wave exit_wave(Wave probe, const Array<cfloat, 2>& object, const Corner& corner,
-               const Extents<2>& frame_shape) {
-    shift_wave(probe, corner.frac);
-    for (std::ptrdiff_t y = 0; y < probe.extent(0); ++y)
-        for (std::ptrdiff_t x = 0; x < probe.extent(1); ++x) {
-            const cfloat o = object(corner.y + y, corner.x + x);
-            probe(y, x) = probe(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
-        }
-    return pad_into_frame(probe, frame_shape);
-}
-
-// Expected counts without background, as the detector sees them: sum_k |F psi_k|^2, centre at floor(n/2).
-Array<double, 2> expected_counts(const SyntheticScan& scan, const std::vector<Wave>& modes,
-                                 std::ptrdiff_t frame) {
-    const Extents<2> frame_shape = scan.mask.extents();
-    const bool near_field = scan.geometry.propagation == Propagation::near_field;
-    const Corner corner = corner_of(scan.positions_px, frame);
-    Array<double, 2> counts(frame_shape);
-    for (const auto& mode : modes) {
-        Wave wave = exit_wave(mode, scan.object, corner, frame_shape);
-        if (near_field) {
-            // The beam stands still on the detector and the sample moves: back by what moved the probe.
-            shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
-            propagate(wave, scan.pixel_size_m, scan.geometry.wavelength_m,
-                      scan.geometry.effective_distance_m());
-        } else {
-            fft2(wave);
-        }
-        for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
+// The truth as waves in double precision, of what the file will hold, rounding included.
+class Forward {
+  public:
+    Forward(const SyntheticScan& scan, SlicePropagation propagation)
+        : scan_(scan),
+          modes_(unstacked(scan.probe)),
+          frame_shape_(scan.mask.extents()),
+          window_transform_(modes_.front().extents()),
+          frame_transform_(frame_shape_) {
+        const SlicePropagator propagator = slice_propagator(propagation, scan.geometry);
+        for (const double spacing_m : scan.slice_spacings_m)
+            if (!ways_.contains(spacing_m))
+                ways_.emplace(spacing_m, transfer_function(propagator, modes_.front().extents(),
+                                                           scan.pixel_size_m, spacing_m));
     }
-    return near_field ? counts : origin_to_centre(counts);
+
+    // Expected counts without background, as the detector sees them: sum_k |F psi_k|^2, centre at floor(n/2).
+    Array<double, 2> expected_counts(std::ptrdiff_t frame) const {
+        const bool near_field = scan_.geometry.propagation == Propagation::near_field;
+        const Corner corner = corner_of(scan_.positions_px, frame);
+        Array<double, 2> counts(frame_shape_);
+        for (const auto& mode : modes_) {
+            Wave wave = exit_wave(mode, corner);
+            if (near_field) {
+                // The beam stands still on the detector and the sample moves: back by what moved the probe.
+                shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
+                propagate(wave, scan_.pixel_size_m, scan_.geometry.wavelength_m,
+                          scan_.geometry.effective_distance_m());
+            } else {
+                frame_transform_.forward(wave);
+            }
+            for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
+        }
+        return near_field ? counts : origin_to_centre(counts);
+    }
+
+  private:
+    // P(r - frac) through all slices at base + r, on the frame's grid.
+    Wave exit_wave(Wave wave, const Corner& corner) const {
+        shift_wave(wave, corner.frac);
+        for (std::ptrdiff_t slice = 0; slice < scan_.object.extent(0); ++slice) {
+            if (slice > 0) {
+                const Wave& way = ways_.at(scan_.slice_spacings_m[static_cast<std::size_t>(slice - 1)]);
+                window_transform_.forward(wave);
+                for (std::ptrdiff_t i = 0; i < wave.size(); ++i) wave[i] = way[i] * wave[i];
+                window_transform_.inverse(wave);
+            }
+            const View<const cfloat, 2> object = scan_.object.slice(slice);
+            for (std::ptrdiff_t y = 0; y < wave.extent(0); ++y)
+                for (std::ptrdiff_t x = 0; x < wave.extent(1); ++x) {
+                    const cfloat o = object(corner.y + y, corner.x + x);
+                    wave(y, x) = wave(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
+                }
+        }
+        return pad_into_frame(wave, frame_shape_);
+    }
+
+    const SyntheticScan& scan_;
+    std::vector<Wave> modes_;
+    Extents<2> frame_shape_;
+    WaveTransform window_transform_, frame_transform_;
+    std::map<double, Wave> ways_;  // by the distance: most often all are equal
+};
+
+void record_frame(SyntheticScan& scan, const SimulationConfig& config, const Forward& forward,
+                  std::ptrdiff_t frame) {
+    const Array<double, 2> counts = forward.expected_counts(frame);
+    Random random(config.random_seed, streams::first_frame + static_cast<std::uint64_t>(frame));
+    const View<float, 2> pattern = scan.patterns.slice(frame);
+    for (std::ptrdiff_t i = 0; i < counts.size(); ++i) {
+        double value = counts[i] + static_cast<double>(scan.background[i]);
+        if (config.detector.photon_noise)
+            value = static_cast<double>(random.poisson(value));
+        else if (scan.integer_counts)
+            value = std::floor(value + 0.5);
+        pattern[i] = scan.mask[i] != 0 ? static_cast<float>(value) : 0.0F;
+    }
 }
 
+// Frames depend on nothing but their index, so any number of threads makes the same ones.
 void record(SyntheticScan& scan, const SimulationConfig& config) {
-    const std::vector<Wave> modes = unstacked(scan.probe);  // what the file will hold, rounding included
-    for (std::ptrdiff_t frame = 0; frame < scan.positions_px.extent(0); ++frame) {
-        const Array<double, 2> counts = expected_counts(scan, modes, frame);
-        Random random(config.random_seed, streams::first_frame + static_cast<std::uint64_t>(frame));
-        const View<float, 2> pattern = scan.patterns.slice(frame);
-        for (std::ptrdiff_t i = 0; i < counts.size(); ++i) {
-            double value = counts[i] + static_cast<double>(scan.background[i]);
-            if (config.detector.photon_noise)
-                value = static_cast<double>(random.poisson(value));
-            else if (scan.integer_counts)
-                value = std::floor(value + 0.5);
-            pattern[i] = scan.mask[i] != 0 ? static_cast<float>(value) : 0.0F;
-        }
-    }
+    const Forward forward(scan, config.object.slice_propagation);
+    const std::ptrdiff_t num_frames = scan.positions_px.extent(0);
+    std::atomic<std::ptrdiff_t> next = 0;
+    const auto work = [&] {
+        for (std::ptrdiff_t frame = next++; frame < num_frames; frame = next++)
+            record_frame(scan, config, forward, frame);
+    };
+    std::vector<std::future<void>> others;
+    const auto num_threads = std::min<std::ptrdiff_t>(std::thread::hardware_concurrency(), num_frames);
+    for (std::ptrdiff_t i = 1; i < num_threads; ++i) others.push_back(std::async(std::launch::async, work));
+    work();
+    for (auto& other : others) other.get();
 }
 
 }  // namespace
@@ -141,6 +205,7 @@ SyntheticScan simulate(const SimulationConfig& config) {
     scan.geometry = geometry_of(config.detector);
     scan.pixel_size_m = scan.geometry.object_pixel_size_m(config.detector.shape);
     scan.integer_counts = config.detector.integer_counts;
+    scan.slice_spacings_m = spacings_of(config.object);
     const std::array<int, 2> probe_shape = probe_shape_of(config.detector);
 
     scan.positions_px = make_positions(config.scan, config.random_seed);
@@ -154,7 +219,10 @@ SyntheticScan simulate(const SimulationConfig& config) {
     std::array<double, 2> unlit_px{};
     for (std::size_t axis = 0; axis < 2; ++axis)
         unlit_px[axis] = margin_px + 0.5 * std::max(probe_shape[axis] - config.probe.diameter_px, 0.0);
-    scan.object = make_object(config.object, placement.object_shape, unlit_px, config.random_seed);
+    scan.object =
+        config.object.pattern == ObjectPattern::lead_titanate
+            ? make_lead_titanate(config.object, placement.object_shape, scan.pixel_size_m, scan.geometry)
+            : make_object(config.object, placement.object_shape, unlit_px, config.random_seed);
     scan.probe = stacked(make_simulated_probe(config.probe, grid, scan.geometry, 1));
     scan.probe_guess = stacked(
         make_simulated_probe(config.probe, grid, scan.geometry, 1 + config.probe.guess_defocus_error));

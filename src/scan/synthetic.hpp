@@ -13,20 +13,23 @@ namespace tessera {
 struct SyntheticScan {
     Geometry geometry;
     std::array<double, 2> pixel_size_m = {0, 0};
-    Array<cfloat, 2> object;        // (y, x), the truth
-    Array<cfloat, 3> probe;         // (mode, y, x), the truth, in sqrt(counts)
-    Array<cfloat, 3> probe_guess;   // (mode, y, x), what a reconstruction starts from
-    Array<double, 2> positions_px;  // (frame, 2): (y, x) of the window's top-left corner in `object`
-    Array<float, 3> patterns;       // (frame, y, x) counts, centre at floor(M/2) (as a detector records them)
-    Array<float, 2> mask;           // (y, x): 1 good; same order as patterns
-    Array<float, 2> background;     // (y, x) expected counts
+    Array<cfloat, 3> object;               // (slice, y, x), the truth
+    std::vector<double> slice_spacings_m;  // num_slices - 1
+    Array<cfloat, 3> probe;                // (mode, y, x), the truth, in sqrt(counts)
+    Array<cfloat, 3> probe_guess;          // (mode, y, x), what a reconstruction starts from
+    Array<double, 2> positions_px;         // (frame, 2): (y, x) of the window's top-left corner in `object`
+    Array<float, 3> patterns;    // (frame, y, x) counts, centre at floor(M/2) (as a detector records them)
+    Array<float, 2> mask;        // (y, x): 1 good; same order as patterns
+    Array<float, 2> background;  // (y, x) expected counts
     bool integer_counts = true;
 };
 
-// I = sum_k |F(P_k O(r))|^2 + background in double precision, sub-pixel positions by the Fourier shift of the
-// probe on its own window, from the nearest pixel. In the near field the exit wave is shifted back: the beam
-// stands still on the detector. The guess has as many modes and photons as the probe; without a defocus error
-// it is the probe. Throws usage errors. Cost: 3 transforms per frame and mode.
+// I = sum_k |F psi_k|^2 + background in double precision, sub-pixel positions by the Fourier shift of the
+// probe on its own window, from the nearest pixel; psi_k = P_k O(r), through several slices u_1 = P_k,
+// u_{l+1} = F^-1 H F (u_l O_l(r)), psi_k = u_L O_L(r) on the probe's window. In the near field the exit wave
+// is shifted back: the beam stands still on the detector. The guess has as many modes and photons as the
+// probe; without a defocus error it is the probe. Throws usage errors. Cost: 3 transforms per frame and mode,
+// 2 more for every further slice; frames are shared among all cores.
 SyntheticScan simulate(const SimulationConfig& config);
 
 }  // namespace tessera

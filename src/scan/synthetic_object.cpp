@@ -185,6 +185,8 @@ Fields make_fields(const SimulatedObjectConfig& config, std::array<int, 2> shape
         }
         case ObjectPattern::flat:
             return of_material(Array<float, 2>({shape[0], shape[1]}));
+        case ObjectPattern::lead_titanate:
+            break;  // synthetic_crystal.hpp
     }
     throw usage_error("object.pattern: unknown");
 }
@@ -197,24 +199,28 @@ void check(const char* key, const std::array<double, 2>& range, double least) {
 
 }  // namespace
 
-Array<cfloat, 2> make_object(const SimulatedObjectConfig& config, std::array<int, 2> shape,
+Array<cfloat, 3> make_object(const SimulatedObjectConfig& config, std::array<int, 2> shape,
                              std::array<double, 2> unlit_px, std::uint64_t seed) {
-    TESSERA_EXPECT(shape[0] > 0 && shape[1] > 0);
+    TESSERA_EXPECT(shape[0] > 0 && shape[1] > 0 && config.num_slices > 0);
     check("amplitude_range", config.amplitude_range, 0);
     check("phase_range_rad", config.phase_range_rad, -std::numeric_limits<double>::max());
     if (!(config.feature_size_px >= 1))
         throw usage_error("object.feature_size_px: {} (at least 1)", config.feature_size_px);
 
-    Random random(seed, streams::object);
-    const Fields fields = make_fields(config, shape, unlit_px, random);
-    Array<cfloat, 2> object({shape[0], shape[1]});
-    for (std::ptrdiff_t i = 0; i < object.size(); ++i) {
-        const double modulus =
-            std::lerp(config.amplitude_range[0], config.amplitude_range[1], fields.modulus[i]);
-        const double phase_rad =
-            std::lerp(config.phase_range_rad[0], config.phase_range_rad[1], fields.phase[i]);
-        object[i] = {static_cast<float>(modulus * std::cos(phase_rad)),
-                     static_cast<float>(modulus * std::sin(phase_rad))};
+    Array<cfloat, 3> object({config.num_slices, shape[0], shape[1]});
+    for (std::ptrdiff_t slice = 0; slice < config.num_slices; ++slice) {
+        Random random(
+            seed, slice == 0 ? streams::object : streams::further_slices + static_cast<std::uint64_t>(slice));
+        const Fields fields = make_fields(config, shape, unlit_px, random);
+        const View<cfloat, 2> image = object.slice(slice);
+        for (std::ptrdiff_t i = 0; i < image.size(); ++i) {
+            const double modulus =
+                std::lerp(config.amplitude_range[0], config.amplitude_range[1], fields.modulus[i]);
+            const double phase_rad =
+                std::lerp(config.phase_range_rad[0], config.phase_range_rad[1], fields.phase[i]);
+            image[i] = {static_cast<float>(modulus * std::cos(phase_rad)),
+                        static_cast<float>(modulus * std::sin(phase_rad))};
+        }
     }
     return object;
 }

@@ -34,8 +34,21 @@ Wave zone_plate_mode(double beam_m, const BeamGrid& grid, const Geometry& geomet
     return zone_plate_beam(grid, zone_plate, defocus_factor * focus_to_sample_m);
 }
 
+Wave convergent_mode(const SimulatedProbeConfig& config, const BeamGrid& grid, double defocus_factor) {
+    const double angle_mrad = config.convergence_angle_mrad.value_or(0);
+    if (!(angle_mrad > 0 && angle_mrad <= 1e3 * largest_semi_angle(grid)))
+        throw usage_error(
+            "probe.convergence_angle_mrad: {:.4g} (above zero, and so that the cone fits the detector: at "
+            "most "
+            "wavelength / (2 object pixels), {:.4g} mrad)",
+            angle_mrad, 1e3 * largest_semi_angle(grid));
+    return convergent_beam(
+        grid, {1e-3 * angle_mrad, defocus_factor * config.defocus_m, config.spherical_aberration_m});
+}
+
 Wave first_mode(const SimulatedProbeConfig& config, const BeamGrid& grid, const Geometry& geometry,
                 double defocus_factor) {
+    if (config.shape == ProbeShape::convergent) return convergent_mode(config, grid, defocus_factor);
     const double diameter_m = config.diameter_px * std::min(grid.pixel_size_m[0], grid.pixel_size_m[1]);
     if (config.shape == ProbeShape::zone_plate)
         return zone_plate_mode(diameter_m, grid, geometry, defocus_factor);

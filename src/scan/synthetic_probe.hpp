@@ -10,7 +10,7 @@
 namespace tessera {
 
 // Modes with photons_per_frame in all, orthogonal, in sqrt(counts).
-// `defocus_factor` multiplies the distance from focus (zone plate) or the defocus (aperture, gaussian): 1 for
+// `defocus_factor` multiplies the distance from focus (zone plate) or the defocus (other shapes): 1 for
 // the truth.
 std::vector<Wave> make_simulated_probe(const SimulatedProbeConfig& config, const BeamGrid& grid,
                                        const Geometry& geometry, double defocus_factor);

@@ -2,7 +2,9 @@
 
 #include <fftw3.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <numbers>
@@ -88,6 +90,51 @@ void propagate(Wave& wave, std::array<double, 2> pixel_size_m, double wavelength
         }
     }
     transform.inverse(wave);
+}
+
+SlicePropagator slice_propagator(SlicePropagation propagation, const Geometry& geometry) {
+    SlicePropagator propagator;
+    propagator.propagation = propagation;
+    propagator.wavelength_m = geometry.wavelength_m;
+    if (geometry.radiation == Radiation::electrons) propagator.band_limit = 2.0 / 3;
+    return propagator;
+}
+
+Wave transfer_function(const SlicePropagator& propagator, const Extents<2>& shape,
+                       std::array<double, 2> pixel_size_m, double distance_m) {
+    const double nyquist_per_m = 0.5 / std::max(pixel_size_m[0], pixel_size_m[1]);
+    const double band_per_m = propagator.band_limit ? *propagator.band_limit * nyquist_per_m
+                                                    : std::numeric_limits<double>::infinity();
+    const double wavelength_m = propagator.wavelength_m;
+    Wave transfer(shape);
+    for (std::ptrdiff_t y = 0; y < shape[0]; ++y) {
+        const double q_y = frequency(y, shape[0]) / pixel_size_m[0];
+        for (std::ptrdiff_t x = 0; x < shape[1]; ++x) {
+            const double q_x = frequency(x, shape[1]) / pixel_size_m[1];
+            const double q2 = q_y * q_y + q_x * q_x;
+            if (q2 > band_per_m * band_per_m) continue;
+            double phase_rad = -std::numbers::pi * wavelength_m * distance_m * q2;
+            if (propagator.propagation == SlicePropagation::angular_spectrum) {
+                const double cosine2 = 1 - wavelength_m * wavelength_m * q2;  // of the angle to the axis
+                if (cosine2 <= 0) continue;
+                phase_rad *= 2 / (1 + std::sqrt(cosine2));  // sqrt(a) - 1 without the loss of digits
+            }
+            transfer(y, x) = unit_phasor(phase_rad);
+        }
+    }
+    return transfer;
+}
+
+Array<cfloat, 3> slice_transfer_functions(const SlicePropagator& propagator, std::array<int, 2> shape,
+                                          std::array<double, 2> pixel_size_m,
+                                          std::span<const double> spacings_m) {
+    Array<cfloat, 3> transfers({static_cast<std::ptrdiff_t>(spacings_m.size()), shape[0], shape[1]});
+    std::ptrdiff_t i = 0;
+    for (const double spacing_m : spacings_m)
+        for (const cdouble value :
+             transfer_function(propagator, {shape[0], shape[1]}, pixel_size_m, spacing_m))
+            transfers[i++] = {static_cast<float>(value.re), static_cast<float>(value.im)};
+    return transfers;
 }
 
 void shift_wave(Wave& wave, std::array<double, 2> shift_px) {

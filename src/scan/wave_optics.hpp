@@ -3,9 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "base/array.hpp"
+#include "config/run_config.hpp"
 #include "math/complex.hpp"
+#include "scan/geometry.hpp"
 
 // Waves in double precision for what is made once per run: starting probes, synthetic scans, comparisons.
 // The engines have their own single-precision transforms.
@@ -47,6 +51,29 @@ Array<T, 2> origin_to_centre(const Array<T, 2>& image);
 // Free space over `distance_m` (negative: back) within the Fresnel approximation: F^-1 exp(-i pi lambda z
 // |q|^2) F.
 void propagate(Wave& wave, std::array<double, 2> pixel_size_m, double wavelength_m, double distance_m);
+
+// What one slice of an object and the free space behind it do to a wave on its way to the next slice.
+struct SlicePropagator {
+    SlicePropagation propagation = SlicePropagation::angular_spectrum;
+    double wavelength_m = 0;
+    // Frequencies above this fraction of the lower Nyquist frequency of the two axes are stopped. Empty: all
+    // pass. Electrons want 2/3: a strong object would alias the others.
+    std::optional<double> band_limit;
+};
+SlicePropagator slice_propagator(SlicePropagation propagation, const Geometry& geometry);
+
+// H(q) of free space over `distance_m` (negative: back, the conjugate), (y, x) in the transform's own order:
+// zero frequency at index 0. |H| = 1 inside the band and 0 outside. The 1/size of a pair of transforms that
+// do not scale is NOT included.
+//   fresnel:           exp(-i pi lambda z |q|^2)
+//   angular_spectrum:  exp(2 pi i z (sqrt(1/lambda^2 - |q|^2) - 1/lambda)): the constant phase is left out;
+//                      waves that do not travel, |q| >= 1/lambda, are stopped
+Wave transfer_function(const SlicePropagator& propagator, const Extents<2>& shape,
+                       std::array<double, 2> pixel_size_m, double distance_m);
+// The same for all the ways between slices, for the engines: (num_slices - 1, y, x).
+Array<cfloat, 3> slice_transfer_functions(const SlicePropagator& propagator, std::array<int, 2> shape,
+                                          std::array<double, 2> pixel_size_m,
+                                          std::span<const double> spacings_m);
 
 // b(r) = a(r - shift), periodic, by the phase ramp exp(-2 pi i q shift); whole shifts included.
 void shift_wave(Wave& wave, std::array<double, 2> shift_px);

@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <numeric>
 
+#include <fmt/format.h>
+
+#include "tiling/halo_moves.hpp"
+
 namespace tessera {
 namespace {
 
@@ -16,6 +20,22 @@ constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_han
 
 std::size_t area(std::array<int, 2> shape) {
     return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
+}
+
+// Per worker, beside what an object of one slice takes: what meets the further slices, two gradients between
+// slices, a moved probe and object, the object between pixels.
+std::size_t slices_scratch_pixels(const ForecastInput& in) {
+    if (in.num_slices == 1) return 0;
+    const auto slices = static_cast<std::size_t>(in.num_slices),
+               modes = static_cast<std::size_t>(in.num_modes);
+    const std::size_t planes = slices * modes + 2 + slices;
+    const std::size_t between_pixels = in.interpolation == Interpolation::bilinear ? 2 * slices : 0;
+    return (planes + between_pixels) * area(in.probe_shape);
+}
+
+// Transfer functions from each slice to the next.
+std::size_t slice_transfers_bytes(const ForecastInput& in) {
+    return static_cast<std::size_t>(in.num_slices - 1) * area(in.probe_shape) * 8;
 }
 
 std::size_t sum_of(const std::vector<MemoryTerm>& terms) {
@@ -41,27 +61,37 @@ namespace {
 
 constexpr std::size_t complex_bytes = 8;
 
-// What the tiles of a rank add up to.
+// Of each tile: the last two, and what its own frames make of one, where tiles add theirs up.
+std::size_t num_gradients(Exchange exchange) {
+    return exchange == Exchange::voxels ? 2 : 3;
+}
+
+// What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
     std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
 };
 
 OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
     OwnTiles own;
+    for (const HaloMove& move : halo_moves(tiling, in.exchange)) {
+        // Both sides of a message hold it.
+        if (in.owns(move.from) || in.owns(move.to))
+            own.strip_pixels += static_cast<std::size_t>(move.rect.area() * in.num_slices);
+    }
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
-        for (const Neighbour& neighbour : tile.neighbours) {
-            // A strip in each direction; both sides of a message hold it.
-            if (in.owns(t) || in.owns(static_cast<std::size_t>(neighbour.tile)))
-                own.strip_pixels += static_cast<std::size_t>(neighbour.overlap.area());
-        }
         if (!in.owns(t)) continue;
         ++own.tiles;
         own.frames += static_cast<std::size_t>(tile.num_frames());
-        own.pixels += static_cast<std::size_t>(tile.extended.area());
+        own.pixels += static_cast<std::size_t>(tile.extended.area() * in.num_slices);
         own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
     }
     return own;
+}
+
+// Value, direction, gradient; illumination or coverage.
+std::size_t checkpoint_bytes(std::size_t object_pixels, std::size_t probe_pixels) {
+    return (object_pixels + probe_pixels) * (3 * complex_bytes + 4);
 }
 
 }  // namespace
@@ -128,9 +158,11 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
     const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
     const OwnTiles own = own_tiles(in, tiling);
+    const auto slices = static_cast<std::size_t>(in.num_slices);
+    const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    const std::size_t waves = in.keep_waves ? 1 : 3;  // of a frame, as scratch
+    const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -145,21 +177,27 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
     if (plan.reads_again())
         add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
-    add("object tiles: three gradients, illumination", own.pixels * (3 * complex_bytes + 4));
+    const std::size_t gradients = num_gradients(in.exchange);
+    add(fmt::format("object tiles: {} gradients, illumination", gradients == 3 ? "three" : "two"),
+        own.pixels * (gradients * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
-    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
-    add("scratch of the workers", workers * (waves * frame * modes + shifted + probe) * complex_bytes);
+    add("scratch of the workers",
+        workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
     if (in.keep_waves) {
         const std::size_t bytes = kept_waves_bytes(in, tiling);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);
         add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
     }
+    if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
     // The first rank puts the object together and writes it.
-    const std::size_t object = in.rank == 0 ? 2 * area(tiling.object_shape) : 0;
+    const std::size_t object = in.rank == 0 ? 2 * slices * area(tiling.object_shape) : 0;
     add("copies for results: from the tiles, put together, as a file",
         (own.pixels + object + 3 * probe) * complex_bytes);
+    if (in.checkpoints)
+        add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(own.pixels, probe));
     return forecast;
 }
 
@@ -169,6 +207,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t frame = area(in.frame_shape), modes = static_cast<std::size_t>(in.num_modes);
     const std::size_t probe = area(in.probe_shape) * modes;
     const OwnTiles own = own_tiles(in, tiling);
+    const auto slices = static_cast<std::size_t>(in.num_slices);
+    const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
     const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
@@ -179,12 +219,18 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.terms.push_back({std::move(what), bytes});
         forecast.least_bytes += bytes;
     };
-    add("object tiles: value, direction, gradients, illumination", own.pixels * (5 * complex_bytes + 4));
+    add("object tiles: value, direction, gradients, illumination",
+        own.pixels * ((2 + num_gradients(in.exchange)) * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
-    add("batch windows in flight", slots * (area(tiling.largest_window()) + probe) * complex_bytes);
+    add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (slices > 1) {
+        add("transfer functions between slices, batch windows at trial steps",
+            slice_transfers_bytes(in) + 3 * window * complex_bytes);
+    }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
     if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
     forecast.least_bytes +=

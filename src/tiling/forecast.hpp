@@ -28,13 +28,16 @@ struct ForecastInput {
     std::array<int, 2> frame_shape = {0, 0};
     std::array<int, 2> probe_shape = {0, 0};
     int num_modes = 1;
+    int num_slices = 1;
     PatternType pattern_type = PatternType::u16;
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool keep_waves = false;
     std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
-    bool line_search = true;                        // two passes over the frames an iteration, not one
+    Exchange exchange = Exchange::neighbours;
+    bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
+    bool checkpoints = false;
     std::size_t gpu_scratch_bytes = 0;
     std::vector<int> owner_of_tile;  // empty: all of them this rank's
     int rank = 0;

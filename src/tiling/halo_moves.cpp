@@ -44,20 +44,28 @@ std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind) {
         return moves;
     }
     for (std::size_t to = 0; to < tiling.tiles.size(); ++to) {
-        for (const Neighbour& giver : tiling.tiles[to].neighbours)
-            moves.push_back({static_cast<std::size_t>(giver.tile), to, giver.overlap, Landing::added});
+        for (const Neighbour& giver : tiling.tiles[to].neighbours) {
+            const auto from = static_cast<std::size_t>(giver.tile);
+            if (kind == Exchange::neighbours) {
+                moves.push_back({from, to, giver.overlap, Landing::added});
+                continue;
+            }
+            const Rect voxels = intersection(tiling.tiles[from].interior, tiling.tiles[to].extended);
+            if (!voxels.empty()) moves.push_back({from, to, voxels, Landing::in_place_of});
+        }
     }
     return moves;
 }
 
 std::size_t halo_bytes_sent(const Tiling& tiling, Exchange kind, const std::vector<int>& owner_of_tile,
-                            int rank) {
+                            int rank, int num_slices) {
     constexpr std::size_t complex_bytes = 8, alignment = 64;
     std::size_t bytes = 0;
     for (const HaloMove& move : halo_moves(tiling, kind)) {
         if (owner_of_tile[move.from] == rank && owner_of_tile[move.to] != rank)
-            bytes += (static_cast<std::size_t>(move.rect.area()) * complex_bytes + alignment - 1) /
-                     alignment * alignment;
+            bytes +=
+                (static_cast<std::size_t>(move.rect.area() * num_slices) * complex_bytes + alignment - 1) /
+                alignment * alignment;
     }
     return bytes;
 }

@@ -21,6 +21,7 @@ void for_each_problem(const Check& check) {
         {.frame = {12, 15}, .probe = {7, 10}},
         {.frame = {9, 7}, .probe = {9, 7}, .num_modes = 1, .num_frames = 5, .seed = 2},
         {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 3, .num_frames = 1, .seed = 3},
+        {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .seed = 4},
     };
     for (const ProblemShape& sizes : shapes) {
         for (const reference::Interpolation interpolation : all_interpolations) {
@@ -77,26 +78,38 @@ TEST(Evaluate, HasTheGradientsCost) {
     });
 }
 
-// Windows at the whole pixels of the positions.
+reference::Image slice_of(const reference::Stack& stack, std::ptrdiff_t i) {
+    reference::Image slice({stack.extent(1), stack.extent(2)});
+    std::copy_n(stack.slice(i).begin(), slice.size(), slice.begin());
+    return slice;
+}
+
+// Windows at the whole pixels of the positions; in further slices the probe as it would be without an object.
 TEST(Illumination, IsTheProbesPowerOnTheObjectAndTheObjectsUnderTheProbe) {
     for_each_problem([](const ProblemShape& shape) {
         const Problem problem = as_held(reference::random_problem(shape), PatternType::u16);
         OneBatch batch(problem, PatternType::u16);
         batch.run_illumination();
         const reference::Unknowns found = batch.gradient();
-        reference::Image illumination(problem.object.extents());
+        reference::Image illumination({problem.object.extent(1), problem.object.extent(2)});
         reference::Image coverage(problem.probe_shape());
         for (const reference::Window& window : problem.windows) {
             for (std::ptrdiff_t y = 0; y < problem.probe_shape()[0]; ++y) {
                 for (std::ptrdiff_t x = 0; x < problem.probe_shape()[1]; ++x) {
-                    coverage(y, x) += std::norm(problem.object(window.y + y, window.x + x));
+                    coverage(y, x) += std::norm(problem.object(0, window.y + y, window.x + x));
                     for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
                         illumination(window.y + y, window.x + x) += std::norm(problem.probe(k, y, x));
                     }
                 }
             }
         }
-        EXPECT_LT(relative_error(found.object, illumination), 3e-7);
+        EXPECT_LT(relative_error(slice_of(found.object, 0), illumination), 3e-7);
+        for (std::ptrdiff_t slice = 1; slice < problem.num_slices(); ++slice) {
+            const reference::RealImage weight = reference::illumination(problem, slice);
+            reference::Image expected(weight.extents());
+            std::copy(weight.begin(), weight.end(), expected.begin());
+            EXPECT_LT(relative_error(slice_of(found.object, slice), expected), 1e-6) << slice;
+        }
         reference::Image found_coverage(problem.probe_shape());
         for (std::ptrdiff_t i = 0; i < found_coverage.size(); ++i)
             found_coverage[i] = found.probe.slice(0)[i];

@@ -54,6 +54,9 @@ std::vector<Case> cases() {
         {"more than one chunk of pixels",
          {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 1, .num_frames = 2, .seed = 6},
          PatternType::u16},
+        {"three slices, small probe, two modes",
+         {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .seed = 8},
+         PatternType::f32},
         {"one frame of one pixel",
          {.frame = {1, 1},
           .probe = {1, 1},
@@ -159,7 +162,7 @@ TEST_P(Gradient, OfABatchIsTheSumOverItsFrames) {
     const Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
     OneBatch whole(problem, PatternType::f32);
     whole.run_gradient(KeptWaves::none, ProbeMotion::moving);
-    reference::Unknowns sum{reference::Image(problem.object.extents()),
+    reference::Unknowns sum{reference::Stack(problem.object.extents()),
                             reference::Stack(problem.probe.extents())};
     double cost = 0;
     for (std::ptrdiff_t j = 0; j < problem.num_frames(); ++j) {
@@ -199,7 +202,7 @@ TEST_P(Gradient, CountsFramesThatAreNotFinite) {
     ProblemShape shape;
     std::tie(shape.interpolation, shape.field) = GetParam();
     Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
-    problem.object(0, 0) = std::nan("");  // in the window of some frames only
+    problem.object(0, 0, 0) = std::nan("");  // in the window of some frames only
     problem.windows[1].y = problem.windows[1].x = 0;
     const auto bad =
         std::count_if(problem.windows.begin(), problem.windows.end(),

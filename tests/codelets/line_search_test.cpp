@@ -178,7 +178,7 @@ TEST_P(LineSearch, ForgetsTheKeptCWhenTheProbeIsFixed) {
                       batch.set_state(state);
                       batch.run_step(ProbeMotion::fixed);
                       batch.run_gradient(KeptWaves::advance, ProbeMotion::fixed);
-                      const reference::Image advanced = batch.gradient().object;
+                      const reference::Stack advanced = batch.gradient().object;
                       batch.run_gradient(KeptWaves::none, ProbeMotion::fixed);
                       EXPECT_LT(relative_error(advanced, batch.gradient().object), 1e-5);
                   });

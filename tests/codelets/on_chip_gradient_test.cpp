@@ -59,9 +59,6 @@ double sum_of_counts(const Problem& problem) {
 bool same(const reference::Stack& a, const reference::Stack& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
-bool same(const reference::Image& a, const reference::Image& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end());
-}
 
 using Given = std::tuple<reference::Interpolation, reference::NoiseModel>;
 class OnChipGradient : public OnChipTest<testing::TestWithParam<Given>> {};
@@ -177,7 +174,7 @@ TEST_F(OnChipGradientOfABatch, RepeatsBitwise) {
 TEST_F(OnChipGradientOfABatch, CountsFramesThatAreNotFinite) {
     Problem problem =
         as_held(reference::random_problem(square(64, {.num_modes = 1, .num_frames = 3})), PatternType::f32);
-    problem.object(0, 0) = std::nan("");
+    problem.object(0, 0, 0) = std::nan("");
     for (reference::Window& window : problem.windows) window.y = 1;
     problem.windows[1].y = problem.windows[1].x = 0;
     OneBatch batch(problem, PatternType::f32);

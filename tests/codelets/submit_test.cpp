@@ -133,8 +133,9 @@ TEST(Submit, RefusesDataThatIsTooSmall) {
     expect_each_size_checked<EvaluateArgs>(
         evaluate, "evaluate", {b.shape},
         {&b.patterns, &b.frames, &b.detector, &b.probe, &b.object, &b.out, &b.errors});
-    expect_each_size_checked<IlluminationArgs>(illumination, "illumination", {b.shape},
-                                               {&b.frames, &b.probe, &b.object, &b.state, &b.out});
+    expect_each_size_checked<IlluminationArgs>(
+        illumination, "illumination", {b.shape},
+        {&b.frames, &b.detector, &b.probe, &b.object, &b.state, &b.out});
     AddBatchArgs add;
     add.window_y = b.shape.window_y;
     add.window_x = b.shape.window_x;

@@ -103,7 +103,7 @@ double corner_weight(const Window& window, std::ptrdiff_t dy, std::ptrdiff_t dx)
     return (dy == 0 ? 1 - window.frac_y : window.frac_y) * (dx == 0 ? 1 - window.frac_x : window.frac_x);
 }
 
-// The adjoint of object_of_frame(): adds an image of the probe's shape to the object's gradient.
+// The adjoint of object_of_frame(): adds an image of the probe's shape to one of the object's.
 void add_to_object(const Problem& problem, std::ptrdiff_t i_frame, const Image& image, Image& object) {
     const Window& window = problem.windows.at(static_cast<std::size_t>(i_frame));
     for (std::ptrdiff_t y = 0; y < image.extent(0); ++y) {
@@ -138,6 +138,16 @@ void for_whole_windows(const Problem& problem, Visit visit) {
             }
         }
     }
+}
+
+// The gradient's wave behind the object to what it is behind a slice: undoes nothing, it is the adjoint of
+// all that lies between.
+Image pulled_back_to(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice, Image wave) {
+    for (std::ptrdiff_t later = problem.num_slices() - 1; later > i_slice; --later) {
+        wave = product_with_conjugate(object_of_frame(problem, i_frame, later), wave);
+        wave = filtered(wave, problem.slice_transfer_functions.at(static_cast<std::size_t>(later - 1)), true);
+    }
+    return wave;
 }
 
 // Whether `fourier` interpolation makes the exit wave move back before the detector.
@@ -195,10 +205,13 @@ void Problem::check() const {
     TESSERA_EXPECT(mask.empty() || mask.extents() == frame_shape());
     TESSERA_EXPECT(background.empty() || background.extents() == frame_shape());
     TESSERA_EXPECT(transfer_function.empty() || transfer_function.extents() == frame_shape());
+    TESSERA_EXPECT(num_slices() == static_cast<std::ptrdiff_t>(slice_transfer_functions.size()) + 1);
+    for (const Image& transfer : slice_transfer_functions)
+        TESSERA_EXPECT(transfer.extents() == probe_shape());
     const std::ptrdiff_t extra = interpolation == Interpolation::bilinear ? 1 : 0;
     for (const Window& window : windows) {
-        TESSERA_EXPECT(window.y >= 0 && window.y + probe_shape()[0] + extra <= object.extent(0));
-        TESSERA_EXPECT(window.x >= 0 && window.x + probe_shape()[1] + extra <= object.extent(1));
+        TESSERA_EXPECT(window.y >= 0 && window.y + probe_shape()[0] + extra <= object.extent(1));
+        TESSERA_EXPECT(window.x >= 0 && window.x + probe_shape()[1] + extra <= object.extent(2));
         if (interpolation == Interpolation::nearest) continue;
         const double least = interpolation == Interpolation::fourier ? -0.5 : 0;
         for (const double frac : {window.frac_y, window.frac_x}) {
@@ -224,19 +237,20 @@ Image probe_of_frame(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdif
     return problem.interpolation == Interpolation::fourier ? shift(mode, window.frac_y, window.frac_x) : mode;
 }
 
-Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame) {
+Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice) {
     const Window& window = problem.windows.at(static_cast<std::size_t>(i_frame));
     Image out(problem.probe_shape());
     for (std::ptrdiff_t y = 0; y < out.extent(0); ++y) {
         for (std::ptrdiff_t x = 0; x < out.extent(1); ++x) {
             const auto object_y = window.y + y, object_x = window.x + x;
             if (problem.interpolation != Interpolation::bilinear) {
-                out(y, x) = problem.object(object_y, object_x);
+                out(y, x) = problem.object(i_slice, object_y, object_x);
                 continue;
             }
             for (std::ptrdiff_t dy = 0; dy <= 1; ++dy) {
                 for (std::ptrdiff_t dx = 0; dx <= 1; ++dx) {
-                    out(y, x) += corner_weight(window, dy, dx) * problem.object(object_y + dy, object_x + dx);
+                    out(y, x) +=
+                        corner_weight(window, dy, dx) * problem.object(i_slice, object_y + dy, object_x + dx);
                 }
             }
         }
@@ -244,13 +258,34 @@ Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame) {
     return out;
 }
 
+Image wave_before_slice(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_mode,
+                        std::ptrdiff_t i_slice) {
+    if (i_slice == 0) return probe_of_frame(problem, i_frame, i_mode);
+    const Image before = wave_before_slice(problem, i_frame, i_mode, i_slice - 1);
+    const Image behind = product(before, object_of_frame(problem, i_frame, i_slice - 1));
+    return filtered(behind, problem.slice_transfer_functions.at(static_cast<std::size_t>(i_slice - 1)),
+                    false);
+}
+
 Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame) {
     Stack waves(problem.probe.extents());
-    const Image object = object_of_frame(problem, i_frame);
+    const std::ptrdiff_t last = problem.num_slices() - 1;
+    const Image object = object_of_frame(problem, i_frame, last);
     for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
-        set_mode(waves, k, product(probe_of_frame(problem, i_frame, k), object));
+        set_mode(waves, k, product(wave_before_slice(problem, i_frame, k, last), object));
     }
     return waves;
+}
+
+Image slice_adjoint(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice,
+                    const Stack& waves) {
+    Image out({problem.object.extent(1), problem.object.extent(2)});
+    for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
+        const Image behind = pulled_back_to(problem, i_frame, i_slice, mode_of(waves, k));
+        const Image before = wave_before_slice(problem, i_frame, k, i_slice);
+        add_to_object(problem, i_frame, product_with_conjugate(before, behind), out);
+    }
+    return out;
 }
 
 Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame) {
@@ -335,10 +370,10 @@ Cost cost(const Problem& problem) {
 
 Unknowns gradient(const Problem& problem) {
     problem.check();
-    Unknowns result{Image(problem.object.extents()), Stack(problem.probe.extents())};
+    Unknowns result{Stack(problem.object.extents()), Stack(problem.probe.extents())};
     for (std::ptrdiff_t j = 0; j < problem.num_frames(); ++j) {
         const Window& window = problem.windows[static_cast<std::size_t>(j)];
-        const Image object = object_of_frame(problem, j);
+        Stack behind_object(problem.probe.extents());  // chi
         const RealImage model = intensity(problem, j);
         const Stack fields = far_fields(problem, j);
         for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
@@ -354,32 +389,41 @@ Unknowns gradient(const Problem& problem) {
             Image wave = propagate_back(residual, problem.transfer_function);
             if (moves_back(problem)) wave = shift(wave, window.frac_y, window.frac_x);
             const Image chi = cropped(wave, problem.probe_shape());
-            add_to_object(problem, j, product_with_conjugate(probe_of_frame(problem, j, k), chi),
-                          result.object);
-            Image probe_part = product_with_conjugate(object, chi);
+            set_mode(behind_object, k, chi);
+            Image probe_part =
+                product_with_conjugate(object_of_frame(problem, j), pulled_back_to(problem, j, 0, chi));
             if (problem.interpolation == Interpolation::fourier) {
                 probe_part = shift(probe_part, -window.frac_y, -window.frac_x);
             }
             for (std::ptrdiff_t i = 0; i < probe_part.size(); ++i) result.probe.slice(k)[i] += probe_part[i];
         }
+        for (std::ptrdiff_t slice = 0; slice < problem.num_slices(); ++slice) {
+            const Image object_part = slice_adjoint(problem, j, slice, behind_object);
+            for (std::ptrdiff_t i = 0; i < object_part.size(); ++i)
+                result.object.slice(slice)[i] += object_part[i];
+        }
     }
     return result;
 }
 
-RealImage illumination(const Problem& problem) {
-    RealImage out(problem.object.extents());
-    for_whole_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
-        for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
-            out(object_y, object_x) += std::norm(problem.probe(k, y, x));
-        }
-    });
+RealImage illumination(const Problem& problem, std::ptrdiff_t i_slice) {
+    RealImage out({problem.object.extent(1), problem.object.extent(2)});
+    for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
+        Image wave = mode_of(problem.probe, k);
+        for (std::ptrdiff_t slice = 0; slice < i_slice; ++slice)
+            wave =
+                filtered(wave, problem.slice_transfer_functions.at(static_cast<std::size_t>(slice)), false);
+        for_whole_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
+            out(object_y, object_x) += std::norm(wave(y, x));
+        });
+    }
     return out;
 }
 
 RealImage coverage(const Problem& problem) {
     RealImage out(problem.probe_shape());
     for_whole_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
-        out(y, x) += std::norm(problem.object(object_y, object_x));
+        out(y, x) += std::norm(problem.object(0, object_y, object_x));
     });
     return out;
 }

@@ -18,7 +18,7 @@ namespace tessera::reference {
 using Value = std::complex<double>;
 using Image = Array<Value, 2>;       // (y, x)
 using RealImage = Array<double, 2>;  // (y, x)
-using Stack = Array<Value, 3>;       // (mode, y, x)
+using Stack = Array<Value, 3>;       // (mode, y, x) or (slice, y, x)
 
 enum class NoiseModel { amplitude, poisson, gaussian };
 enum class Interpolation { nearest, bilinear, fourier };
@@ -61,7 +61,9 @@ struct Window {
 
 struct Problem {
     Stack probe;   // (mode, y, x), not larger than the frames; padded with zeros at floor((M - p) / 2)
-    Image object;  // (y, x)
+    Stack object;  // (slice, y, x)
+    // From each slice to the next, (y, x) of the probe's shape; as many as slices, less one.
+    std::vector<Image> slice_transfer_functions;
     std::vector<Window> windows;  // per frame
     // nearest: frac is not looked at; bilinear: the object is read at base + frac; fourier: the probe moves
     // by frac, and in the near field the exit wave moves back by as much: the beam stands still on the
@@ -79,6 +81,7 @@ struct Problem {
 
     std::ptrdiff_t num_frames() const { return patterns.extent(0); }
     std::ptrdiff_t num_modes() const { return probe.extent(0); }
+    std::ptrdiff_t num_slices() const { return object.extent(0); }
     Extents<2> frame_shape() const { return {patterns.extent(1), patterns.extent(2)}; }
     Extents<2> probe_shape() const { return {probe.extent(1), probe.extent(2)}; }
     // Throws where the shapes do not fit together or a window leaves the object.
@@ -94,13 +97,21 @@ Image shift(const Image& image, double frac_y, double frac_x);
 
 // Mode k of the probe as frame i sees it: shifted by frac with `fourier`, else as it is. Shape of the probe.
 Image probe_of_frame(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_mode);
-// The object under the probe of frame i: O(r) = (1-f_y)(1-f_x) O[0,0] + (1-f_y) f_x O[0,1] + f_y (1-f_x)
-// O[1,0]
+// A slice of the object under the probe of frame i: O(r) = (1-f_y)(1-f_x) O[0,0] + (1-f_y) f_x O[0,1] + f_y
+// (1-f_x) O[1,0]
 // + f_y f_x O[1,1] with `bilinear`, else O at the base. Shape of the probe.
-Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame);
+Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice = 0);
+// Mode k of the probe of frame i when it has come to a slice, through those before it and the space between
+// them: the probe of the frame itself at slice 0.
+Image wave_before_slice(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_mode,
+                        std::ptrdiff_t i_slice);
 
 // Wave behind the object, (mode, y, x) of the probe's shape.
 Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame);
+// The adjoint of exit_waves() as a function of one slice alone, in which it is linear: waves behind the
+// object to an image of the object's shape (y, x).
+Image slice_adjoint(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice,
+                    const Stack& waves);
 // Wave on the detector, (mode, y, x) of the frame's shape ("far" also when the field is near): the exit wave
 // padded, in the near field moved back by what moved the probe (over the frame, periodically), and
 // propagated.
@@ -126,7 +137,7 @@ Cost cost(const Problem& problem);
 
 // A point, a direction or a gradient of the two unknowns together.
 struct Unknowns {
-    Image object;  // (y, x)
+    Stack object;  // (slice, y, x)
     Stack probe;   // (mode, y, x)
 };
 
@@ -134,8 +145,9 @@ struct Unknowns {
 Unknowns gradient(const Problem& problem);
 
 // A = sum_jk |P_k|^2 on the object grid, windows at their whole pixels: nothing is shifted or interpolated.
-RealImage illumination(const Problem& problem);
-// C = sum_j |O(r_j)|^2 on the probe grid, windows at their whole pixels.
+// Behind the first slice P_k as it would be without an object.
+RealImage illumination(const Problem& problem, std::ptrdiff_t i_slice = 0);
+// C = sum_j |O(r_j)|^2 on the probe grid, of the first slice, windows at their whole pixels.
 RealImage coverage(const Problem& problem);
 // 1 / ((1 - alpha) weight + alpha max weight), the preconditioner made of either.
 RealImage preconditioner(const RealImage& weight, double alpha);

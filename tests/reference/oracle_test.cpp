@@ -123,9 +123,9 @@ TEST(Interpolation, BilinearIsTheWeightedMeanOfFourCorners) {
     Problem problem = random_problem({.interpolation = Interpolation::bilinear});
     const Window& window = problem.windows[1];
     // A bilinear function is reproduced exactly.
-    for (std::ptrdiff_t y = 0; y < problem.object.extent(0); ++y) {
-        for (std::ptrdiff_t x = 0; x < problem.object.extent(1); ++x) {
-            problem.object(y, x) = {static_cast<double>(2 * y - x), static_cast<double>(y * x)};
+    for (std::ptrdiff_t y = 0; y < problem.object.extent(1); ++y) {
+        for (std::ptrdiff_t x = 0; x < problem.object.extent(2); ++x) {
+            problem.object(0, y, x) = {static_cast<double>(2 * y - x), static_cast<double>(y * x)};
         }
     }
     const Image object = object_of_frame(problem, 1);
@@ -152,7 +152,7 @@ TEST(Interpolation, WithoutFractionsIsNearest) {
 TEST(NearField, OfAUniformObjectDoesNotDependOnTheSubPixelPosition) {
     Problem problem = random_problem(
         {.frame = {9, 12}, .probe = {9, 12}, .field = Field::near, .detector = Detector::plain});
-    problem.object = Image(problem.object.extents(), Value{1, 0});
+    problem.object = Stack(problem.object.extents(), Value{1, 0});
     for (const auto kind : {Interpolation::nearest, Interpolation::bilinear, Interpolation::fourier}) {
         problem.interpolation = kind;
         problem.windows = {{1, 2, 0, 0}, {1, 2, 0.25, 0.4}, {0, 3, 0.45, 0.125}, {2, 1, 0.3, 0.1}};
@@ -273,7 +273,7 @@ TEST_P(Gradient, IsTheDerivativeInEachBlockAlone) {
     const Problem small = problem({.seed = 2});
     Unknowns object_only = random_direction(small, 13), probe_only = random_direction(small, 14);
     object_only.probe = Stack(small.probe.extents());
-    probe_only.object = Image(small.object.extents());
+    probe_only.object = Stack(small.object.extents());
     expect_derivative(small, object_only);
     expect_derivative(small, probe_only);
 }
@@ -288,6 +288,21 @@ TEST_P(Gradient, HoldsForOddSizesAndOnePixel) {
     shape.detector = Detector::plain;
     const Problem one_pixel = random_problem(shape);
     expect_derivative(one_pixel, random_direction(one_pixel, 16));
+}
+
+// Several slices: each slice alone, and all unknowns together.
+TEST_P(Gradient, IsTheDerivativeInEverySlice) {
+    for (const std::ptrdiff_t num_slices : {2, 3}) {
+        const Problem sliced = problem({.num_slices = num_slices, .num_frames = 2, .seed = 5});
+        const Unknowns all = random_direction(sliced, 17);
+        expect_derivative(sliced, all);
+        for (std::ptrdiff_t slice = 0; slice < num_slices; ++slice) {
+            Unknowns one{Stack(all.object.extents()), Stack(all.probe.extents())};
+            std::copy_n(all.object.slice(slice).begin(), all.object.slice(slice).size(),
+                        one.object.slice(slice).begin());
+            expect_derivative(sliced, one);
+        }
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -309,7 +324,7 @@ Problem agreed_problem(Interpolation interpolation, Field field, NoiseModel nois
         const auto t = static_cast<double>(i);
         problem.probe[i] = {3 * std::cos(0.7 * t), 2 * std::sin(1.3 * t)};
     }
-    problem.object = Image({12, 13});
+    problem.object = Stack({1, 12, 13});
     for (std::ptrdiff_t i = 0; i < problem.object.size(); ++i) {
         const auto t = static_cast<double>(i);
         problem.object[i] = {1 + 0.2 * std::cos(1.1 * t), 0.3 * std::sin(0.6 * t)};
@@ -430,7 +445,7 @@ TEST(Preconditioner, IlluminationAndCoverageHoldThePowerOfTheExitWaves) {
 
 TEST(Preconditioner, HasWindowsAtTheirWholePixels) {
     Problem problem = random_problem({.frame = {1, 1}, .probe = {1, 1}, .num_modes = 1, .num_frames = 2});
-    problem.object = Image({3, 3}, Value{3, 4});
+    problem.object = Stack({1, 3, 3}, Value{3, 4});
     for (const auto kind : {Interpolation::bilinear, Interpolation::fourier}) {
         problem.interpolation = kind;
         problem.windows = {{.y = 0, .x = 0, .frac_y = 0.49, .frac_x = 0.25},
@@ -448,6 +463,61 @@ TEST(Preconditioner, LiesBetweenTheWeightAndItsMaximum) {
     weight(0, 0) = 4;
     EXPECT_DOUBLE_EQ(preconditioner(weight, 0.1)(0, 0), 0.25);
     EXPECT_DOUBLE_EQ(preconditioner(weight, 0.1)(0, 1), 2.5);
+}
+
+// ---- Several slices
+
+// <G(.. d_l ..), w> = <d_l, adjoint_l w>: the exit wave is linear in each slice, and the sum over slices
+// would count it several times.
+TEST(Slices, HaveEachItsAdjoint) {
+    for (const auto kind : {Interpolation::nearest, Interpolation::bilinear, Interpolation::fourier}) {
+        const Problem problem = random_problem({.num_slices = 3, .interpolation = kind});
+        const Unknowns direction = random_direction(problem, 41);
+        for (std::ptrdiff_t slice = 0; slice < 3; ++slice) {
+            Problem along = problem;
+            std::copy_n(direction.object.slice(slice).begin(), direction.object.slice(slice).size(),
+                        along.object.slice(slice).begin());
+            Image d({problem.object.extent(1), problem.object.extent(2)});
+            std::copy_n(direction.object.slice(slice).begin(), d.size(), d.begin());
+            for (std::ptrdiff_t j = 0; j < problem.num_frames(); ++j) {
+                const Value forward = dot(exit_waves(along, j), direction.probe);
+                const Value adjoint = dot(d, slice_adjoint(problem, j, slice, direction.probe));
+                EXPECT_LT(std::abs(forward - adjoint), 1e-11 * std::abs(forward)) << slice;
+            }
+        }
+    }
+}
+
+TEST(Slices, WithoutSpaceBetweenThemAreTheirProduct) {
+    Problem sliced = random_problem({.num_slices = 3, .interpolation = Interpolation::fourier});
+    for (Image& transfer : sliced.slice_transfer_functions)
+        transfer = Image(sliced.probe_shape(), Value{1, 0});
+    Problem thin = sliced;
+    thin.slice_transfer_functions.clear();
+    thin.object = Stack({1, sliced.object.extent(1), sliced.object.extent(2)});
+    for (std::ptrdiff_t i = 0; i < thin.object.size(); ++i) {
+        thin.object[i] = sliced.object.slice(0)[i] * sliced.object.slice(1)[i] * sliced.object.slice(2)[i];
+    }
+    EXPECT_NEAR(cost(sliced).total, cost(thin).total, 1e-10 * cost(thin).total);
+    EXPECT_LT(std::abs(dot(gradient(sliced).probe, gradient(thin).probe) -
+                       dot(gradient(thin).probe, gradient(thin).probe)),
+              1e-10 * std::abs(dot(gradient(thin).probe, gradient(thin).probe)));
+}
+
+// An empty object is free space over the whole way.
+TEST(Slices, OfAnEmptyObjectPropagateTheProbe) {
+    Problem problem = random_problem(
+        {.num_slices = 3, .interpolation = Interpolation::nearest, .detector = Detector::plain});
+    problem.object = Stack(problem.object.extents(), Value{1, 0});
+    Image wave = wave_before_slice(problem, 0, 1, 0);
+    for (const Image& transfer : problem.slice_transfer_functions) wave = propagate(wave, transfer);
+    EXPECT_LT(largest_difference(wave_before_slice(problem, 0, 1, 2), wave), 1e-12);
+    // The probe's power is the same in every slice, and so is the preconditioner's.
+    double power[3] = {};
+    for (std::ptrdiff_t slice = 0; slice < 3; ++slice) {
+        for (const double value : illumination(problem, slice)) power[slice] += value;
+        EXPECT_NEAR(power[slice], power[0], 1e-10 * power[0]);
+    }
 }
 
 }  // namespace

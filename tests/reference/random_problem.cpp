@@ -22,7 +22,7 @@ class Uniform {
     std::mt19937_64 engine_;
 };
 
-void fill_object(Uniform& uniform, Image& object) {
+void fill_object(Uniform& uniform, Stack& object) {
     for (Value& value : object) {
         const double modulus = uniform(0.6, 1);
         value = std::polar(modulus, uniform(-1, 1));
@@ -50,7 +50,12 @@ Problem random_problem(const ProblemShape& shape) {
         }
         problem.windows.push_back(window);
     }
-    problem.object = Image({shape.probe[0] + travel + 1, shape.probe[1] + travel + 1});
+    problem.object = Stack({shape.num_slices, shape.probe[0] + travel + 1, shape.probe[1] + travel + 1});
+    // Over unequal distances that spread a pixel's light over several.
+    for (std::ptrdiff_t slice = 1; slice < shape.num_slices; ++slice) {
+        problem.slice_transfer_functions.push_back(fresnel_transfer_function(
+            shape.probe, {1e-6, 1.2e-6}, 1e-10, 5e-3 * (1 + 0.4 * static_cast<double>(slice))));
+    }
     problem.probe = Stack({shape.num_modes, shape.probe[0], shape.probe[1]});
     const auto frame_pixels = static_cast<double>(num_elements(shape.frame));
     const auto probe_pixels = static_cast<double>(problem.probe.size());
@@ -80,7 +85,7 @@ Problem random_problem(const ProblemShape& shape) {
 
 Unknowns random_direction(const Problem& problem, std::uint64_t seed) {
     Uniform uniform(seed);
-    Unknowns direction{Image(problem.object.extents()), Stack(problem.probe.extents())};
+    Unknowns direction{Stack(problem.object.extents()), Stack(problem.probe.extents())};
     for (Value& value : direction.object) value = uniform.value();
     for (Value& value : direction.probe) value = uniform.value();
     return direction;

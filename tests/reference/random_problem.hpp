@@ -11,6 +11,7 @@ struct ProblemShape {
     Extents<2> frame = {12, 15};
     Extents<2> probe = {9, 10};
     std::ptrdiff_t num_modes = 2;
+    std::ptrdiff_t num_slices = 1;
     std::ptrdiff_t num_frames = 4;
     Interpolation interpolation = Interpolation::fourier;
     NoiseModel noise_model = NoiseModel::amplitude;

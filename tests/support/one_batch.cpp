@@ -108,7 +108,7 @@ Data make_patterns(const reference::Problem& problem, const BatchShape& shape) {
 }
 
 Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
-    Data data(detector_bytes(shape.frame, shape.near_field));
+    Data data(detector_bytes(shape));
     auto* base = data.before_tasks<std::byte>();
     const std::size_t map = aligned_bytes(shape.frame.area() * sizeof(float));
     auto* mask = reinterpret_cast<float*>(base);
@@ -118,6 +118,11 @@ Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
         mask[i] = problem.mask.empty() ? 1.0f : static_cast<float>(problem.mask[pixel]);
         // Without a background nobody may look at it.
         background[i] = shape.has_background ? static_cast<float>(problem.background[pixel]) : nan;
+    }
+    auto* slice_transfer = reinterpret_cast<cfloat*>(base + slice_transfers_offset(shape));
+    for (const Image& between : problem.slice_transfer_functions) {
+        for (const Value& value : between)
+            *slice_transfer++ = single(value / static_cast<double>(between.size()));
     }
     if (!shape.near_field) return data;
     auto* transfer = reinterpret_cast<cfloat*>(base + 2 * map);
@@ -143,9 +148,10 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type) {
     BatchShape shape;
     shape.num_frames = static_cast<std::int32_t>(problem.num_frames());
     shape.num_modes = static_cast<std::int32_t>(problem.num_modes());
+    shape.num_slices = static_cast<std::int32_t>(problem.num_slices());
     shape.frame = shape2(problem.frame_shape());
     shape.probe = shape2(problem.probe_shape());
-    shape.tile = shape2({problem.object.extent(0) + 2 * border_y, problem.object.extent(1) + 2 * border_x});
+    shape.tile = shape2({problem.object.extent(1) + 2 * border_y, problem.object.extent(2) + 2 * border_x});
     const Rect window = bounding_window(problem);
     shape.window_y = static_cast<std::int32_t>(border_y) + window.y0;
     shape.window_x = static_cast<std::int32_t>(border_x) + window.x0;
@@ -196,9 +202,9 @@ OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWave
       frames(frames_bytes(shape)),
       detector(make_detector(problem, shape)),
       probe(moving_field_bytes(shape.probe_size())),
-      object(moving_field_bytes(shape.tile.area())),
+      object(moving_field_bytes(shape.tile_size())),
       state(sizeof(IterationState)),
-      out(out_bytes(shape.window, shape.probe_size())),
+      out(out_bytes(shape)),
       errors(static_cast<std::size_t>(shape.num_frames) * sizeof(double)),
       object_shape_(problem.object.extents()) {
     problem.check();
@@ -215,28 +221,33 @@ OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWave
         probe_field.value[i] = single(problem.probe[i]);
         probe_field.direction[i] = {nan, nan};
     }
-    const auto object_field = moving_field(object.before_tasks<std::byte>(), shape.tile.area());
-    std::fill_n(object_field.value, shape.tile.area(), cfloat{nan, nan});
-    std::fill_n(object_field.direction, shape.tile.area(), cfloat{nan, nan});
-    for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
-        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x) {
-            object_field.value[in_tile(y, x)] = single(problem.object(y, x));
-        }
-    }
+    const auto object_field = moving_field(object.before_tasks<std::byte>(), shape.tile_size());
+    std::fill_n(object_field.value, shape.tile_size(), cfloat{nan, nan});
+    std::fill_n(object_field.direction, shape.tile_size(), cfloat{nan, nan});
+    for_each_pixel([&](std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) {
+        object_field.value[in_tile(slice, y, x)] = single(problem.object(slice, y, x));
+    });
 }
 
-std::ptrdiff_t OneBatch::in_tile(std::ptrdiff_t y, std::ptrdiff_t x) const {
-    return (border_y + y) * shape.tile.x + border_x + x;
+std::ptrdiff_t OneBatch::in_tile(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) const {
+    return (slice * shape.tile.y + border_y + y) * shape.tile.x + border_x + x;
+}
+
+template <class Visit>
+void OneBatch::for_each_pixel(const Visit& visit) const {
+    for (std::ptrdiff_t slice = 0; slice < object_shape_[0]; ++slice) {
+        for (std::ptrdiff_t y = 0; y < object_shape_[1]; ++y) {
+            for (std::ptrdiff_t x = 0; x < object_shape_[2]; ++x) visit(slice, y, x);
+        }
+    }
 }
 
 void OneBatch::set_direction(const reference::Unknowns& direction, ProbeMotion motion) {
     const HostAccess object_access(object, Access::read_write), probe_access(probe, Access::read_write);
-    const auto object_field = moving_field(object_access.as<std::byte>(), shape.tile.area());
-    for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
-        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x) {
-            object_field.direction[in_tile(y, x)] = single(direction.object(y, x));
-        }
-    }
+    const auto object_field = moving_field(object_access.as<std::byte>(), shape.tile_size());
+    for_each_pixel([&](std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) {
+        object_field.direction[in_tile(slice, y, x)] = single(direction.object(slice, y, x));
+    });
     if (motion == ProbeMotion::fixed) return;
     const auto probe_field = moving_field(probe_access.as<std::byte>(), shape.probe_size());
     for (std::ptrdiff_t i = 0; i < direction.probe.size(); ++i)
@@ -254,10 +265,9 @@ IterationState OneBatch::get_state() const {
 reference::Problem OneBatch::at_present(reference::Problem problem) const {
     const HostAccess object_access(object, Access::read), probe_access(probe, Access::read);
     const auto* object_value = moving_field(object_access.as<const std::byte>(), shape.tile.area()).value;
-    for (std::ptrdiff_t y = 0; y < object_shape_[0]; ++y) {
-        for (std::ptrdiff_t x = 0; x < object_shape_[1]; ++x)
-            problem.object(y, x) = value_of(object_value[in_tile(y, x)]);
-    }
+    for_each_pixel([&](std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) {
+        problem.object(slice, y, x) = value_of(object_value[in_tile(slice, y, x)]);
+    });
     const auto* probe_value = moving_field(probe_access.as<const std::byte>(), shape.probe_size()).value;
     for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i) problem.probe[i] = value_of(probe_value[i]);
     return problem;
@@ -297,11 +307,11 @@ void OneBatch::run_evaluate() {
 
 void OneBatch::run_illumination() {
     spoil_out();
-    illumination.submit({shape}, {&frames, &probe, &object, &state, &out});
+    illumination.submit({shape}, {&frames, &detector, &probe, &object, &state, &out});
 }
 
 void OneBatch::run_step(ProbeMotion motion) {
-    step.submit({shape.tile.area()}, {&object, &state});
+    step.submit({shape.tile_size()}, {&object, &state});
     if (motion == ProbeMotion::moving) step.submit({shape.probe_size()}, {&probe, &state});
 }
 
@@ -315,14 +325,16 @@ reference::Unknowns OneBatch::gradient() const {
     const HostAccess access(out, Access::read);
     throw_task_failure();
     const auto* base = access.as<const std::byte>();
-    reference::Unknowns result{Image(object_shape_),
+    reference::Unknowns result{Stack(object_shape_),
                                Stack({shape.num_modes, static_cast<std::ptrdiff_t>(shape.probe.y),
                                       static_cast<std::ptrdiff_t>(shape.probe.x)})};
     const cfloat* window = window_part(base, shape.probe_size());
-    for (std::ptrdiff_t y = 0; y < shape.window.y; ++y) {
-        for (std::ptrdiff_t x = 0; x < shape.window.x; ++x) {
-            result.object(shape.window_y - border_y + y, shape.window_x - border_x + x) =
-                value_of(window[y * shape.window.x + x]);
+    for (std::ptrdiff_t slice = 0; slice < shape.num_slices; ++slice) {
+        for (std::ptrdiff_t y = 0; y < shape.window.y; ++y) {
+            for (std::ptrdiff_t x = 0; x < shape.window.x; ++x) {
+                result.object(slice, shape.window_y - border_y + y, shape.window_x - border_x + x) =
+                    value_of(*window++);
+            }
         }
     }
     for (std::ptrdiff_t i = 0; i < result.probe.size(); ++i) result.probe[i] = value_of(probe_part(base)[i]);

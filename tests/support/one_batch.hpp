@@ -49,9 +49,11 @@ class OneBatch {
 
   private:
     void spoil_out();
-    std::ptrdiff_t in_tile(std::ptrdiff_t y, std::ptrdiff_t x) const;
+    std::ptrdiff_t in_tile(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) const;
+    template <class Visit>
+    void for_each_pixel(const Visit& visit) const;  // of the object
 
-    Extents<2> object_shape_;
+    Extents<3> object_shape_;
 };
 
 // ||found - expected|| / ||expected||, sums over all pixels.

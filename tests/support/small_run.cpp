@@ -12,6 +12,7 @@
 #include "io/scan_writer.hpp"
 #include "scan/checked_frames.hpp"
 #include "support/test_device.hpp"
+#include "tasks/resume.hpp"
 
 namespace tessera::test {
 namespace {
@@ -21,9 +22,9 @@ bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
     return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
-Array<cfloat, 2> value_of(const TileHandles& tile) {
+Array<cfloat, 3> value_of(const TileHandles& tile, int num_slices) {
     const HostAccess access(tile.object, Access::read);
-    Array<cfloat, 2> object({tile.shape.y, tile.shape.x});
+    Array<cfloat, 3> object({num_slices, tile.shape.y, tile.shape.x});
     std::memcpy(static_cast<void*>(object.data()), access.as<const cfloat>(), object.bytes());
     return object;
 }
@@ -89,10 +90,13 @@ RunConfig SmallScan::run_config() const {
     return config;
 }
 
-Outcome run(const RunConfig& config, const RunSettings& settings) {
+Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     setenv("STARPU_WORKERS_NOBIND", "1", 0);  // test programs that run side by side share the cores
-    ScanReader reader(config.scan, {});
     const Ranks ranks;
+    std::optional<CheckpointManifest> checkpoint;
+    if (settings.resume) checkpoint = find_checkpoint(settings.checkpoints, ranks);
+    const RunConfig config = checkpoint ? config_to_go_on(run_file, *checkpoint, "checkpoint") : run_file;
+    const ScanReader reader(config.scan, {});
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), machine_for(config.runtime, ranks));
     const Problem& problem = outcome.problem;
@@ -103,20 +107,41 @@ Outcome run(const RunConfig& config, const RunSettings& settings) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
     }
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
-    set_object(handles, problem, {});
-    set_probe(handles, initial_probe(problem, statistics, {}));
+    RunState from;
+    if (checkpoint) {
+        require_same_scan(*checkpoint, "checkpoint", problem);
+        require_same_frames(*checkpoint, "checkpoint", statistics);
+        from = restore(handles, settings.checkpoints, *checkpoint);
+    } else {
+        set_object(handles, problem, {});
+        set_probe(handles, initial_probe(problem, statistics, {}));
+    }
 
+    OutputThread output;
+    std::optional<Checkpoints> checkpoints;
+    if (!settings.checkpoints.empty()) {
+        checkpoints.emplace(problem, handles,
+                            Checkpoints::Setup{settings.checkpoints,
+                                               config.output.checkpoint_interval_s,
+                                               fingerprint(problem.scan),
+                                               fingerprint(statistics),
+                                               checkpoint,
+                                               {}},
+                            output);
+    }
     ReconstructionHooks hooks;
     hooks.stop_requested = settings.stop_requested;
     hooks.on_iteration = [&](const IterationReport& report) {
         outcome.reports.push_back(report);
-        if (settings.after_iteration) settings.after_iteration(report);
+        if (settings.on_iteration) settings.on_iteration(report);
     };
+    hooks.checkpoints = checkpoints ? &*checkpoints : nullptr;
     Reconstruction reconstruction(problem, handles, statistics, hooks);
-    reconstruction.run();
+    reconstruction.run(from);
     outcome.result = reconstruction.result();
     outcome.stopped_early = reconstruction.stopped_early();
-    for (const TileHandles& tile : handles.tiles) outcome.tile_objects.push_back(value_of(tile));
+    for (const TileHandles& tile : handles.tiles)
+        outcome.tile_objects.push_back(value_of(tile, handles.num_slices));
     outcome.probe = probe_of(handles);
     outcome.final_state = *HostAccess(handles.state, Access::read).as<const IterationState>();
     return outcome;

@@ -27,6 +27,7 @@ class SmallScan {
     SmallScan& operator=(const SmallScan&) = delete;
 
     const SyntheticScan& truth() const { return truth_; }
+    const std::filesystem::path& folder() const { return folder_; }
     // Eight CG iterations on 2 x 2 tiles in batches of four, waves recomputed, one worker.
     RunConfig run_config() const;
 
@@ -40,7 +41,7 @@ struct Outcome {
     Result result;  // probe: orthogonal modes
     std::vector<IterationReport> reports;
     IterationState final_state;                  // of the last engine
-    std::vector<Array<cfloat, 2>> tile_objects;  // each tile's extended memory at the end
+    std::vector<Array<cfloat, 3>> tile_objects;  // each tile's extended memory at the end
     Array<cfloat, 3> probe;                      // modes as they are at the end
     bool stopped_early = false;
 };
@@ -48,7 +49,9 @@ struct Outcome {
 struct RunSettings {
     std::optional<std::size_t> num_out_slots;  // per tile, at most; null: as the program chooses
     const std::atomic<bool>* stop_requested = nullptr;
-    std::function<void(const IterationReport&)> after_iteration = {};
+    std::function<void(const IterationReport&)> on_iteration = {};
+    std::filesystem::path checkpoints = {};  // the folder; empty: none are made
+    bool resume = false;                     // from the last one, if there is one
 };
 
 // Starts StarPU, reconstructs, stops StarPU.

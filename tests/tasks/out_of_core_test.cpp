@@ -130,7 +130,7 @@ TEST_F(OutOfCore, EndsWhenTheScanGoesAway) {
     config_.runtime.cpus = most_workers();
     const RunConfig config = limited(config_, 0);
     RunSettings settings;
-    settings.after_iteration = [&](const IterationReport& report) {
+    settings.on_iteration = [&](const IterationReport& report) {
         if (report.iteration == 3) std::filesystem::resize_file(config.scan.file, 4096);
     };
     try {
@@ -175,7 +175,7 @@ TEST(WavesOnDisk, GiveTheSameBits) {
         config.runtime.scheduler = scheduler;
         std::size_t on_disk = 0;
         RunSettings settings;
-        settings.after_iteration = [&](const IterationReport&) {
+        settings.on_iteration = [&](const IterationReport&) {
             on_disk = std::max(on_disk, bytes_under(folder));
         };
         const Outcome outcome = run(config, settings);

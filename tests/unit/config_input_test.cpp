@@ -155,6 +155,26 @@ TEST_F(ConfigFiles, AreRead) {
     EXPECT_EQ(read_simulation_config(write("sim.yaml", "file: b.cxi\r\nrandom_seed: 4\r\n")).random_seed, 4u);
 }
 
+// Every file of inputs/ as it is shipped.
+TEST(ConfigInputs, AreWithoutProblems) {
+    const auto inputs = std::filesystem::path(__FILE__).parent_path() / "../../inputs";
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(inputs)) {
+        if (entry.path().extension() != ".yaml") continue;
+        const bool is_simulation = entry.path().stem().string().ends_with("_simulation");
+        try {
+            if (is_simulation)
+                read_simulation_config(entry.path());
+            else
+                read_run_config(entry.path());
+        } catch (const Error& error) {
+            ADD_FAILURE() << error.what();
+        }
+        ++count;
+    }
+    EXPECT_GE(count, 10u);
+}
+
 TEST_F(ConfigFiles, AllProblemsAreOneUsageError) {
     const auto file = write("run.yaml", "scan: {file: a, fil: b}\nobject: 3\n");
     try {

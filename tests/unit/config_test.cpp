@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config_texts.hpp"
 
@@ -40,7 +41,13 @@ constexpr std::string_view full_run = R"(scan:
     background: /b
     frames_are_amplitudes: true
     frames_dc_at_corner: true
-object: {margin_px: 17, initial: file, file: earlier.h5}
+object:
+  margin_px: 17
+  initial: file
+  file: earlier.h5
+  num_slices: 3
+  slice_spacings_m: [1.5e-9, 2.5e-9]
+  slice_propagation: fresnel
 probe:
   initial: zone_plate
   num_modes: 3
@@ -82,7 +89,7 @@ RunConfig expected_full_run() {
     RunConfig c;
     c.scan.file = "data/scan 1.h5";
     c.scan.format = ScanFormat::hdf5;
-    c.scan.geometry = {Propagation::near_field, 5.2, 6.5e-6, 0.0143, 12398.4198, 1.0e-10};
+    c.scan.geometry = {Propagation::near_field, 5.2, 6.5e-6, 0.0143, 12398.4198, 1.0e-10, {}};
     c.scan.mask = {"mask.h5", "/mask", true};
     c.scan.frames = {3, 400, 2};
     c.scan.crop.size = {256, 128};
@@ -99,7 +106,7 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {17, InitialObject::file, "earlier.h5"};
+    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -298,6 +305,32 @@ TEST(RunFile, EnergyAndWavelengthAgree) {
                    "1.5498e-10 m; give one of them");
 }
 
+TEST(RunFile, AVoltageIsOfElectrons) {
+    const auto scan = [](const std::string& geometry) {
+        return "scan:\n  file: a.cxi\n  geometry: {" + geometry + "}\n";
+    };
+    EXPECT_EQ(run_of(scan("accelerating_voltage_kV: 300")).scan.geometry.accelerating_voltage_kV, 300.0);
+    expect_problem(
+        scan("accelerating_voltage_kV: 300, energy_eV: 8000"),
+        "run.yaml:3: scan.geometry.energy_eV: goes with photons, accelerating_voltage_kV with electrons; "
+        "give one of them");
+    expect_problem(
+        scan("accelerating_voltage_kV: 300, wavelength_m: 1.969e-12"),
+        "run.yaml:3: scan.geometry.wavelength_m: accelerating_voltage_kV gives it already; give one of them");
+    expect_problem(
+        scan("accelerating_voltage_kV: 300e3"),
+        "run.yaml:3: scan.geometry.accelerating_voltage_kV: 300e3 is out of range (allowed: at least 0.01, "
+        "at most 10000)");
+    expect_problem(scan("accelerating_voltage_kv: 300"),
+                   "run.yaml:3: scan.geometry.accelerating_voltage_kv: unknown key (did you mean "
+                   "accelerating_voltage_kV?)");
+    expect_problem(scan("accelerating_voltage_V: 300"),
+                   "run.yaml:3: scan.geometry.accelerating_voltage_V: unknown key (did you mean "
+                   "accelerating_voltage_kV?)");
+    RunConfig c = run_of(scan("accelerating_voltage_kV: 80.5"));
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
 TEST(RunFile, FramesStopAfterTheyStart) {
     expect_problem("scan:\n  file: a.cxi\n  frames:\n    start: 5\n    stop: 5\n",
                    "run.yaml:5: scan.frames.stop: 5 must be above start, 5");
@@ -326,13 +359,54 @@ TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
                    "run.yaml:6: probe.central_stop_m: must be below diameter_m");
     expect_problem(probe("gaussian\n  diameter_m: 1e-4\n  focal_length_m: 0.1"),
                    "run.yaml:5: probe.focal_length_m: has no meaning here (only for initial: zone_plate)");
+    expect_problem(probe("file\n  defocus_m: 1e-4"),
+                   "run.yaml:4: probe.defocus_m: has no meaning here (only for initial: aperture, gaussian, "
+                   "zone_plate or convergent)");
+    expect_problem(probe("convergent"),
+                   "run.yaml:2: probe.convergence_angle_mrad: is required with initial: convergent");
     expect_problem(
-        probe("file\n  defocus_m: 1e-4"),
-        "run.yaml:4: probe.defocus_m: has no meaning here (only for initial: aperture, gaussian or "
+        probe("convergent\n  convergence_angle_mrad: 30\n  diameter_m: 1e-9"),
+        "run.yaml:5: probe.diameter_m: has no meaning here (only for initial: aperture, gaussian or "
         "zone_plate)");
+    const ProbeConfig convergent = run_of(probe("convergent\n  convergence_angle_mrad: 30\n  defocus_m: "
+                                                "2e-8\n  spherical_aberration_m: 1e-3"))
+                                       .probe;
+    EXPECT_EQ(convergent.convergence_angle_mrad, 30.0);
+    EXPECT_EQ(convergent.spherical_aberration_m, 1e-3);
     expect_problem(probe("auto\n  file: x.h5"),
                    "run.yaml:4: probe.file: has no meaning here (only for initial: file)");
     EXPECT_EQ(run_of(probe("file\n  file: x.h5")).probe.file, "x.h5");
+}
+
+TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  num_slices: " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("4\n  slice_spacings_m: 2e-9")).object.slice_spacings_m,
+              (std::vector<double>{2e-9, 2e-9, 2e-9}))
+        << "one value stands for all";
+    EXPECT_EQ(run_of(object("3\n  slice_spacings_m: [1e-9, 2e-9]")).object.slice_spacings_m,
+              (std::vector<double>{1e-9, 2e-9}));
+    EXPECT_EQ(run_of(object("2\n  slice_spacings_m: [1e-9]")).object.slice_propagation,
+              SlicePropagation::angular_spectrum);
+    expect_problem(
+        object("3"),
+        "run.yaml:2: object.slice_spacings_m: is required with num_slices above 1: one length for all, "
+        "or a list of 2");
+    expect_problem(
+        object("3\n  slice_spacings_m: [1e-9, 1e-9, 1e-9]"),
+        "run.yaml:4: object.slice_spacings_m: expected one value for all or a list of 2, got a list of 3");
+    expect_problem(object("3\n  slice_spacings_m: [1e-9, 0]"),
+                   "run.yaml:4: object.slice_spacings_m: 0 is out of range (allowed: above 0)");
+    expect_problem(object("3\n  slice_spacings_m: near"),
+                   "run.yaml:4: object.slice_spacings_m: expected a number, got 'near'");
+    expect_problem(object("1\n  slice_spacings_m: 1e-9"),
+                   "run.yaml:4: object.slice_spacings_m: has no meaning here (only for num_slices above 1)");
+    expect_problem(object("0"),
+                   "run.yaml:3: object.num_slices: 0 is out of range (allowed: at least 1, at most 1000)");
+    expect_problem(
+        object("2\n  slice_spacings_m: 1e-9\n  slice_propagation: asm"),
+        "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
 }
 
 TEST(RunFile, OtherContradictions) {
@@ -398,6 +472,18 @@ TEST(RoundTrip, TheFullRun) {
     EXPECT_EQ(write_run_config(run_of(text)), text);
 }
 
+TEST(RoundTrip, EqualAndUnequalSpacings) {
+    for (const std::vector<double>& spacings_m :
+         {std::vector<double>(9, 1.0 / 3), std::vector<double>{1e-10, 2e-10, 0.1},
+          std::vector<double>{5e-324}}) {
+        RunConfig c;
+        c.scan.file = "a.cxi";
+        c.object.num_slices = static_cast<int>(spacings_m.size()) + 1;
+        c.object.slice_spacings_m = spacings_m;
+        EXPECT_EQ(run_of(write_run_config(c)), c) << write_run_config(c);
+    }
+}
+
 TEST(RoundTrip, ValuesThatAreHardToWrite) {
     for (const char* name :
          {"null",       "~",           "yes",   "12",     "a: b",        "- x", "#1", "it's",
@@ -448,6 +534,9 @@ constexpr std::string_view full_simulation = R"(object:
   amplitude_range: [0.2, 0.9]
   phase_range_rad: [-1, 1]
   feature_size_px: 5.5
+  num_slices: 3
+  slice_spacings_m: [1e-6, 2e-6]
+  slice_propagation: fresnel
 probe:
   shape: gaussian
   diameter_px: 31
@@ -473,16 +562,32 @@ random_seed: 9
 file: out.cxi
 )";
 
+TEST(SimulationFile, AVoltageTakesThePlaceOfTheEnergy) {
+    const SimulationConfig c = simulation_of("detector: {accelerating_voltage_kV: 200}");
+    EXPECT_EQ(c.detector.accelerating_voltage_kV, 200.0);
+    EXPECT_EQ(simulation_of(write_simulation_config(c)), c);
+    EXPECT_EQ(simulation_problems("detector:\n  energy_eV: 8000\n  accelerating_voltage_kV: 200\n"),
+              Texts{"sim.yaml:2: detector.energy_eV: has no meaning here (only for photons: without "
+                    "accelerating_voltage_kV)"});
+}
+
 TEST(SimulationFile, EveryKeyIsReadAndWritten) {
     SimulationConfig expected;
-    expected.object = {ObjectPattern::textures, {0.2, 0.9}, {-1, 1}, 5.5};
-    expected.probe = {ProbeShape::gaussian, 31, 1e-4, 2, 0.1, 1e5, -0.2};
+    expected.object = {ObjectPattern::textures,  {0.2, 0.9}, {-1, 1}, 5.5, {}, 3, {1e-6, 2e-6},
+                       SlicePropagation::fresnel};
+    expected.probe = {ProbeShape::gaussian, 31, 1e-4, {}, 0, 2, 0.1, 1e5, -0.2};
     expected.scan = {ScanPattern::jittered, {3, 4}, 7.5, 0, true};
-    expected.detector = {{96, 96}, std::array<int, 2>{48, 64},
-                         1.0e-5,   0.5,
-                         6200,     Propagation::near_field,
-                         0.01,     false,
-                         false,    0.5,
+    expected.detector = {{96, 96},
+                         std::array<int, 2>{48, 64},
+                         1.0e-5,
+                         0.5,
+                         {},
+                         6200,
+                         Propagation::near_field,
+                         0.01,
+                         false,
+                         false,
+                         0.5,
                          0.01};
     expected.random_seed = 9;
     expected.file = "out.cxi";
@@ -515,6 +620,20 @@ TEST(SimulationFile, Problems) {
     EXPECT_EQ(
         problem("geometry: {energy_eV: 3}"),
         "sim.yaml:1: geometry: unknown key (known here: object, probe, scan, detector, random_seed, file)");
+    EXPECT_EQ(problem("object: {pattern: lead_titanate}"),
+              "sim.yaml:1: object.pattern: lead_titanate is a crystal seen by electrons: it needs "
+              "detector.accelerating_voltage_kV");
+    EXPECT_EQ(
+        problem("object: {num_slices: 3}"),
+        "sim.yaml:1: object.slice_spacings_m: is required with num_slices above 1: one length for all, or a "
+        "list of 2");
+    EXPECT_EQ(problem("probe: {shape: convergent}"),
+              "sim.yaml:1: probe.convergence_angle_mrad: is required with shape: convergent");
+    EXPECT_EQ(problem("probe: {convergence_angle_mrad: 30}"),
+              "sim.yaml:1: probe.convergence_angle_mrad: has no meaning here (only for shape: convergent)");
+    EXPECT_EQ(
+        problem("probe: {shape: convergent, convergence_angle_mrad: 1}\ndetector: {propagation: near_field}"),
+        "sim.yaml:1: probe.shape: convergent is for the far field");
     EXPECT_EQ(problem("energy_eV: 3"),
               "sim.yaml:1: energy_eV: unknown key (did you mean detector.energy_eV?)");
 }

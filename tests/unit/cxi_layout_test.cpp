@@ -226,7 +226,7 @@ TEST_F(CxiLayoutTest, TheMachinesEnergyIsNotThePhotons) {
         file.attribute(instrument + "/beam_1/incident_energy", "units", "keV");
     });
     EXPECT_NEAR(info.geometry.energy_eV(), 8000, 1e-6);
-    EXPECT_TRUE(has_note(info, "no usable photon energy"));
+    EXPECT_TRUE(has_note(info, "no usable beam energy"));
 }
 
 TEST_F(CxiLayoutTest, WavelengthInsteadOfEnergy) {
@@ -242,6 +242,17 @@ TEST_F(CxiLayoutTest, WavelengthInsteadOfEnergy) {
         file.attribute(path, "units", "angstrom");
     });
     EXPECT_NEAR(angstrom.geometry.wavelength_m, 1.5e-10, 1e-18);
+}
+
+TEST_F(CxiLayoutTest, ElectronsWhereTheSourceSaysSo) {
+    const auto info = read([](FileBuilder& file) {
+        file.put_text(instrument + "/source_1/probe", "electron");
+        file.put(instrument + "/source_1/energy", 300);  // keV by its magnitude: of photons it would be eV
+        file.put(instrument + "/source_1/wavelength", 1.9687e-12);
+    });
+    EXPECT_EQ(info.geometry.radiation, Radiation::electrons);
+    EXPECT_NEAR(info.geometry.wavelength_m, 1.96875e-12, 1e-17);
+    EXPECT_EQ(read([](FileBuilder&) {}).geometry.radiation, Radiation::photons);
 }
 
 TEST_F(CxiLayoutTest, LengthsInOtherUnits) {

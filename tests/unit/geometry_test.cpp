@@ -27,6 +27,34 @@ TEST(Geometry, WavelengthAndEnergyAreInverse) {
     EXPECT_NEAR(p25().energy_eV(), 11000, 1e-9);
 }
 
+TEST(Geometry, ElectronsAreRelativistic) {
+    EXPECT_NEAR(electron_wavelength_of_energy(200e3), 2.508e-12, 0.0005e-12);
+    EXPECT_NEAR(electron_wavelength_of_energy(300e3), 1.969e-12, 0.0005e-12);
+    EXPECT_NEAR(electron_wavelength_of_energy(100), 122.6e-12, 0.05e-12) << "slow: h / sqrt(2 m E)";
+    for (const double energy_eV : {50.0, 80e3, 200e3, 1e6})
+        EXPECT_NEAR(electron_energy_of_wavelength(electron_wavelength_of_energy(energy_eV)), energy_eV,
+                    1e-12 * energy_eV);
+    Geometry geometry;
+    geometry.wavelength_m = wavelength_of_energy(Radiation::electrons, 200e3);
+    geometry.radiation = Radiation::electrons;
+    EXPECT_NEAR(geometry.energy_eV(), 200e3, 1e-6);
+    geometry.radiation = Radiation::photons;
+    EXPECT_NEAR(geometry.energy_eV(), 494e3, 1e3);
+}
+
+TEST(LengthText, ChoosesItsUnit) {
+    EXPECT_EQ(length_text(1e-11), "10 pm");
+    EXPECT_EQ(length_text(1e-9), "1 nm");
+    EXPECT_EQ(length_text(9.99e-10), "999 pm");
+    EXPECT_EQ(length_text(0.3), "300 mm");
+    EXPECT_EQ(length_text(2.0), "2 m");
+    EXPECT_EQ(length_text(3e-14), "0.03 pm");
+    EXPECT_EQ(length_text(0.0), "0 m");
+    EXPECT_EQ(length_text(-2e-8), "-20 nm") << "a defocus";
+    EXPECT_EQ(length_text(std::array<double, 2>{9.9e-10, 1.01e-9}), "0.99 x 1.01 nm");
+    EXPECT_EQ(length_text(std::array<double, 2>{1.25e-11, 1.25e-11}), "12.5 x 12.5 pm");
+}
+
 TEST(Geometry, DivergentNearFieldMagnifies) {
     const Geometry geometry = p25();
     EXPECT_NEAR(geometry.magnification(), 307.85, 0.005);

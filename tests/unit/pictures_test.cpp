@@ -73,6 +73,42 @@ TEST(Pictures, FourFilesOfTheRightSize) {
     EXPECT_EQ(count, 4U);
 }
 
+TEST(Pictures, SlicesAreShownInRowsAndTogether) {
+    const TemporaryFolder folder;
+    Result result = two_halves(64);
+    const Array<cfloat, 3> object = result.object;
+    result.object = Array<cfloat, 3>({3, 64, 64}, cfloat{1, 0});
+    for (std::ptrdiff_t i = 0; i < object.size(); ++i) {
+        result.object[i] = object[i];
+        result.object.slice(2)[i] = {object[i].re, -object[i].im};  // takes the first's phase off again
+    }
+    write_pictures(folder.path(), result);
+    EXPECT_EQ(read_png(folder / "object_phase.png").extents(), (Extents<2>{64, 64}));
+    const auto slices = read_png(folder / "slices_phase.png");
+    EXPECT_EQ(slices.extents(), (Extents<2>{64 + 4 + 64, 64 + 4 + 64}));
+    EXPECT_EQ(read_png(folder / "slices_amplitude.png").extents(), slices.extents());
+    // The first slice, the second to its right without contrast, the third below the first, its phases turned
+    // over.
+    EXPECT_LT(lightness(slices(20, 20)), 30);
+    EXPECT_GT(lightness(slices(20, 28)), 80);
+    EXPECT_EQ(slices(20, 68 + 20), slices(20, 68 + 28));
+    EXPECT_GT(lightness(slices(68 + 20, 20)), 80);
+    EXPECT_LT(lightness(slices(68 + 20, 28)), 30);
+    EXPECT_EQ(slices(100, 100), (Colour{255, 255, 255})) << "no fourth slice";
+    const auto projected = read_png(folder / "object_amplitude.png");  // a quarter and one
+    EXPECT_EQ(projected(30, 20), (Colour{0, 0, 0}));
+    EXPECT_EQ(projected(30, 45), (Colour{255, 255, 255}));
+}
+
+TEST(Pictures, ManyLargeSlicesMakeAPictureThatIsNotTooLarge) {
+    const TemporaryFolder folder;
+    Result result = two_halves(64);
+    result.object = Array<cfloat, 3>({5, 500, 3000}, cfloat{1, 0});  // 3 columns of at most 1365
+    write_pictures(folder.path(), result);
+    EXPECT_EQ(read_png(folder / "slices_phase.png").extents(),
+              (Extents<2>{2 * (167 + 4) - 4, 3 * (1000 + 4) - 4}));
+}
+
 TEST(Pictures, TheRampIsTakenOutOfThePhase) {
     const TemporaryFolder folder;
     write_pictures(folder.path(), two_halves(64));

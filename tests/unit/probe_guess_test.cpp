@@ -318,5 +318,65 @@ TEST(MakeProbe, SaysWhatIsMissing) {
     expect_refused(config_of(InitialProbe::automatic), broken, "power");
 }
 
+// A cone without aberration is a zone plate's without a stop, whatever its focal length.
+TEST(ConvergentBeam, IsAZonePlateWithoutAStop) {
+    const BeamGrid grid{{48, 40}, {2e-11, 2.4e-11}, 2.508e-12};
+    for (const double defocus_m : {0.0, 6e-9, -3e-9}) {
+        const Wave convergent = convergent_beam(grid, {0.02, defocus_m, 0});
+        const Wave zone_plate = zone_plate_beam(grid, {0.04 * 1e-3, 1e-3, 0}, defocus_m);
+        double overlap = std::sqrt(norm(inner_product(convergent, zone_plate)));
+        overlap /= std::sqrt(power(convergent) * power(zone_plate));
+        EXPECT_GT(overlap, 0.9999) << defocus_m;
+    }
+    EXPECT_NEAR(largest_semi_angle(grid), 2.508e-12 / 4.8e-11, 1e-12);
+}
+
+// Geometry: at defocus z the beam is a disc of radius alpha z.
+TEST(ConvergentBeam, DefocusSpreadsIt) {
+    const std::ptrdiff_t n = 128;
+    const BeamGrid grid{{n, n}, {2e-11, 2e-11}, 2.508e-12};
+    const double radius_px = 0.03 * 20e-9 / 2e-11;  // 30 mrad, 20 nm: 600 pm
+    const double fringe_px = std::sqrt(grid.wavelength_m * 20e-9) / 2e-11;
+    const Wave wave = convergent_beam(grid, {0.03, 20e-9, 0});
+    double inside = 0;
+    for (std::ptrdiff_t y = 0; y < n; ++y)
+        for (std::ptrdiff_t x = 0; x < n; ++x)
+            if (std::hypot(static_cast<double>(y - n / 2), static_cast<double>(x - n / 2)) <
+                radius_px + fringe_px)
+                inside += norm(wave(y, x));
+    EXPECT_GT(inside, 0.97 * power(wave));
+    EXPECT_LT(norm(wave(n / 2, n / 2)), 20 * power(wave) / (std::numbers::pi * radius_px * radius_px));
+}
+
+TEST(ConvergentBeam, SphericalAberrationTurnsTheFourthPowerOfTheAngle) {
+    const std::ptrdiff_t n = 256;
+    const BeamGrid grid{{n, n}, {2e-11, 2e-11}, 2.508e-12};
+    const double aberration_m = 1e-5;
+    Wave ideal = centre_to_origin(convergent_beam(grid, {0.03, 0, 0}));
+    Wave real = centre_to_origin(convergent_beam(grid, {0.03, 0, aberration_m}));
+    fft2(ideal);
+    fft2(real);
+    for (const std::ptrdiff_t k : {10, 30, 50}) {
+        const double angle_rad =
+            grid.wavelength_m * static_cast<double>(k) / (static_cast<double>(n) * 2e-11);
+        const double expected_rad =
+            -0.5 * std::numbers::pi / grid.wavelength_m * aberration_m * std::pow(angle_rad, 4);
+        const cdouble relative = conj_mul(ideal(0, k), real(0, k));
+        EXPECT_NEAR(std::atan2(relative.im, relative.re), expected_rad, 0.03) << k;
+    }
+}
+
+TEST(MakeProbe, ConvergentNeedsAnAngleThatFitsAndTheFarField) {
+    ProbeConfig config = config_of(InitialProbe::convergent);
+    const ScanInfo info = far_field_scan({16, 16});  // lambda / (2 pixels): 0.3 mrad
+    EXPECT_THROW(make_probe(config, info, random_pattern({16, 16}), nullptr), Error);
+    config.convergence_angle_mrad = 0.2;
+    EXPECT_EQ(make_probe(config, info, random_pattern({16, 16}), nullptr).extents(), (Extents<3>{1, 16, 16}));
+    config.convergence_angle_mrad = 0.4;
+    EXPECT_THROW(make_probe(config, info, random_pattern({16, 16}), nullptr), Error);
+    config.convergence_angle_mrad = 0.2;
+    EXPECT_THROW(make_probe(config, near_field_scan({16, 16}), random_pattern({16, 16}), nullptr), Error);
+}
+
 }  // namespace
 }  // namespace tessera

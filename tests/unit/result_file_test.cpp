@@ -53,6 +53,7 @@ void expect_equal(const Result& a, const Result& b) {
     same(a.probe, b.probe);
     EXPECT_EQ(a.pixel_size_m, b.pixel_size_m);
     EXPECT_EQ(a.origin_m, b.origin_m);
+    EXPECT_EQ(a.slice_spacings_m, b.slice_spacings_m);
     ASSERT_EQ(a.positions_px.extents(), b.positions_px.extents());
     for (std::ptrdiff_t i = 0; i < a.positions_px.size(); ++i)
         EXPECT_EQ(a.positions_px[i], b.positions_px[i]);
@@ -91,6 +92,20 @@ TEST_F(ResultFileTest, ComesBackAsWritten) {
     write_result(folder_ / "result.h5", some_result());
     expect_equal(read_result(folder_ / "result.h5"), some_result());
     EXPECT_EQ(num_files(folder_.path()), 1U) << "nothing else is left behind";
+}
+
+TEST_F(ResultFileTest, SlicesComeBackWithTheirPlaces) {
+    Result result = some_result();
+    result.object = Array<cfloat, 3>({3, 4, 5});
+    for (std::ptrdiff_t i = 0; i < result.object.size(); ++i) result.object[i] = {static_cast<float>(i), 1};
+    result.slice_spacings_m = {1e-9, 2.5e-9};
+    write_result(folder_ / "result.h5", result);
+    expect_equal(read_result(folder_ / "result.h5"), result);
+    const hdf5::File file(folder_ / "result.h5");
+    const auto z_m = file.dataset("/entry_1/image_1/z").read_vector<double>();
+    EXPECT_EQ(z_m, (std::vector<double>{0, 1e-9, 3.5e-9}));
+    EXPECT_FALSE(file.has_dataset("/entry_1/image_2/z")) << "modes have no place";
+    EXPECT_NE(inspect_file(folder_ / "result.h5").find("3 slices of 4 by 5 pixels"), std::string::npos);
 }
 
 TEST_F(ResultFileTest, WithoutIterationsOrFrames) {
@@ -180,7 +195,7 @@ TEST_F(ResultFileTest, InspectSummarises) {
     write_result(folder_ / "result.h5", some_result());
     const std::string text = inspect_file(folder_ / "result.h5");
     for (const char* part :
-         {"1 slice(s) of 17 by 20", "2 mode(s) of 4 by 5", "data error 0.2", "frame 2", "host: here"}) {
+         {"1 slice of 17 by 20", "2 mode(s) of 4 by 5", "data error 0.2", "frame 2", "host: here"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
     }
 }

@@ -182,6 +182,25 @@ TEST_F(ScanErrorsTest, AContradictoryFileIsSettledByTheRunFile) {
     EXPECT_TRUE(has_note(reader.info(), "contradicts itself"));
 }
 
+TEST_F(ScanErrorsTest, PhotonsAndElectronsAreNotMixed) {
+    auto silent =
+        changed([](FileBuilder& file) { file.put(instrument + "/source_1/energy", 3.2043533e-14); });
+    silent.geometry.accelerating_voltage_kV = 200;
+    const Geometry geometry = ScanReader(silent, {}).info().geometry;
+    EXPECT_EQ(geometry.radiation, Radiation::electrons);
+    EXPECT_NEAR(geometry.wavelength_m, 2.5079e-12, 1e-16);
+    silent.geometry.accelerating_voltage_kV = 300;
+    expect_refused(silent, {"source_1/energy", "200", "kV", "scan.geometry.accelerating_voltage_kV", "300"});
+
+    auto electrons =
+        changed([](FileBuilder& file) { file.put_text(instrument + "/source_1/probe", "electron"); });
+    electrons.geometry.energy_eV = mini_energy_eV;
+    expect_refused(electrons, {"electrons", "scan.geometry.energy_eV", "accelerating_voltage_kV"});
+    auto photons = changed([](FileBuilder& file) { file.put_text(instrument + "/source_1/probe", "x-ray"); });
+    photons.geometry.accelerating_voltage_kV = 200;
+    expect_refused(photons, {"photons", "scan.geometry.accelerating_voltage_kV"});
+}
+
 TEST_F(ScanErrorsTest, Masks) {
     const auto masked = [&](const Dims& dims, std::uint8_t value) {
         std::size_t size = 1;
@@ -255,8 +274,8 @@ TEST_F(ScanErrorsTest, GenericKeys) {
     config.keys.positions_x = "/x";
     config.keys.position_unit = PositionUnit::px;
     expect_refused(config, {"scan.geometry.energy_eV"});
-    config.geometry = {Propagation::automatic, mini_distance_m, mini_pixel_m,
-                       std::nullopt,           mini_energy_eV,  std::nullopt};
+    config.geometry = {Propagation::automatic, mini_distance_m, mini_pixel_m, std::nullopt,
+                       mini_energy_eV,         std::nullopt,    std::nullopt};
     {
         ScanReader reader(config, {});  // two axes of a raster, multiplied out: x runs fastest
         expect_positions(reader.info(), {{0, 0}, {0, 7}, {5, 0}, {5, 7}});

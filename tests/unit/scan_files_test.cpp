@@ -86,7 +86,7 @@ TEST(ScanFiles, NxptychoExampleWithJoules) {
     EXPECT_EQ(reader.info().format, "CXI (NXptycho)");
     EXPECT_EQ(reader.info().num_frames, 100);
     EXPECT_EQ(reader.info().pattern_type, PatternType::f32);
-    EXPECT_TRUE(has_note(reader.info(), "300 GeV is no usable photon energy"));
+    EXPECT_TRUE(has_note(reader.info(), "300 GeV is no usable beam energy"));
     EXPECT_FALSE(reader.info().probe.has_value());
 }
 

@@ -22,7 +22,7 @@ SyntheticScan small_scan(Propagation propagation) {
     scan.geometry.detector_pixel_size_m = {55e-6, 75e-6};
     if (propagation == Propagation::near_field) scan.geometry.focus_to_sample_m = 0.02;
     scan.pixel_size_m = scan.geometry.object_pixel_size_m({height, width});
-    scan.object = Array<cfloat, 2>({20, 21}, cfloat{0.5F, -0.25F});
+    scan.object = Array<cfloat, 3>({1, 20, 21}, cfloat{0.5F, -0.25F});
     scan.probe = Array<cfloat, 3>({2, height, width}, cfloat{3, 1});
     scan.probe_guess = Array<cfloat, 3>({1, height, width}, cfloat{2, -1});
     scan.probe_guess(0, 1, 2) = {7, 8};
@@ -74,6 +74,22 @@ TEST_F(ScanWriterTest, FarFieldScanComesBack) {
     ASSERT_TRUE(info.probe.has_value());
     EXPECT_EQ((*info.probe)(0, 1, 2).im, 8);
     EXPECT_FALSE(info.background.has_value());
+}
+
+TEST_F(ScanWriterTest, ElectronsComeBackAsSuch) {
+    auto scan = small_scan(Propagation::far_field);
+    scan.geometry.radiation = Radiation::electrons;
+    scan.geometry.wavelength_m = electron_wavelength_of_energy(200e3);
+    scan.geometry.distance_m = 0.1;
+    scan.pixel_size_m = scan.geometry.object_pixel_size_m({height, width});
+    write_scan(folder_ / "electrons.cxi", scan, "");
+    auto config = config_for(folder_ / "electrons.cxi");
+    ScanReader reader(config, {});
+    EXPECT_EQ(reader.info().geometry.radiation, Radiation::electrons);
+    EXPECT_NEAR(reader.info().geometry.wavelength_m / scan.geometry.wavelength_m, 1, 1e-9);
+    EXPECT_NEAR(reader.info().geometry.energy_eV(), 200e3, 1e-3);
+    config.geometry.accelerating_voltage_kV = 200;
+    EXPECT_NO_THROW(ScanReader(config, {}));
 }
 
 TEST_F(ScanWriterTest, NearFieldScanComesBack) {
@@ -128,7 +144,7 @@ TEST_F(ScanWriterTest, BackgroundAndTruthAreThere) {
     EXPECT_EQ((*reader.info().background)(0, 0), 3);
 
     const hdf5::File file(folder_ / "simulated.cxi");
-    EXPECT_EQ(file.dataset("/entry_1/truth_1/object").shape(), (hdf5::Shape{20, 21}));
+    EXPECT_EQ(file.dataset("/entry_1/truth_1/object").shape(), (hdf5::Shape{1, 20, 21}));
     EXPECT_EQ(file.dataset("/entry_1/truth_1/probe").shape(), (hdf5::Shape{2, height, width}));
     const auto positions = file.dataset("/entry_1/truth_1/positions_px").read_vector<double>();
     EXPECT_EQ(positions[3], 9.5);

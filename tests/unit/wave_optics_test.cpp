@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "scan/random.hpp"
 
@@ -115,6 +117,126 @@ TEST(Propagation, WidensAGaussianBeamAsItShould) {
     EXPECT_NEAR(std::atan2(relative.im, relative.re),
                 std::numbers::pi * r_m * r_m / (wavelength_m * 2 * rayleigh_m), 1e-6)
         << "a diverging wave has a rising phase";
+}
+
+class TransferFunction : public testing::TestWithParam<SlicePropagation> {
+  protected:
+    SlicePropagator propagator(std::optional<double> band_limit = {}) const {
+        return {GetParam(), 2e-12, band_limit};
+    }
+    static constexpr std::array<double, 2> pixel_m = {1e-11, 1.5e-11};
+};
+
+TEST_P(TransferFunction, PassesItsBandUnchangedInPowerAndStopsTheRest) {
+    for (const Extents<2> shape : {Extents<2>{1, 1}, Extents<2>{5, 8}, Extents<2>{24, 18}}) {
+        const Wave transfer = transfer_function(propagator(2.0 / 3), shape, pixel_m, 3e-9);
+        EXPECT_EQ(transfer[0].re, 1) << "the constant phase is left out";
+        const double band_per_m = 2.0 / 3 * 0.5 / pixel_m[1];
+        for (std::ptrdiff_t y = 0; y < shape[0]; ++y)
+            for (std::ptrdiff_t x = 0; x < shape[1]; ++x) {
+                const double q_per_m =
+                    std::hypot(frequency(y, shape[0]) / pixel_m[0], frequency(x, shape[1]) / pixel_m[1]);
+                const double expected = q_per_m <= band_per_m ? 1 : 0;
+                EXPECT_NEAR(norm(transfer(y, x)), expected, 1e-14) << y << ' ' << x;
+            }
+    }
+}
+
+TEST_P(TransferFunction, BackIsTheConjugateAndTwoHalvesAreOneWhole) {
+    const Extents<2> shape = {15, 32};
+    const Wave whole = transfer_function(propagator(), shape, pixel_m, 4e-9);
+    const Wave half = transfer_function(propagator(), shape, pixel_m, 2e-9);
+    const Wave back = transfer_function(propagator(), shape, pixel_m, -4e-9);
+    for (std::ptrdiff_t i = 0; i < whole.size(); ++i) {
+        EXPECT_LT(norm(half[i] * half[i] - whole[i]), 1e-24);
+        EXPECT_EQ(back[i].re, whole[i].re);
+        EXPECT_EQ(back[i].im, -whole[i].im);
+    }
+}
+
+// A Gaussian beam of 30 mrad: exp(-r^2 / w^2) with lambda / (pi w) = 0.03, one Rayleigh length on.
+TEST_P(TransferFunction, WidensAGaussianBeamAsItShould) {
+    const std::ptrdiff_t n = 128;
+    const double pixel = 5e-12, wavelength_m = 2e-12, waist_m = wavelength_m / (std::numbers::pi * 0.03);
+    Wave wave({n, n});
+    for (std::ptrdiff_t y = 0; y < n; ++y)
+        for (std::ptrdiff_t x = 0; x < n; ++x) {
+            const double r_m =
+                pixel * std::hypot(static_cast<double>(y - n / 2), static_cast<double>(x - n / 2));
+            wave(y, x) = {std::exp(-r_m * r_m / (waist_m * waist_m)), 0};
+        }
+    const double rayleigh_m = std::numbers::pi * waist_m * waist_m / wavelength_m;
+    const Wave transfer = transfer_function(propagator(), {n, n}, {pixel, pixel}, rayleigh_m);
+    fft2(wave);
+    for (std::ptrdiff_t i = 0; i < wave.size(); ++i) wave[i] = transfer[i] * wave[i];
+    ifft2(wave);
+    // Paraxial: a complex width w sqrt(1 + i). The next order is of the angle squared, 1e-3.
+    const double tolerance = GetParam() == SlicePropagation::fresnel ? 1e-6 : 2e-3;
+    const cdouble centre = wave(n / 2, n / 2), off_axis = wave(n / 2, n / 2 + 4);
+    const double r2 = std::pow(4 * pixel / waist_m, 2);
+    EXPECT_NEAR(norm(centre), 0.5, tolerance);
+    EXPECT_NEAR(norm(off_axis) / norm(centre), std::exp(-r2), tolerance);
+    const cdouble relative = conj_mul(centre, off_axis);
+    EXPECT_NEAR(std::atan2(relative.im, relative.re), r2 / 2, tolerance);
+}
+
+TEST_P(TransferFunction, ForTheEnginesIsTheSameForEachSpacing) {
+    const std::array<double, 2> spacings_m = {1e-9, 2.5e-9};
+    const auto transfers = slice_transfer_functions(propagator(0.5), {6, 7}, pixel_m, spacings_m);
+    ASSERT_EQ(transfers.extents(), (Extents<3>{2, 6, 7}));
+    for (std::ptrdiff_t slice = 0; slice < 2; ++slice) {
+        const Wave expected =
+            transfer_function(propagator(0.5), {6, 7}, pixel_m, spacings_m[static_cast<std::size_t>(slice)]);
+        for (std::ptrdiff_t i = 0; i < expected.size(); ++i) {
+            EXPECT_EQ(transfers.slice(slice)[i].re, static_cast<float>(expected[i].re));
+            EXPECT_EQ(transfers.slice(slice)[i].im, static_cast<float>(expected[i].im));
+        }
+    }
+    EXPECT_EQ(slice_transfer_functions(propagator(), {6, 7}, pixel_m, {}).extent(0), 0)
+        << "one slice, no way";
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TransferFunction,
+                         testing::Values(SlicePropagation::fresnel, SlicePropagation::angular_spectrum));
+
+TEST(SlicePropagator, FresnelIsThePropagationOfTheRest) {
+    const SlicePropagator propagator{SlicePropagation::fresnel, 1e-10, {}};
+    Wave wave = random_wave({9, 12}, 5), expected = wave;
+    propagate(expected, {1e-8, 2e-8}, 1e-10, 5e-6);
+    const Wave transfer = transfer_function(propagator, {9, 12}, {1e-8, 2e-8}, 5e-6);
+    fft2(wave);
+    for (std::ptrdiff_t i = 0; i < wave.size(); ++i) wave[i] = transfer[i] * wave[i];
+    ifft2(wave);
+    EXPECT_LT(distance(wave, expected), 1e-12);
+}
+
+// Straight from the definition, the constant phase taken off afterwards.
+TEST(SlicePropagator, AngularSpectrumIsExact) {
+    const double wavelength_m = 2e-10, distance_m = 1.1e-8, pixel_m = 1.5e-10;
+    const SlicePropagator propagator{SlicePropagation::angular_spectrum, wavelength_m, {}};
+    const std::ptrdiff_t n = 64;
+    const Wave transfer = transfer_function(propagator, {1, n}, {pixel_m, pixel_m}, distance_m);
+    for (std::ptrdiff_t x = 0; x < n; ++x) {
+        const double q_per_m = frequency(x, n) / pixel_m;
+        const double k_z_per_m = std::sqrt(1 / (wavelength_m * wavelength_m) - q_per_m * q_per_m);
+        const double phase_rad = 2 * std::numbers::pi * distance_m * (k_z_per_m - 1 / wavelength_m);
+        EXPECT_NEAR(transfer[x].re, std::cos(phase_rad), 1e-10);
+        EXPECT_NEAR(transfer[x].im, std::sin(phase_rad), 1e-10);
+    }
+    const Wave fine = transfer_function(propagator, {1, n}, {pixel_m, wavelength_m / 4}, distance_m);
+    EXPECT_EQ(norm(fine[n / 2]), 0) << "twice 1/lambda: does not travel";
+    EXPECT_NEAR(norm(fine[n / 4 - 1]), 1, 1e-14);
+}
+
+TEST(SlicePropagator, OnlyElectronsAreBandLimited) {
+    Geometry geometry;
+    geometry.wavelength_m = 2.508e-12;
+    EXPECT_FALSE(slice_propagator(SlicePropagation::fresnel, geometry).band_limit.has_value());
+    geometry.radiation = Radiation::electrons;
+    const SlicePropagator propagator = slice_propagator(SlicePropagation::fresnel, geometry);
+    EXPECT_EQ(propagator.band_limit, 2.0 / 3);
+    EXPECT_EQ(propagator.wavelength_m, 2.508e-12);
+    EXPECT_EQ(propagator.propagation, SlicePropagation::fresnel);
 }
 
 TEST(ShiftWave, MovesASmoothSpotByAFraction) {

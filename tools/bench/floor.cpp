@@ -61,7 +61,7 @@ struct BatchData {
                                                           : NoiseModel::amplitude;
         patterns = Data(patterns_bytes(shape));
         frames = Data(frames_bytes(shape));
-        detector = Data(detector_bytes(shape.frame, false));
+        detector = Data(detector_bytes(shape));
         probe = Data(moving_field_bytes(shape.probe_size()));
         object = Data(moving_field_bytes(shape.tile.area()));
         state = Data(sizeof(IterationState));

@@ -1,0 +1,83 @@
+#include "config/same_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "config/schema.hpp"
+
+namespace tessera {
+namespace {
+
+// Every key that has a meaning, by its path, with its value as text.
+class KeyLister final : public KeyVisitor {
+  public:
+    using Values = std::map<std::string, std::string>;
+    const Values& values() const { return values_; }
+
+    void check(bool, std::string_view, std::string_view) override {}
+
+  private:
+    void visit_key(std::string_view name, const Rule& rule, const Read&, const Text& text) override {
+        if (rule.owner.empty()) values_[path_ + std::string(name)] = text();
+    }
+    void visit_group(std::string_view name, const std::function<void()>& describe_members) override {
+        within(fmt::format("{}.", name), describe_members);
+    }
+    void visit_list(std::string_view name, std::size_t size, const std::function<void(std::size_t)>&,
+                    const std::function<void(std::size_t)>& describe_item) override {
+        for (std::size_t i = 0; i < size; ++i)
+            within(fmt::format("{}[{}].", name, i), [&] { describe_item(i); });
+    }
+    void within(const std::string& step, const std::function<void()>& visit) {
+        const std::size_t length = path_.size();
+        path_ += step;
+        visit();
+        path_.resize(length);
+    }
+
+    std::string path_;
+    Values values_;
+};
+
+KeyLister::Values values_of(RunConfig config) {
+    KeyLister lister;
+    describe(lister, config);
+    return lister.values();
+}
+
+// What a run may change on its way, in a configuration that ends with the running engine.
+bool may_differ(const std::string& key, std::size_t running_engine) {
+    if (key == "runtime.waves" || key == "runtime.random_seed") return false;
+    return key.starts_with("output.") || key.starts_with("runtime.") || key == "scan.file" ||
+           key == fmt::format("engines[{}].num_iter", running_engine);
+}
+
+RunConfig up_to(RunConfig config, std::size_t running_engine) {
+    config.engines.resize(std::min(config.engines.size(), running_engine + 1));
+    return config;
+}
+
+}  // namespace
+
+std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,
+                                               std::size_t running_engine) {
+    const auto before = values_of(up_to(began, running_engine)),
+               after = values_of(up_to(now, running_engine));
+    std::vector<std::string> keys;
+    const auto compare = [&](const std::string& key, const KeyLister::Values& other,
+                             const std::string& value) {
+        const auto found = other.find(key);
+        if ((found == other.end() || found->second != value) && !may_differ(key, running_engine))
+            keys.push_back(key);
+    };
+    for (const auto& [key, value] : before) compare(key, after, value);
+    for (const auto& [key, value] : after) {
+        if (!before.contains(key)) compare(key, before, value);
+    }
+    std::sort(keys.begin(), keys.end());
+    return keys;
+}
+
+}  // namespace tessera

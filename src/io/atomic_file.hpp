@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace tessera {
+
+// A file that is written beside its target and takes its place when all of it is on disk: an earlier file
+// stays whole until then, and nobody ever reads half of the new one. Every failure (no such folder, no
+// permission, disk full) is one runtime Error that names the target; what was written so far is removed.
+class AtomicFile {
+  public:
+    // Opens at once: a place that cannot be written should be known before anything is made.
+    explicit AtomicFile(const std::filesystem::path& target);
+    ~AtomicFile();
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    const std::filesystem::path& beside() const { return beside_; }  // ".result.h5.4711.part"
+    void write(std::span<const std::byte> bytes);
+    // Waits for the disk and puts the file in its place. Nothing may be written afterwards.
+    void finish();
+    [[noreturn]] void fail(const std::string& reason) const;
+
+  private:
+    std::filesystem::path target_, beside_;
+    int descriptor_ = -1;  // until finished
+};
+
+}  // namespace tessera

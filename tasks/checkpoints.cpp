@@ -1,0 +1,271 @@
+#include "tasks/checkpoints.hpp"
+
+#include <chrono>
+#include <cstring>
+
+#include "base/log.hpp"
+#include "codelets/save.hpp"
+#include "config/yaml_reader.hpp"
+#include "tasks/graph.hpp"
+
+namespace tessera {
+namespace {
+
+double now_s() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+SaveArgs save_args(const SavedFields& fields) {
+    SaveArgs args;
+    for (std::size_t i = 0; i < fields.size(); ++i) args.bytes[i] = fields[i].data->bytes();
+    return args;
+}
+
+void submit_save(const SavedFields& fields, const Data& state, const Data& to) {
+    save.submit(save_args(fields), {fields[0].data, fields[1].data, fields[2].data, &state, &to},
+                interior_batch);
+}
+
+void append_blocks(CheckpointPart& part, const std::string& path, const SavedFields& fields,
+                   const float* saved) {
+    for (const SavedField& field : fields) {
+        const std::size_t size = field.data->bytes() / sizeof(float);
+        part.blocks.push_back({fmt::format("{}/{}", path, field.name), saved, size});
+        saved += size;
+    }
+}
+
+// On the output thread. A disk that is full is no reason to end a run.
+CheckpointFile write_part_or_warn(const std::filesystem::path& folder, std::int64_t num_iterations, int rank,
+                                  const CheckpointPart& part) {
+    try {
+        return write_checkpoint_part(folder, num_iterations, rank, part);
+    } catch (const Error& failure) {
+        log::warning("{} (no checkpoint after {} iterations; the run goes on)", failure.what(),
+                     num_iterations);
+        return {};
+    }
+}
+
+bool write_manifest_or_warn(const std::filesystem::path& folder,
+                            const std::vector<CheckpointManifest>& kept) {
+    const CheckpointManifest& newest = kept.back();
+    try {
+        write_manifest(folder, newest);
+        keep_only(folder, kept);
+    } catch (const Error& failure) {
+        log::warning("{} (no checkpoint after {} iterations; the run goes on)", failure.what(),
+                     newest.num_iterations);
+        return false;
+    }
+    return true;
+}
+
+// What was `kept`, and the newest; two of them.
+std::vector<CheckpointManifest> kept_with(std::vector<CheckpointManifest> kept,
+                                          const CheckpointManifest& newest) {
+    constexpr std::size_t num_kept = 2;
+    kept.push_back(newest);
+    while (kept.size() > num_kept) kept.erase(kept.begin());
+    return kept;
+}
+
+// Runs `job` on the output thread.
+template <class Job>
+auto post(OutputThread& output, Job job) {
+    auto task = std::make_shared<std::packaged_task<decltype(job())()>>(std::move(job));
+    auto result = task->get_future();
+    output.post([task] { (*task)(); });
+    return result;
+}
+
+}  // namespace
+
+SavedFields saved_fields(const TileHandles& tile) {
+    return {{{"object", &tile.object}, {"gradient", &tile.gradient}, {"illumination", &tile.illumination}}};
+}
+
+SavedFields saved_probe_fields(const Handles& handles) {
+    return {
+        {{"probe", &handles.probe}, {"gradient", &handles.probe_gradient}, {"coverage", &handles.coverage}}};
+}
+
+std::string path_of_tile(std::size_t tile) {
+    return fmt::format("/tiles/{:06}", tile);
+}
+
+Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup setup, OutputThread& output)
+    : problem_(problem),
+      handles_(handles),
+      setup_(std::move(setup)),
+      output_(output),
+      copies_(std::make_shared<Copies>()) {
+    copies_->tiles.resize(handles.tiles.size());
+    for (const std::size_t t : handles.own)
+        copies_->tiles[t] = Data(save_args(saved_fields(handles.tiles[t])).total());
+    copies_->probe = Data(save_args(saved_probe_fields(handles)).total());
+    written_ = Point();  // what a run begins with needs no checkpoint
+    if (setup_.began_with) {
+        written_ = {setup_.began_with->engine, setup_.began_with->iteration};
+        kept_ = {*setup_.began_with};
+        is_any_on_disk_ = true;
+    }
+    enter(Phase::idle);
+    num_old_votes_ = 0;
+}
+
+std::size_t Checkpoints::bytes() const {
+    std::size_t bytes = copies_->probe.bytes();
+    for (const Data& tile : copies_->tiles) bytes += tile.bytes();
+    return bytes;
+}
+
+// The tasks that are submitted from now on vote for the new phase.
+void Checkpoints::enter(Phase phase) {
+    vote_ = false;
+    phase_ = phase;
+    num_old_votes_ = problem_.config.runtime.submit_ahead - 1;
+    if (phase == Phase::idle) idle_since_s_ = now_s();
+}
+
+void Checkpoints::submit_copies(const Point& point) {
+    if (phase_ != Phase::idle) return;
+    for (const std::size_t t : handles_.own)
+        submit_save(saved_fields(handles_.tiles[t]), handles_.state, copies_->tiles[t]);
+    submit_save(saved_probe_fields(handles_), handles_.state, copies_->probe);
+    submitted_.push_back(point);
+}
+
+void Checkpoints::take_record(int iteration, std::int64_t votes, const StateBefore& state_before) {
+    // Nothing stopped before this iteration, so what was to be copied before it has been.
+    while (!submitted_.empty() && submitted_.front().iteration <= iteration) {
+        copied_ = submitted_.front();
+        submitted_.pop_front();
+    }
+    if (is_manifest_done()) wait_for_manifest();
+    const bool all_are_ready = num_old_votes_ == 0 && votes == handles_.owners.ranks->size();
+    if (num_old_votes_ > 0) --num_old_votes_;
+    if (phase_ == Phase::idle) {
+        if (all_are_ready && copied_ && copied_ != written_) {
+            enter(Phase::waiting_for_copies);
+        } else if (is_manifest_done() && now_s() - idle_since_s_ >= setup_.interval_s) {
+            vote_ = true;
+        }
+    }
+    if (phase_ == Phase::waiting_for_copies && submitted_.empty()) write_copies(state_before);
+    if (phase_ == Phase::writing && all_are_ready) {
+        gather_parts();
+        post_manifest();
+    }
+}
+
+void Checkpoints::end_engine(bool stopped_early, const StateBefore& state_before) {
+    submitted_.clear();  // not copied: the state said stopped
+    if (phase_ == Phase::waiting_for_copies) write_copies(state_before);
+    if (!stopped_early || !copied_ || copied_ == written_) return;
+    settle();
+    write_copies(state_before);
+}
+
+void Checkpoints::finish() {
+    settle();
+}
+
+void Checkpoints::write_copies(const StateBefore& state_before) {
+    wait_for_manifest();  // of the last one: nobody has voted for this before it was on disk
+    const RunState state = state_before(copied_->iteration);
+    written_ = copied_;
+    phase_ = Phase::writing;
+    manifest_.num_iterations = state.num_iterations();
+    manifest_.engine = state.engine;
+    manifest_.iteration = state.iteration;
+    const auto accesses = std::make_shared<std::deque<HostAccess>>();
+    part_ =
+        post(output_, [part = part_of(state, *accesses), accesses, copies = copies_, folder = setup_.folder,
+                       num_iterations = manifest_.num_iterations, rank = handles_.owners.ranks->rank()] {
+            CheckpointFile file = write_part_or_warn(folder, num_iterations, rank, part);
+            accesses->clear();
+            vote_ = true;
+            return file;
+        });
+}
+
+CheckpointPart Checkpoints::part_of(const RunState& state, std::deque<HostAccess>& accesses) const {
+    CheckpointPart part;
+    const auto append = [&](const std::string& path, const SavedFields& fields, const Data& saved) {
+        append_blocks(part, path, fields, accesses.emplace_back(saved, Access::read).as<const float>());
+    };
+    for (const std::size_t t : handles_.own)
+        append(path_of_tile(t), saved_fields(handles_.tiles[t]), copies_->tiles[t]);
+    if (!handles_.owners.ranks->is_first()) return part;
+    append(path_of_probe, saved_probe_fields(handles_), copies_->probe);
+    part.numbers = numbers_of(state);
+    return part;
+}
+
+// Every rank learns what all have written.
+void Checkpoints::gather_parts() {
+    const Ranks& ranks = *handles_.owners.ranks;
+    const CheckpointFile own = part_.get();
+    const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
+    std::vector<std::int64_t> bytes(size), checksums(size);
+    bytes[rank] = static_cast<std::int64_t>(own.bytes);
+    checksums[rank] = static_cast<std::int64_t>(own.checksum);
+    ranks.sum(bytes);
+    ranks.sum(checksums);
+    manifest_.files.clear();
+    for (std::size_t r = 0; r < size; ++r) {
+        if (bytes[r] == 0) continue;
+        CheckpointFile file = {checkpoint_part_name(manifest_.num_iterations, static_cast<int>(r)),
+                               static_cast<std::uint64_t>(bytes[r]),
+                               static_cast<std::uint64_t>(checksums[r]),
+                               {}};
+        for (std::size_t t = 0; t < handles_.tiles.size(); ++t) {
+            if (handles_.owners.of_tile[t] == static_cast<int>(r)) file.tiles.push_back(t);
+        }
+        manifest_.files.push_back(std::move(file));
+    }
+    if (manifest_.files.size() < size && !own.name.empty()) {
+        std::error_code ignored;
+        std::filesystem::remove(setup_.folder / own.name, ignored);
+    }
+    enter(Phase::idle);
+}
+
+void Checkpoints::post_manifest() {
+    const Ranks& ranks = *handles_.owners.ranks;
+    if (!ranks.is_first() || std::ssize(manifest_.files) < ranks.size()) return;
+    manifest_.num_ranks = ranks.size();
+    manifest_.tiles = problem_.tiling.grid;
+    manifest_.scan = setup_.scan;
+    manifest_.frames = setup_.frames;
+    manifest_.run = write_run_config(resolved_config(problem_));
+    manifest_written_ = post(output_, [folder = setup_.folder, kept = kept_with(kept_, manifest_)] {
+        return write_manifest_or_warn(folder, kept);
+    });
+}
+
+bool Checkpoints::is_manifest_done() const {
+    return !manifest_written_.valid() ||
+           manifest_written_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+void Checkpoints::wait_for_manifest() {
+    if (!manifest_written_.valid() || !manifest_written_.get()) return;
+    kept_ = kept_with(std::move(kept_), manifest_);
+    is_any_on_disk_ = true;
+    if (setup_.on_written) setup_.on_written(manifest_);
+}
+
+// Nothing is being written any more, on no rank.
+void Checkpoints::settle() {
+    if (phase_ == Phase::writing) {
+        gather_parts();
+        post_manifest();
+    }
+    wait_for_manifest();
+    std::vector<std::int64_t> nothing(1);
+    handles_.owners.ranks->sum(nothing);
+}
+
+}  // namespace tessera

@@ -1,0 +1,145 @@
+#include "tasks/resume.hpp"
+
+#include <fstream>
+#include <iterator>
+
+#include "base/log.hpp"
+#include "config/same_run.hpp"
+#include "config/yaml_reader.hpp"
+#include "tasks/checkpoints.hpp"
+
+namespace tessera {
+namespace {
+
+std::string content_of(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// The first rank's text, on all of them.
+void share(std::string& text, const Ranks& ranks) {
+    std::size_t size = text.size();
+    ranks.broadcast(&size, sizeof size);
+    text.resize(size);
+    ranks.broadcast(text.data(), size);
+}
+
+// Is the checkpoint whole? What is wrong is told by who finds it.
+bool is_good(const std::filesystem::path& folder, const CheckpointManifest& manifest, const Ranks& ranks) {
+    std::vector<std::int64_t> failures(1);
+    for (std::size_t i = 0; i < manifest.files.size(); ++i) {
+        if (static_cast<int>(i % static_cast<std::size_t>(ranks.size())) != ranks.rank()) continue;
+        try {
+            verify(folder, manifest.files[i]);
+        } catch (const Error& failure) {
+            log::warning("{}", failure.what());
+            ++failures[0];
+        }
+    }
+    ranks.sum(failures);
+    return failures[0] == 0;
+}
+
+void read_fields(const CheckpointPartReader& reader, const std::string& path, const SavedFields& fields) {
+    for (const SavedField& field : fields) {
+        reader.read(fmt::format("{}/{}", path, field.name), field.data->before_tasks<float>(),
+                    field.data->bytes() / sizeof(float));
+    }
+}
+
+}  // namespace
+
+std::optional<CheckpointManifest> find_checkpoint(const std::filesystem::path& folder, const Ranks& ranks) {
+    // What the first rank sees counts: a folder on the network may look older elsewhere.
+    const auto manifests = ranks.is_first() ? find_manifests(folder) : std::vector<std::filesystem::path>();
+    std::size_t count = manifests.size();
+    ranks.broadcast(&count, sizeof count);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::string name = ranks.is_first() ? manifests[i].string() : "";
+        std::string text = ranks.is_first() ? content_of(name) : "";
+        share(name, ranks);
+        share(text, ranks);
+        try {
+            CheckpointManifest manifest = parse_manifest(text, name);
+            if (is_good(folder, manifest, ranks)) return manifest;
+        } catch (const Error& failure) {  // the same text, so on all ranks
+            if (ranks.is_first()) log::warning("{}", failure.what());
+        }
+        if (ranks.is_first() && i + 1 < count) log::warning("{}: passed over for the one before", name);
+    }
+    if (count > 0) {
+        ranks.agree([&] {
+            throw data_error("{}: no checkpoint in it is good (remove the folder to begin again)",
+                             folder.string());
+        });
+    }
+    return std::nullopt;
+}
+
+RunConfig config_to_go_on(const RunConfig& now, const CheckpointManifest& manifest,
+                          const std::string& manifest_name) {
+    std::vector<ConfigProblem> problems;
+    const RunConfig began = parse_run_config(manifest.run, manifest_name, {}, problems);
+    if (!problems.empty() || manifest.engine >= began.engines.size()) {
+        throw data_error("{}: its run file cannot be read ({})", manifest_name,
+                         problems.empty() ? "too few engines" : problems.front().text());
+    }
+    RunConfig config = now;
+    if (!config.tiling.tiles) config.tiling.tiles = began.tiling.tiles;
+    if (!config.tiling.batch_size) config.tiling.batch_size = began.tiling.batch_size;
+    if (config.runtime.waves == Waves::automatic) config.runtime.waves = began.runtime.waves;
+    const auto keys = keys_against_going_on(began, config, manifest.engine);
+    if (!keys.empty()) {
+        throw usage_error(
+            "{}: is of a run with other settings, {} ({}; go on with those, or choose another output.file)",
+            manifest_name, keys.size() == 1 ? "one key differs" : fmt::format("{} keys differ", keys.size()),
+            fmt::join(keys, ", "));
+    }
+    const int num_iter = config.engines[manifest.engine].num_iter;
+    if (num_iter < manifest.iteration) {
+        throw usage_error(
+            "engines[{}].num_iter: {} iterations, and {} has done {} already (allowed: at least that)",
+            manifest.engine, num_iter, manifest_name, manifest.iteration);
+    }
+    return config;
+}
+
+void require_same_scan(const CheckpointManifest& manifest, const std::string& manifest_name,
+                       const Problem& problem) {
+    if (manifest.scan != fingerprint(problem.scan)) {
+        throw data_error("{}: is of another scan than {} (positions, geometry, mask or frame shape differ)",
+                         manifest_name, problem.scan.file);
+    }
+    if (manifest.tiles != problem.tiling.grid) {
+        throw data_error("{}: has {} x {} tiles, this run {} x {}", manifest_name, manifest.tiles[0],
+                         manifest.tiles[1], problem.tiling.grid[0], problem.tiling.grid[1]);
+    }
+}
+
+void require_same_frames(const CheckpointManifest& manifest, const std::string& manifest_name,
+                         const FrameStatistics& statistics) {
+    if (manifest.frames != fingerprint(statistics))
+        throw data_error("{}: is of another scan (the counts of its frames differ)", manifest_name);
+}
+
+RunState restore(Handles& handles, const std::filesystem::path& folder, const CheckpointManifest& manifest) {
+    std::vector<bool> is_read(handles.tiles.size());
+    for (const CheckpointFile& file : manifest.files) {
+        std::optional<CheckpointPartReader> reader;  // opened by those who need it
+        for (const std::size_t t : file.tiles) {
+            if (t >= handles.tiles.size() || !handles.owners.is_mine(t)) continue;
+            if (!reader) reader.emplace(folder / file.name);
+            read_fields(*reader, path_of_tile(t), saved_fields(handles.tiles[t]));
+            is_read[t] = true;
+        }
+    }
+    for (const std::size_t t : handles.own) {
+        if (!is_read[t]) throw data_error("{}: no file of the checkpoint has tile {}", folder.string(), t);
+    }
+    const CheckpointPartReader first(folder / manifest.files.front().name);
+    read_fields(first, path_of_probe, saved_probe_fields(handles));
+    return run_state_from(manifest.engine, manifest.iteration,
+                          [&](const std::string& name) { return first.numbers(name); });
+}
+
+}  // namespace tessera

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "io/checkpoint_file.hpp"
+#include "tasks/handles.hpp"
+#include "tasks/problem.hpp"
+#include "tasks/run_state.hpp"
+
+// Going on from a checkpoint (tasks/checkpoints.hpp), exactly as if the run had never ended: on any number of
+// ranks and workers, with the same tiles.
+namespace tessera {
+
+// The last good checkpoint in `folder`; none where there has never been one. Every rank checks its share of
+// the files. A newest one that is torn or damaged is told and passed over; a data Error where none is good.
+// Called by all ranks together.
+std::optional<CheckpointManifest> find_checkpoint(const std::filesystem::path& folder, const Ranks& ranks);
+
+// The run file as it is now, with the choices that it leaves open made as when the run began. A usage Error
+// that names the keys where a run file does not go with the checkpoint (config/same_run.hpp).
+RunConfig config_to_go_on(const RunConfig& now, const CheckpointManifest& manifest,
+                          const std::string& manifest_name);
+
+// A data Error where this is not the scan of the checkpoint.
+void require_same_scan(const CheckpointManifest& manifest, const std::string& manifest_name,
+                       const Problem& problem);
+void require_same_frames(const CheckpointManifest& manifest, const std::string& manifest_name,
+                         const FrameStatistics& statistics);
+
+// Instead of set_object and set_probe: this rank's fields, from whichever files have them.
+RunState restore(Handles& handles, const std::filesystem::path& folder, const CheckpointManifest& manifest);
+
+}  // namespace tessera
