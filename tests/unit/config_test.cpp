@@ -81,7 +81,7 @@ runtime:
   memory_limit: {host: 1.5GiB, gpu: 512MiB}
   time_limit: 10min
   random_seed: 18446744073709551615
-output: {file: out/r.h5, save_interval: 50, pictures: no}
+output: {file: out/r.h5, save_interval: 50, checkpoint_interval: 90s, pictures: no}
 )";
 
 RunConfig expected_full_run() {
@@ -128,7 +128,7 @@ RunConfig expected_full_run() {
     c.tiling.exchange = Exchange::passes;
     c.runtime = {"dmdas", 4,           2,          true,  GpuKernels::on_chip,  Waves::recompute,
                  5,       1610612736u, 536870912u, 600.0, 18446744073709551615u};
-    c.output = {"out/r.h5", 50, false};
+    c.output = {"out/r.h5", 50, 90.0, false};
     return c;
 }
 
