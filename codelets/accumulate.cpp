@@ -36,14 +36,19 @@ Cost clear_cost(const ClearArgs& args) {
     return {0, static_cast<double>(args.bytes)};
 }
 
-void add_batch_cpu(const AddBatchArgs& args, const Buffers& buffers) {
+void add_batch_window_cpu(const AddBatchArgs& args, const Buffers& buffers) {
     const auto* out = buffers.get<const std::byte>(0);
     auto* field = buffers.get<cfloat>(1);
-    auto* sums = buffers.get<std::byte>(2);
     for_each_row(
         field, args.tile, window_part(out, args.probe_size), {args.window_y, args.window_x, args.window},
         args.num_slices,
         [&](cfloat* to, const cfloat* from) { add(to, from, static_cast<std::size_t>(args.window.x)); });
+}
+
+void add_batch_cpu(const AddBatchArgs& args, const Buffers& buffers) {
+    add_batch_window_cpu(args, buffers);
+    const auto* out = buffers.get<const std::byte>(0);
+    auto* sums = buffers.get<std::byte>(2);
     add(probe_part(sums), probe_part(out), args.probe_size);
     add(*batch_sums(sums), *batch_sums(out));
 }
@@ -54,7 +59,8 @@ void add_batch_scalars_cpu(const AddBatchArgs&, const Buffers& buffers) {
 
 Cost add_batch_cost(const AddBatchArgs& args) {
     if (args.parts == BatchParts::scalars) return {16, 2 * sizeof(BatchSums)};
-    return pixels_cost(static_cast<double>(volume(args.window, args.num_slices) + args.probe_size), 2,
+    const std::size_t probe = args.parts == BatchParts::window ? 0 : args.probe_size;
+    return pixels_cost(static_cast<double>(volume(args.window, args.num_slices) + probe), 2,
                        3 * sizeof(cfloat));
 }
 
@@ -137,7 +143,9 @@ Cost copy_cost(const CopyArgs& args) {
 
 BufferBytes AddBatchArgs::buffer_bytes() const {
     if (parts == BatchParts::scalars) return {sizeof(BatchSums), sizeof(BatchSums)};
-    return {out_bytes(window, probe_size, num_slices), field_bytes(tile, num_slices), sums_bytes(probe_size)};
+    const std::size_t out = out_bytes(window, probe_size, num_slices), field = field_bytes(tile, num_slices);
+    if (parts == BatchParts::window) return {out, field};
+    return {out, field, sums_bytes(probe_size)};
 }
 
 const Codelet<ClearArgs> clear =
@@ -149,6 +157,9 @@ const Codelet<AddBatchArgs> add_batch =
 const Codelet<AddBatchArgs> add_batch_scalars =
     Codelet<AddBatchArgs>::make<add_batch_scalars_cpu, TESSERA_ON_DEVICE(add_batch_scalars_device),
                                 add_batch_cost>("add_batch_scalars", {Access::read, Access::read_write});
+const Codelet<AddBatchArgs> add_batch_window =
+    Codelet<AddBatchArgs>::make<add_batch_window_cpu, TESSERA_ON_DEVICE(add_batch_window_device),
+                                add_batch_cost>("add_batch_window", {Access::read, Access::read_write});
 const Codelet<AddSumsArgs> add_sums =
     Codelet<AddSumsArgs>::make<add_sums_cpu, TESSERA_ON_DEVICE(add_sums_device), add_sums_cost>(
         "add_sums", {Access::read_write, Access::read});

@@ -54,12 +54,17 @@ void clear_device(const ClearArgs& args, const Buffers& buffers, Device& device)
     device.clear(buffers.get<std::byte>(0), args.bytes);
 }
 
-void add_batch_device(const AddBatchArgs& args, const Buffers& buffers, Device& device) {
+void add_batch_window_device(const AddBatchArgs& args, const Buffers& buffers, Device& device) {
     const auto* out = buffers.get<const std::byte>(0);
     cfloat* field = buffers.get<cfloat>(1) + offset_of(args.tile, 0, args.window_y, args.window_x);
     device.for_each({args.window.x, args.window.y, args.num_slices},
                     AddRectangle{field, args.tile, window_part(out, args.probe_size), args.window});
-    add_probe_and_scalars(buffers.get<std::byte>(2), out, args.probe_size, device);
+}
+
+void add_batch_device(const AddBatchArgs& args, const Buffers& buffers, Device& device) {
+    add_batch_window_device(args, buffers, device);
+    add_probe_and_scalars(buffers.get<std::byte>(2), buffers.get<const std::byte>(0), args.probe_size,
+                          device);
 }
 
 void add_batch_scalars_device(const AddBatchArgs&, const Buffers& buffers, Device& device) {

@@ -14,11 +14,12 @@ struct ClearArgs {
 };
 extern const Codelet<ClearArgs> clear;
 
-enum class BatchParts : std::int32_t { scalars, scalars_and_window };
+enum class BatchParts : std::int32_t { scalars, window, scalars_and_window };
 
 // A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), slice by
 // slice, the probe part and the BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only
-// the BatchSums move and the field is not needed: Buffers of add_batch_scalars: out R, sums RW.
+// the BatchSums move and the field is not needed: Buffers of add_batch_scalars: out R, sums RW. With `window`
+// only the window moves: Buffers of add_batch_window: out R, field RW.
 struct AddBatchArgs {
     std::int32_t window_y = 0, window_x = 0;
     Shape2 window, tile;
@@ -29,6 +30,7 @@ struct AddBatchArgs {
 };
 extern const Codelet<AddBatchArgs> add_batch;
 extern const Codelet<AddBatchArgs> add_batch_scalars;
+extern const Codelet<AddBatchArgs> add_batch_window;
 
 // target += source, BatchSums and probe part: an edge of the tree over tiles. Buffers: target RW, source R.
 struct AddSumsArgs {
@@ -98,6 +100,7 @@ extern const Codelet<CopyArgs> copy;
 void clear_device(const ClearArgs&, const Buffers&, Device&);
 void add_batch_device(const AddBatchArgs&, const Buffers&, Device&);
 void add_batch_scalars_device(const AddBatchArgs&, const Buffers&, Device&);
+void add_batch_window_device(const AddBatchArgs&, const Buffers&, Device&);
 void add_sums_device(const AddSumsArgs&, const Buffers&, Device&);
 void cut_strip_device(const CutStripArgs&, const Buffers&, Device&);
 void add_strip_device(const AddStripArgs&, const Buffers&, Device&);

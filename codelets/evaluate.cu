@@ -44,7 +44,8 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
         const auto* frames = buffers.get<const FramePosition>(1) + first;
         place_ramps(device, s, frames, num_frames, ramps);
         propagator.place(frames, num_frames);
-        object.exit_waves(frames, num_frames, shifted.at(ramps, num_frames), waves);
+        object.place(frames, num_frames, shifted.at(ramps, num_frames));
+        object.exit_waves(waves);
         propagator.forward(waves);
         const Compare compare = {s, measurements_from(buffers, s, first), propagator.scale(), false, waves};
         device.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s.frame.area()),

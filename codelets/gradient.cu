@@ -76,8 +76,8 @@ class GradientOfBatch {
         const auto* frames = buffers_.get<const FramePosition>(1) + first;
         place_ramps(device_, s_, frames, num_frames, ramps_);
         propagator_.place(frames, num_frames);
-        const ProbeModes probe = probe_.at(ramps_, num_frames);
-        make_far_fields(frames, first, num_frames, probe);
+        object_.place(frames, num_frames, probe_.at(ramps_, num_frames));
+        make_far_fields(first, num_frames);
         const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), true,
                                  waves_};
         device_.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()),
@@ -89,8 +89,7 @@ class GradientOfBatch {
         });
     }
 
-    void make_far_fields(const FramePosition* frames, std::int32_t first, std::int32_t num_frames,
-                         const ProbeModes& probe) {
+    void make_far_fields(std::int32_t first, std::int32_t num_frames) {
         const auto size = static_cast<std::ptrdiff_t>(s_.waves_size());
         const Extent all = {static_cast<std::int32_t>(size), num_frames};
         cfloat* kept = kept_ == nullptr ? nullptr : kept_ + 3 * first * size;
@@ -98,7 +97,7 @@ class GradientOfBatch {
             device_.for_each(all, AdvanceWaves{size, state_, kept, waves_});
             return;
         }
-        object_.exit_waves(frames, num_frames, probe, waves_);
+        object_.exit_waves(waves_);
         propagator_.forward(waves_);
         if (args_.waves == KeptWaves::refresh) device_.for_each(all, KeepWaves{size, waves_, kept});
     }

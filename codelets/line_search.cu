@@ -228,7 +228,8 @@ class LineSearchThroughSlices {
                                  waves_};
         for (int trial = 0; trial < num_trials_; ++trial) {
             SlicedObject walk(device_, in_window_, moved_object(trial), detector_.slice_transfers, turn_);
-            walk.exit_waves(frames, num_frames, moved_probe(trial, probe, direction, num_frames), waves_);
+            walk.place(frames, num_frames, moved_probe(trial, probe, direction, num_frames));
+            walk.exit_waves(waves_);
             propagator_.forward(waves_);
             const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(trial) * s_.num_frames + first;
             device_.reduce_rows<Compare::num_sums, Sum>(num_frames,

@@ -42,7 +42,7 @@ class ConjugateGradient : public Engine {
 
     Exchanges exchanges(int n) const override {
         const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
-        return {fields, fields, 1};
+        return {fields, fields, 1, 1};
     }
 
   private:

@@ -7,9 +7,10 @@
 
 namespace tessera {
 
-// Sums over tiles of all ranks: of fields where tiles overlap, of scalars and a probe part, of scalars alone.
+// Sums over tiles of all ranks: of fields where tiles overlap, of scalars and a probe part, of scalars alone;
+// and steps.
 struct Exchanges {
-    std::size_t halos = 0, sums = 0, scalars = 0;
+    std::size_t halos = 0, sums = 0, scalars = 0, steps = 0;
 };
 
 // An engine submits one iteration after the other; it never looks at a number. Adding one: a file like
@@ -21,7 +22,7 @@ class Engine {
     // Can a run go on at this iteration from what a checkpoint holds (tasks/checkpoints.hpp)? True of the
     // first iteration.
     virtual bool can_begin_at(int iteration) const = 0;
-    // How often that iteration sums over tiles.
+    // How often that iteration sums over tiles, and steps.
     virtual Exchanges exchanges(int iteration) const = 0;
 };
 

@@ -26,7 +26,7 @@ class GradientDescent : public Engine {
 
     Exchanges exchanges(int n) const override {
         const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
-        return {fields, fields, 0};
+        return {fields, fields, 0, 1};
     }
 
   private:

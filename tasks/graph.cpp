@@ -37,7 +37,13 @@ void Graph::add_batch(std::size_t t, const BatchHandles& batch, const Data& out)
     args.tile = tile.shape;
     args.probe_size = handles_.probe_size;
     args.num_slices = handles_.num_slices;
-    tessera::add_batch.submit(args, {&out, &tile.gradient_own, &handles_.sums.of(t)}, summing);
+    if (batch.is_own) {
+        args.parts = BatchParts::scalars_and_window;
+        tessera::add_batch.submit(args, {&out, &tile.batch_sum(), &handles_.sums.of(t)}, summing);
+    } else {
+        args.parts = BatchParts::window;
+        tessera::add_batch_window.submit(args, {&out, &tile.batch_sum()}, summing);
+    }
 }
 
 // Each batch of this rank that `wanted` says, with the slot for what it adds up to, and what happens to it.
@@ -46,20 +52,22 @@ void Graph::for_each_batch(Batches wanted, const Submit& submit) {
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
         for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-            const bool is_border = tile.batches[b].reaches_neighbour;
-            if (wanted == Batches::all || is_border == (wanted == Batches::border))
-                submit(t, tile.batches[b], tile.out[b % tile.out.size()]);
+            const BatchHandles& batch = tile.batches[b];
+            const bool is_wanted = wanted == Batches::own
+                                       ? batch.is_own
+                                       : batch.reaches_neighbour == (wanted == Batches::border);
+            if (is_wanted) submit(t, tile.batches[b], tile.out[b % tile.out.size()]);
         }
     }
 }
 
-// Sums what `submit` makes of each batch over the tiles, from gradient_own to gradient: batches that reach
+// Sums what `submit` makes of each batch over the tiles into gradient: batches that reach
 // other tiles first, so that the strips travel while the others compute.
 template <class Submit>
 void Graph::sum_over_tiles(const Submit& submit) {
     HaloExchange::Fields own(handles_.tiles.size()), total(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
-        own[t] = &handles_.tiles[t].gradient_own;
+        own[t] = &handles_.tiles[t].batch_sum();
         total[t] = &handles_.tiles[t].gradient;
         clear(*own[t]);
     }
@@ -141,6 +149,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
     ConjugateArgs full = args;
     full.num_modes = handles_.num_modes;
     full.probe_shape = handles_.probe_shape;
+    full.step = args.step / handles_.num_slices;  // all slices move the exit wave: their steps add up
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
     tessera::conjugate.submit(full,
                               {&handles_.sums.total(), &handles_.probe_gradient_previous, &handles_.probe,
@@ -162,7 +171,7 @@ void Graph::directions(ProbeMotion probe, double alpha) {
 
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
     handles_.trial_sums.clear(summing);
-    for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         const LineSearchArgs args = {shape_of(batch), waves, probe};
         const Data& object = handles_.tiles[t].object;
         if (waves == KeptWaves::none) {
@@ -187,11 +196,14 @@ void Graph::choose_step() {
 }
 
 void Graph::step(ProbeMotion probe) {
+    HaloExchange::Fields objects(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
         tessera::step.submit({volume(tile.shape, handles_.num_slices)}, {&tile.object, &handles_.state},
                              summing);
+        objects[t] = &tile.object;
     }
+    handles_.halos.copy_voxels(handles_.owners, objects, summing);
     if (probe == ProbeMotion::moving) {
         tessera::step.submit({handles_.probe_size}, {&handles_.probe, &handles_.state}, scalar);
     }
@@ -199,7 +211,7 @@ void Graph::step(ProbeMotion probe) {
 
 void Graph::evaluate() {
     handles_.trial_sums.clear(summing);
-    for_each_batch(Batches::all, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         tessera::evaluate.submit({shape_of(batch)},
                                  {&batch.patterns, &batch.frames, &handles_.detector, &handles_.probe,
                                   &handles_.tiles[t].object, &out, &batch.frame_errors},

@@ -24,8 +24,8 @@ class Graph {
 
     // Preconditioner: illumination of every tile, coverage of the probe, and their maxima in the state.
     void weigh();
-    // Gradient of every tile on its whole extended rectangle, cost and probe gradient per tile. What was the
-    // gradient becomes the previous one.
+    // Gradient of every tile on its whole extended rectangle (with Exchange::voxels complete in its interior
+    // only), cost and probe gradient per tile. What was the gradient becomes the previous one.
     void gradient(KeptWaves waves, ProbeMotion probe);
     // S1, S2, S3 of every tile.
     void dots(double alpha);
@@ -36,6 +36,7 @@ class Graph {
     // Trial costs along the directions, added up.
     void line_search(KeptWaves waves, ProbeMotion probe);
     void choose_step();
+    // Objects agree wherever tiles overlap, before and after.
     void step(ProbeMotion probe);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.
     void evaluate();
@@ -50,7 +51,7 @@ class Graph {
   private:
     BatchShape shape_of(const BatchHandles& batch) const;
     void clear(const Data& data) const;
-    enum class Batches { all, border, interior };
+    enum class Batches { own, border, interior };
     template <class Submit>
     void for_each_batch(Batches wanted, const Submit& submit);
     template <class Submit>

@@ -48,25 +48,49 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, 
         owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(Message::halo, s));
 }
 
-void HaloExchange::land_added(std::size_t s, const Fields& to, int priority) const {
+void HaloExchange::land(std::size_t s, const Fields& to, int priority) const {
     const Strip& strip = strips_[s];
-    add_strip.submit({shapes_[strip.move.to], strip.land, num_slices_}, {&strip.data, to[strip.move.to]},
-                     priority);
+    if (strip.move.landing == Landing::added) {
+        add_strip.submit({shapes_[strip.move.to], strip.land, num_slices_}, {&strip.data, to[strip.move.to]},
+                         priority);
+    } else {
+        paste_strip.submit({shapes_[strip.move.to], strip.land, num_slices_},
+                           {&strip.data, to[strip.move.to]}, priority);
+    }
 }
 
 void HaloExchange::begin(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
-    if (kind_ == Exchange::passes) {
-        pass_on(owners, own, total, priority);
-        return;
+    switch (kind_) {
+        case Exchange::neighbours:
+            for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, own, priority);
+            break;
+        case Exchange::passes:
+            pass_on(owners, own, total, priority);
+            break;
+        case Exchange::voxels:
+            break;
     }
-    for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, own, priority);
 }
 
 void HaloExchange::finish(const Owners& owners, const Fields& own, const Fields& total, int priority) const {
-    if (kind_ == Exchange::passes) {
-        take_overlaps(owners, own, total, priority);
-    } else {
-        add_all(owners, own, total, priority);
+    switch (kind_) {
+        case Exchange::neighbours:
+            add_all(owners, own, total, priority);
+            break;
+        case Exchange::passes:
+            take_overlaps(owners, own, total, priority);
+            break;
+        case Exchange::voxels:
+            break;
+    }
+}
+
+// All cuts first: what lands lies outside the interiors, but tasks on one object wait for each other.
+void HaloExchange::copy_voxels(const Owners& owners, const Fields& objects, int priority) const {
+    if (kind_ != Exchange::voxels) return;
+    for (std::size_t s = 0; s < strips_.size(); ++s) cut(owners, s, objects, priority);
+    for (std::size_t s = 0; s < strips_.size(); ++s) {
+        if (owners.is_mine(strips_[s].move.to)) land(s, objects, priority);
     }
 }
 
@@ -79,14 +103,7 @@ void HaloExchange::pass_on(const Owners& owners, const Fields& own, const Fields
     }
     for (std::size_t s = 0; s < strips_.size(); ++s) {
         cut(owners, s, total, priority);
-        const Strip& strip = strips_[s];
-        if (!owners.is_mine(strip.move.to)) continue;
-        if (strip.move.landing == Landing::added) {
-            land_added(s, total, priority);
-        } else {
-            paste_strip.submit({shapes_[strip.move.to], strip.land, num_slices_},
-                               {&strip.data, total[strip.move.to]}, priority);
-        }
+        if (owners.is_mine(strips_[s].move.to)) land(s, total, priority);
     }
 }
 
@@ -111,10 +128,10 @@ void HaloExchange::add_all(const Owners& owners, const Fields& own, const Fields
             continue;
         }
         clear.submit({field_bytes(shapes_[tile], num_slices_)}, {total[tile]}, priority);
-        while (lands_here() && strips_[s].move.from < tile) land_added(s++, total, priority);
+        while (lands_here() && strips_[s].move.from < tile) land(s++, total, priority);
         add_strip.submit({shapes_[tile], {0, 0, shapes_[tile]}, num_slices_}, {own[tile], total[tile]},
                          priority);
-        while (lands_here()) land_added(s++, total, priority);
+        while (lands_here()) land(s++, total, priority);
     }
 }
 

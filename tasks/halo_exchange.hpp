@@ -9,10 +9,11 @@
 
 namespace tessera {
 
-// Sums of a field over overlapping tiles: what each tile holds is completed by the other tiles' shares, on
-// its whole extended rectangle (Wang et al., SC22: gradient decomposition). Tiles exchange sums, never
-// objects, and afterwards agree bitwise wherever they overlap. Strips between ranks are messages that travel
-// while tasks run.
+// What overlapping tiles tell each other. Strips between ranks are messages that travel while tasks run.
+//
+// Sums of a field: what each tile holds is completed by the other tiles' shares, on its whole extended
+// rectangle (Wang et al., SC22: gradient decomposition). Tiles exchange sums, never objects, and afterwards
+// agree bitwise wherever they overlap.
 //
 //   neighbours  every overlapping pair at once, in both directions; any halo. Each pixel is added in
 //   ascending
@@ -21,6 +22,15 @@ namespace tessera {
 //               back. Four messages a tile whatever the halo, 2 (rows + columns - 2) of them one after the
 //               other. Exact because extended tiles are products of intervals with non-decreasing starts and
 //               ends.
+//
+// Voxels of the object, the way that the above does without (halo voxel exchange; Nashed et al., Opt. Express
+// 22:32082, 2014):
+//
+//   voxels      nothing is summed: a tile computes all frames that reach into its interior itself. After each
+//               step the object's pixels in every halo are replaced by those of the tile in whose interior
+//               they lie, so that tiles agree bitwise here too. Between the gradient and that copy halos are
+//               incomplete: directions there know only some of the frames. What is left of this is the length
+//               of steps: a line search tries the tile's own directions, in halos too.
 class HaloExchange {
   public:
     // One Data per tile; only those of own tiles are used.
@@ -34,6 +44,8 @@ class HaloExchange {
     void begin(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
     // total[t] = what the tile t and all others that overlap it hold in own[.], which is spent.
     void finish(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
+    // Each object's halo from the interiors of the others. Only with Exchange::voxels, else nothing.
+    void copy_voxels(const Owners& owners, const Fields& objects, int priority) const;
 
     std::size_t bytes() const;  // that this rank keeps
 
@@ -45,7 +57,7 @@ class HaloExchange {
         Data data;  // where either tile is an own one
     };
     void cut(const Owners& owners, std::size_t strip, const Fields& from, int priority) const;
-    void land_added(std::size_t strip, const Fields& to, int priority) const;
+    void land(std::size_t strip, const Fields& to, int priority) const;
     void pass_on(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
     void add_all(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
     void take_overlaps(const Owners& owners, const Fields& own, const Fields& total, int priority) const;

@@ -29,9 +29,10 @@ BatchHandles make_batch(const Problem& problem, const Tile& tile, const Batch& b
     s.window_x = batch.window.x0 - tile.extended.x0;
     s.window = {batch.window.height(), batch.window.width()};
     handles.reaches_neighbour = batch.reaches_neighbour;
+    handles.is_own = batch.is_own;
     handles.patterns = Data(patterns_bytes(s));
     handles.frames = Data(frames_bytes(s));
-    handles.frame_errors = Data(batch.frames.size() * sizeof(double));
+    if (batch.is_own) handles.frame_errors = Data(batch.frames.size() * sizeof(double));
     if (problem.keep_waves) handles.waves = Data(wave_bytes(s));
     auto* positions = handles.frames.before_tasks<FramePosition>();
     for (std::size_t j = 0; j < batch.frames.size(); ++j) {
@@ -49,7 +50,7 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     const int slices = problem.num_slices();
     const std::size_t field = field_bytes(handles.shape, slices);
     handles.object = Data(moving_field_bytes(volume(handles.shape, slices)));
-    handles.gradient_own = Data(field);
+    if (problem.config.tiling.exchange != Exchange::voxels) handles.gradient_own = Data(field);
     handles.gradient = Data(field);
     handles.gradient_previous = Data(field);
     handles.illumination = Data(weight_bytes(handles.shape, slices));
@@ -100,23 +101,31 @@ Data make_detector(const Problem& problem) {
 }  // namespace
 
 FrameDestinations Handles::frame_memory(const Problem& problem) {
-    std::map<std::ptrdiff_t, void*> memory;
+    struct Place {
+        std::byte* memory;
+        bool is_own;
+    };
+    std::map<std::ptrdiff_t, Place> places;
+    FrameDestinations destinations;
     const std::size_t bytes = static_cast<std::size_t>(problem.scan.frame_shape[0]) *
                               static_cast<std::size_t>(problem.scan.frame_shape[1]) *
                               bytes_per_count(problem.scan.pattern_type);
     for (const std::size_t t : own) {
         for (std::size_t b = 0; b < tiles[t].batches.size(); ++b) {
             auto* base = tiles[t].batches[b].patterns.before_tasks<std::byte>();
-            for (const std::ptrdiff_t frame : problem.tiling.tiles[t].batches[b].frames) {
-                memory[frame] = base;
+            const Batch& batch = problem.tiling.tiles[t].batches[b];
+            for (const std::ptrdiff_t frame : batch.frames) {
+                const auto [place, is_first] = places.try_emplace(frame, Place{base, batch.is_own});
+                if (!is_first) destinations.copies.push_back({place->second.memory, base});
+                place->second.is_own = place->second.is_own || batch.is_own;
                 base += bytes;
             }
         }
     }
-    FrameDestinations destinations;
-    for (const auto& [frame, place] : memory) {
+    for (const auto& [frame, place] : places) {
         destinations.frames.push_back(frame);
-        destinations.memory.push_back(place);
+        destinations.memory.push_back(place.memory);
+        destinations.are_own.push_back(place.is_own);
     }
     return destinations;
 }

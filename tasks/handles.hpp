@@ -15,18 +15,21 @@ namespace tessera {
 
 struct BatchHandles {
     BatchShape shape;
-    bool reaches_neighbour = false;
+    bool reaches_neighbour = false, is_own = true;
     Data patterns, frames;
     Data waves;         // kept far fields; empty when they are recomputed
-    Data frame_errors;  // double (frame), written by the final evaluation
+    Data frame_errors;  // double (frame), written by the final evaluation; only of own frames
 };
 
 struct TileHandles {
     Shape2 shape;  // extended
     Strip interior;
-    Data object, gradient_own, gradient, gradient_previous, illumination;  // empty where it is another rank's
+    // Empty where the tile is another rank's; gradient_own also where tiles do not add up theirs.
+    Data object, gradient_own, gradient, gradient_previous, illumination;
     std::vector<Data> out;  // a ring: batch b uses slot b mod its size
     std::vector<BatchHandles> batches;
+
+    const Data& batch_sum() const { return gradient_own.empty() ? gradient : gradient_own; }
 };
 
 struct Handles {
@@ -44,8 +47,7 @@ struct Handles {
     int num_modes = 1;
     int num_slices = 1;
 
-    // The memory of this rank's frames and their indices in the scan, ascending: to be filled before the
-    // first task.
+    // Where this rank's tiles want frames: to be filled before the first task.
     FrameDestinations frame_memory(const Problem& problem);
 };
 

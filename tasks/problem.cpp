@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include "base/checksum.hpp"
@@ -85,7 +86,13 @@ void require_equal_pixels(const char* key, const std::filesystem::path& file, co
 }
 
 void require_possible_waves(const RunConfig& config) {
-    if (config.runtime.waves != Waves::keep || config.object.num_slices == 1) return;
+    if (config.runtime.waves != Waves::keep) return;
+    if (config.tiling.exchange == Exchange::voxels) {
+        throw usage_error(
+            "runtime.waves: keep does not go with tiling.exchange: voxels: kept far fields follow the "
+            "steps of their tile, not what is copied into its halo (use auto or recompute)");
+    }
+    if (config.object.num_slices == 1) return;
     throw usage_error(
         "runtime.waves: keep needs object.num_slices: 1, it is {}: the far fields of several slices do not "
         "follow a step as those of one do (use auto or recompute)",
@@ -142,6 +149,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.near_field = problem.near_field();
     input.machine = problem.machine;
     input.keep_waves = problem.keep_waves;
+    input.exchange = problem.config.tiling.exchange;
     input.line_search = has_line_search(problem.config);
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
@@ -178,7 +186,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
         automatic_batch_size(scan.frame_shape, num_passes, scan.num_frames, machine.kind()));
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
-        batch_size);
+        batch_size, config.tiling.exchange);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input = forecast_input(problem);
@@ -186,7 +194,8 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     const std::size_t limit = config.runtime.memory_limit_host_bytes.value_or(machine.host_memory_bytes);
     // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
     // faster than it would fetch them.
-    const bool can_keep = has_line_search(config) && config.object.num_slices == 1;
+    const bool can_keep = has_line_search(config) && config.object.num_slices == 1 &&
+                          config.tiling.exchange != Exchange::voxels;
     input.keep_waves = can_keep && (config.runtime.waves == Waves::keep ||
                                     (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&
                                      waves_fit(input, problem.tiling, limit / 2)));
@@ -209,11 +218,15 @@ FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const Fr
                             const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
     ranks.agree([&] { reader.read_frames(destinations.frames, destinations.memory); });
+    const std::size_t frame_bytes =
+        static_cast<std::size_t>(scan.mask.size()) * bytes_per_count(scan.pattern_type);
+    for (const auto& [from, to] : destinations.copies) std::memcpy(to, from, frame_bytes);
 
     FrameStatistics statistics;
     statistics.counts.assign(static_cast<std::size_t>(scan.num_frames), 0);
     std::vector<std::int64_t> sum(scan.mask.size());
     for (std::size_t i = 0; i < destinations.frames.size(); ++i) {
+        if (!destinations.are_own[i]) continue;
         statistics.counts[static_cast<std::size_t>(destinations.frames[i])] =
             sum_into(destinations.memory[i], scan.pattern_type, sum);
     }

@@ -61,8 +61,14 @@ std::string fingerprint(const FrameStatistics& statistics);
 
 // Where frames go: by ascending index in the scan, each to frame_shape counts.
 struct FrameDestinations {
+    struct Copy {
+        const void* from;
+        void* to;
+    };
     std::vector<std::ptrdiff_t> frames;
     std::vector<void*> memory;
+    std::vector<bool> are_own;  // false: another rank's tile counts this frame
+    std::vector<Copy> copies;   // of frames that several tiles of this rank hold
 };
 // Reads this rank's frames; the statistics are those of all ranks' frames, the same everywhere.
 FrameStatistics read_frames(ScanReader& reader, const Problem& problem, const FrameDestinations& destinations,

@@ -76,8 +76,10 @@ void Reconstruction::run(const RunState& from) {
 void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) {
     const EngineConfig& config = settings.config;
     const auto first = static_cast<int>(run.records.size());
-    *HostAccess(handles_.state, Access::write).as<IterationState>() =
-        run.records.empty() ? IterationState{} : run.records.back();
+    IterationState state;
+    state.ladder_centre = 1.0 / problem_.num_slices();  // all slices move the exit wave: their steps add up
+    if (!run.records.empty()) state = run.records.back();
+    *HostAccess(handles_.state, Access::write).as<IterationState>() = state;
     run.last_snapshot = first;
     graph_.set_noise_model(config.noise_model);
     const auto engine = make_engine(settings);
@@ -207,6 +209,7 @@ std::vector<double> Reconstruction::error_per_frame() const {
     std::vector<double> errors(problem_.placement.windows.size());
     for (const std::size_t t : handles_.own) {
         for (std::size_t b = 0; b < handles_.tiles[t].batches.size(); ++b) {
+            if (!handles_.tiles[t].batches[b].is_own) continue;
             const HostAccess access(handles_.tiles[t].batches[b].frame_errors, Access::read);
             const auto* batch_errors = access.as<const double>();
             const auto& frames = problem_.tiling.tiles[t].batches[b].frames;
@@ -223,10 +226,10 @@ std::vector<double> Reconstruction::error_per_frame() const {
 Result Reconstruction::result_without_fields(const History& history, double cost, double data_error) const {
     Result result;
     result.pixel_size_m = problem_.scan.pixel_size_m;
+    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
         result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
     }
-    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     const auto num_frames = std::ssize(problem_.placement.windows);
     result.positions_px = Array<double, 2>({num_frames, 2});
     for (std::ptrdiff_t i = 0; i < num_frames; ++i) {

@@ -18,9 +18,11 @@ Traffic traffic_of(const Problem& problem, int rank) {
     const std::size_t probe_size = static_cast<std::size_t>(problem.config.probe.num_modes) *
                                    static_cast<std::size_t>(problem.probe_shape[0]) *
                                    static_cast<std::size_t>(problem.probe_shape[1]);
-    return {
-        halo_bytes_sent(problem.tiling, problem.config.tiling.exchange, owners, rank, problem.num_slices()),
-        messages * sums_bytes(probe_size), messages * sums_bytes(0)};
+    const Exchange exchange = problem.config.tiling.exchange;
+    const std::size_t moved = halo_bytes_sent(problem.tiling, exchange, owners, rank, problem.num_slices());
+    const bool moves_voxels = exchange == Exchange::voxels;
+    return {moves_voxels ? 0 : moved, moves_voxels ? moved : 0, messages * sums_bytes(probe_size),
+            messages * sums_bytes(0)};
 }
 
 std::size_t bytes_sent_in_run(const Problem& problem, int rank) {

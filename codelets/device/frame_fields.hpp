@@ -106,26 +106,29 @@ class SlicedObject {
     }
 
     ObjectWindow slice(std::int32_t i) const { return {object_ + i * area_of(s_.tile)}; }
-    // What meets slice i of these frames; after exit_waves().
+    // What meets slice i; behind the first, after exit_waves().
     ProbeModes incident(std::int32_t i) const {
         return i == 0 ? probe_ : ProbeModes{kept(i), probe_stride()};
     }
 
-    // Of these frames, from their probe to the wave behind the object, in the frame's shape.
-    void exit_waves(const FramePosition* frames, std::int32_t num_frames, const ProbeModes& probe,
-                    cfloat* waves) {
+    // Before the waves of these frames, whose probe is given.
+    void place(const FramePosition* frames, std::int32_t num_frames, const ProbeModes& probe) {
         frames_ = frames;
         num_waves_ = num_frames * s_.num_modes;
         probe_ = probe;
+    }
+
+    // From the probe to the wave behind the object, in the frame's shape.
+    void exit_waves(cfloat* waves) {
         for (std::int32_t i = 0; i + 1 < s_.num_slices; ++i) {
             cfloat* next = kept(i + 1);
             device_.for_each({s_.probe.x, s_.probe.y, num_waves_},
-                             ExitWave{window_, frames, incident(i), slice(i), next});
+                             ExitWave{window_, frames_, incident(i), slice(i), next});
             travel(next, i, false);
         }
         const std::int32_t last = s_.num_slices - 1;
         device_.for_each({s_.frame.x, s_.frame.y, num_waves_},
-                         ExitWave{s_, frames, incident(last), slice(last), waves});
+                         ExitWave{s_, frames_, incident(last), slice(last), waves});
     }
 
     // Calls visit(slice, shape, wave) from the last slice to the first, with the gradient's wave behind each:

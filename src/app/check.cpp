@@ -30,6 +30,11 @@ void print_scan(const ScanInfo& scan, const Problem& problem) {
                problem.config.probe.num_modes, problem.config.probe.num_modes == 1 ? "" : "s");
 }
 
+// By all tiles / frames of the scan.
+double frames_held(const Problem& problem) {
+    return static_cast<double>(problem.tiling.num_frames()) / static_cast<double>(problem.scan.num_frames);
+}
+
 void print_plan(const Problem& problem) {
     std::size_t batches = 0;
     for (const Tile& tile : problem.tiling.tiles) batches += tile.batches.size();
@@ -40,6 +45,9 @@ void print_plan(const Problem& problem) {
     fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
                problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
                problem.keep_waves ? "keep" : "recompute");
+    if (problem.config.tiling.exchange != Exchange::voxels) return;
+    fmt::print("  exchange: voxels: tiles hold {:.2f} x the frames, and compute as many gradients\n",
+               frames_held(problem));
 }
 
 void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::size_t total) {
@@ -96,7 +104,7 @@ void print_ranks(const Problem& problem, int num_ranks) {
         fmt::print("  {:4}  {:5}  {:6}  {:10.1f}  {:.2f} (halos {:.2f})\n", row.rank, row.tiles, row.frames,
                    static_cast<double>(row.memory) / mebibyte,
                    static_cast<double>(row.traffic.of(engine->exchanges(1))) / mebibyte,
-                   static_cast<double>(row.traffic.halo_bytes) / mebibyte);
+                   static_cast<double>(row.traffic.halo_bytes + row.traffic.voxel_bytes) / mebibyte);
     };
     constexpr std::size_t most_rows = 16;
     if (rows.size() <= most_rows) {
@@ -112,10 +120,12 @@ void print_ranks(const Problem& problem, int num_ranks) {
 
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
-    const double propagations = engine.name == EngineName::GD ? 2 : problem.keep_waves ? 3 : 5;
-    const double shifts = problem.config.positions.interpolation != Interpolation::fourier ? 0
-                          : engine.name == EngineName::GD                                  ? 2
-                                                                                           : 4;
+    // Of the gradient and of the line search.
+    const double gradients = frames_held(problem);
+    const double searches = engine.name == EngineName::GD ? 0 : 1;
+    const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
+    const double shifts =
+        problem.config.positions.interpolation == Interpolation::fourier ? 2 * (gradients + searches) : 0;
     return propagations * (problem.near_field() ? 2 : 1) + shifts;
 }
 

@@ -38,7 +38,8 @@ constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRu
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
 constexpr Word<Waves> waves_words[] = {
     {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
-constexpr Word<Exchange> exchanges[] = {{"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}};
+constexpr Word<Exchange> exchanges[] = {
+    {"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}, {"voxels", Exchange::voxels}};
 constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
 constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
                                                  {"on_chip", GpuKernels::on_chip}};

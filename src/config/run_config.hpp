@@ -146,9 +146,9 @@ struct EngineConfig {
     NoiseModel noise_model = NoiseModel::amplitude;
     ConjugateRule beta = ConjugateRule::polak_ribiere;  // CG
     double preconditioner_alpha = 0.1;                  // 1 / ((1 - alpha) A + alpha max A)
-    double step = 0.5;                                  // GD: step along the preconditioned gradient
-    double momentum = 0.8;                              // GD: heavy ball
-    double tolerance = 0;  // stop when the cost falls by less than this fraction in an iteration; 0: never
+    double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
+    double momentum = 0.8;  // GD: heavy ball
+    double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
     bool operator==(const EngineConfig&) const = default;
 };
 
@@ -157,8 +157,9 @@ struct PositionsConfig {
     bool operator==(const PositionsConfig&) const = default;
 };
 
-// How tiles complete their sums where they overlap: every pair at once, or passes along columns and rows.
-enum class Exchange { neighbours, passes };
+// How tiles agree where they overlap. Sums of gradients: every pair at once, or passes along columns and
+// rows. Voxels of the object: each tile also computes the frames of others that reach into its interior.
+enum class Exchange { neighbours, passes, voxels };
 
 struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto

@@ -236,13 +236,4 @@ Result read_result(const std::filesystem::path& path) {
     return result;
 }
 
-void require_num_slices(const std::filesystem::path& file, const Result& earlier, int num_slices) {
-    if (earlier.object.extent(0) == num_slices) return;
-    throw data_error(
-        "{}: its object has {} slice(s), but the run file's object.num_slices is {} (object.initial: file "
-        "needs "
-        "as many)",
-        file.string(), earlier.object.extent(0), num_slices);
-}
-
 }  // namespace tessera

@@ -41,7 +41,4 @@ struct Result {
 void write_result(const std::filesystem::path& file, const Result& result);
 Result read_result(const std::filesystem::path& file);
 
-// An earlier result as a starting object: a data error that names both numbers where it has other slices.
-void require_num_slices(const std::filesystem::path& file, const Result& earlier, int num_slices);
-
 }  // namespace tessera

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+
+#include "tiling/halo_moves.hpp"
+
 namespace tessera {
 namespace {
 
@@ -56,6 +60,11 @@ namespace {
 
 constexpr std::size_t complex_bytes = 8;
 
+// Of each tile: the last two, and what its own frames make of one, where tiles add theirs up.
+std::size_t num_gradients(Exchange exchange) {
+    return exchange == Exchange::voxels ? 2 : 3;
+}
+
 // What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
     std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
@@ -63,13 +72,13 @@ struct OwnTiles {
 
 OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
     OwnTiles own;
+    for (const HaloMove& move : halo_moves(tiling, in.exchange)) {
+        // Both sides of a message hold it.
+        if (in.owns(move.from) || in.owns(move.to))
+            own.strip_pixels += static_cast<std::size_t>(move.rect.area() * in.num_slices);
+    }
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
-        for (const Neighbour& neighbour : tile.neighbours) {
-            // A strip in each direction; both sides of a message hold it.
-            if (in.owns(t) || in.owns(static_cast<std::size_t>(neighbour.tile)))
-                own.strip_pixels += static_cast<std::size_t>(neighbour.overlap.area() * in.num_slices);
-        }
         if (!in.owns(t)) continue;
         ++own.tiles;
         own.frames += static_cast<std::size_t>(tile.num_frames());
@@ -106,7 +115,9 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     add("frames on their way from the file", std::min(reading_bytes, patterns));
     add("patterns as stored", patterns);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
-    add("object tiles: three gradients, illumination", own.pixels * (3 * complex_bytes + 4));
+    const std::size_t gradients = num_gradients(in.exchange);
+    add(fmt::format("object tiles: {} gradients, illumination", gradients == 3 ? "three" : "two"),
+        own.pixels * (gradients * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight", slots * (window + probe) * complex_bytes);
@@ -142,7 +153,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.terms.push_back({std::move(what), bytes});
         forecast.least_bytes += bytes;
     };
-    add("object tiles: value, direction, gradients, illumination", own.pixels * (5 * complex_bytes + 4));
+    add("object tiles: value, direction, gradients, illumination",
+        own.pixels * ((2 + num_gradients(in.exchange)) * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
     add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);

@@ -32,6 +32,7 @@ struct ForecastInput {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool keep_waves = false;
+    Exchange exchange = Exchange::neighbours;
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;

@@ -44,8 +44,15 @@ std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind) {
         return moves;
     }
     for (std::size_t to = 0; to < tiling.tiles.size(); ++to) {
-        for (const Neighbour& giver : tiling.tiles[to].neighbours)
-            moves.push_back({static_cast<std::size_t>(giver.tile), to, giver.overlap, Landing::added});
+        for (const Neighbour& giver : tiling.tiles[to].neighbours) {
+            const auto from = static_cast<std::size_t>(giver.tile);
+            if (kind == Exchange::neighbours) {
+                moves.push_back({from, to, giver.overlap, Landing::added});
+                continue;
+            }
+            const Rect voxels = intersection(tiling.tiles[from].interior, tiling.tiles[to].extended);
+            if (!voxels.empty()) moves.push_back({from, to, voxels, Landing::in_place_of});
+        }
     }
     return moves;
 }

@@ -13,12 +13,13 @@ enum class Landing { added, in_place_of };
 // A rectangle of one tile's field that another tile gets.
 struct HaloMove {
     std::size_t from = 0, to = 0;
-    Rect rect;  // where the two extended tiles overlap, in object coordinates
+    Rect rect;  // where the two extended tiles overlap (voxels: the giver's interior), in object coordinates
     Landing landing = Landing::added;
 };
 
 // The moves of an exchange. neighbours: every overlapping pair, sorted by the tile that gets it, then by the
-// one that gives. passes: in the order in which they must happen.
+// one that gives. passes: in the order in which they must happen. voxels: sorted as neighbours; each pixel of
+// a halo comes from the one tile in whose interior it lies.
 std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind);
 
 // Bytes that tiles of `rank` give to tiles of other ranks in one exchange of a field of so many slices, each

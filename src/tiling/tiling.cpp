@@ -10,8 +10,14 @@
 namespace tessera {
 namespace {
 
-Rect window_rect(const WindowPosition& window, std::array<int, 2> shape) {
-    return {window.y, window.x, window.y + shape[0], window.x + shape[1]};
+Rect window_of(const Placement& placement, std::ptrdiff_t frame) {
+    const WindowPosition& window = placement.windows[static_cast<std::size_t>(frame)];
+    return {window.y, window.x, window.y + placement.window_shape[0], window.x + placement.window_shape[1]};
+}
+
+std::array<int, 2> centre_of(const Placement& placement, std::ptrdiff_t frame) {
+    const Rect window = window_of(placement, frame);
+    return {window.y0 + placement.window_shape[0] / 2, window.x0 + placement.window_shape[1] / 2};
 }
 
 // Cut points of one axis: 0 = cuts[0] < ... < cuts[n] = extent, with as many centres between any two cuts as
@@ -36,6 +42,52 @@ std::vector<int> balanced_cuts(std::vector<int> centres, int num_cells, int exte
 int cell_of(const std::vector<int>& cuts, int centre) {
     const auto after = std::upper_bound(cuts.begin(), cuts.end() - 1, centre);
     return static_cast<int>(after - cuts.begin()) - 1;
+}
+
+// Where the interiors meet.
+struct Cells {
+    std::vector<int> cuts_y, cuts_x;
+
+    Cells(const Placement& placement, std::array<int, 2> grid) {
+        std::vector<int> centres_y, centres_x;
+        for (std::ptrdiff_t frame = 0; frame < std::ssize(placement.windows); ++frame) {
+            const auto [y, x] = centre_of(placement, frame);
+            centres_y.push_back(y);
+            centres_x.push_back(x);
+        }
+        cuts_y = balanced_cuts(std::move(centres_y), grid[0], placement.object_shape[0]);
+        cuts_x = balanced_cuts(std::move(centres_x), grid[1], placement.object_shape[1]);
+    }
+    // The cells, as rows and columns of the grid, that a rectangle of the object reaches into.
+    Rect reached_by(const Rect& rect) const {
+        return {cell_of(cuts_y, rect.y0), cell_of(cuts_x, rect.x0), cell_of(cuts_y, rect.y1 - 1) + 1,
+                cell_of(cuts_x, rect.x1 - 1) + 1};
+    }
+};
+
+// The frames of each tile: with their centres in its interior, and, for voxels, others that reach into it.
+struct Shares {
+    std::vector<std::vector<std::ptrdiff_t>> own, others;
+};
+
+Shares share_out(const Placement& placement, const Cells& cells, std::array<int, 2> grid, Exchange exchange) {
+    const auto num_tiles = static_cast<std::size_t>(grid[0]) * static_cast<std::size_t>(grid[1]);
+    Shares shares{std::vector<std::vector<std::ptrdiff_t>>(num_tiles),
+                  std::vector<std::vector<std::ptrdiff_t>>(num_tiles)};
+    for (std::ptrdiff_t frame = 0; frame < std::ssize(placement.windows); ++frame) {
+        const auto [y, x] = centre_of(placement, frame);
+        const Rect owner = cells.reached_by({y, x, y + 1, x + 1});
+        const Rect reached =
+            exchange == Exchange::voxels ? cells.reached_by(window_of(placement, frame)) : owner;
+        for (int row = reached.y0; row < reached.y1; ++row) {
+            for (int column = reached.x0; column < reached.x1; ++column) {
+                const bool is_own = row == owner.y0 && column == owner.x0;
+                (is_own ? shares.own : shares.others)[static_cast<std::size_t>(row * grid[1] + column)]
+                    .push_back(frame);
+            }
+        }
+    }
+    return shares;
 }
 
 // [start, end) of each band after growing it to the windows of its frames.
@@ -100,8 +152,7 @@ std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placemen
         Batch& batch = batches.back();
         batch.frames.push_back(frames[i].frame);
         batch.reaches_neighbour = batch.reaches_neighbour || frames[i].reaches_neighbour;
-        const auto& window = placement.windows[static_cast<std::size_t>(frames[i].frame)];
-        batch.window = bounding_box(batch.window, window_rect(window, placement.window_shape));
+        batch.window = bounding_box(batch.window, window_of(placement, frames[i].frame));
     }
     return batches;
 }
@@ -113,6 +164,64 @@ std::vector<Neighbour> find_neighbours(const std::vector<Tile>& tiles, std::size
         if (other != of && !overlap.empty()) neighbours.push_back({static_cast<int>(other), overlap});
     }
     return neighbours;
+}
+
+// Rows of tiles share their row band, columns their column band.
+void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells, const Shares& shares) {
+    Bands rows = make_bands(cells.cuts_y), columns = make_bands(cells.cuts_x);
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+        const auto row = static_cast<int>(t) / tiling.grid[1], column = static_cast<int>(t) % tiling.grid[1];
+        for (const std::ptrdiff_t frame : shares.own[t]) {
+            const Rect window = window_of(placement, frame);
+            grow(rows, row, window.y0, window.y1);
+            grow(columns, column, window.x0, window.x1);
+        }
+    }
+    make_monotone(rows);
+    make_monotone(columns);
+    const auto num_columns = static_cast<std::size_t>(tiling.grid[1]);
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+        const std::size_t row = t / num_columns, column = t % num_columns;
+        tiling.tiles[t].extended = {rows.start[row], columns.start[column], rows.end[row],
+                                    columns.end[column]};
+    }
+}
+
+void extend_each(Tiling& tiling, const Placement& placement, const Shares& shares) {
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+        Tile& tile = tiling.tiles[t];
+        tile.extended = tile.interior;
+        for (const auto* frames : {&shares.own[t], &shares.others[t]}) {
+            for (const std::ptrdiff_t frame : *frames)
+                tile.extended = bounding_box(tile.extended, window_of(placement, frame));
+        }
+    }
+}
+
+std::vector<OrderedFrame> ordered(const Placement& placement, const std::vector<std::ptrdiff_t>& frames,
+                                  const std::vector<Neighbour>& told_to) {
+    const double scale = 65535.0 / std::max(placement.object_shape[0], placement.object_shape[1]);
+    std::vector<OrderedFrame> ordered;
+    for (const std::ptrdiff_t frame : frames) {
+        const Rect window = window_of(placement, frame);
+        const auto [y, x] = centre_of(placement, frame);
+        const bool reaches = std::any_of(told_to.begin(), told_to.end(), [&](const Neighbour& n) {
+            return !intersection(window, n.overlap).empty();
+        });
+        ordered.push_back(
+            {frame, reaches,
+             hilbert_index(static_cast<std::uint32_t>(x * scale), static_cast<std::uint32_t>(y * scale))});
+    }
+    return ordered;
+}
+
+void require_room(const Placement& placement, std::array<int, 2> grid) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        if (grid[axis] <= placement.object_shape[axis]) continue;
+        throw usage_error("tiling.tiles: {} {} do not fit an object of {} x {} pixels", grid[axis],
+                          axis == 0 ? "rows" : "columns", placement.object_shape[0],
+                          placement.object_shape[1]);
+    }
 }
 
 }  // namespace
@@ -153,60 +262,37 @@ std::ptrdiff_t Tiling::extended_area() const {
                            [](std::ptrdiff_t sum, const Tile& tile) { return sum + tile.extended.area(); });
 }
 
-Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size) {
+std::ptrdiff_t Tiling::num_frames() const {
+    return std::accumulate(tiles.begin(), tiles.end(), std::ptrdiff_t{0},
+                           [](std::ptrdiff_t sum, const Tile& tile) { return sum + tile.num_frames(); });
+}
+
+Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size, Exchange exchange) {
     TESSERA_EXPECT(batch_size > 0 && grid[0] > 0 && grid[1] > 0);
-    for (std::size_t axis = 0; axis < 2; ++axis) {
-        if (grid[axis] > placement.object_shape[axis]) {
-            throw usage_error("tiling.tiles: {} {} do not fit an object of {} x {} pixels", grid[axis],
-                              axis == 0 ? "rows" : "columns", placement.object_shape[0],
-                              placement.object_shape[1]);
-        }
-    }
-    std::vector<int> centres_y, centres_x;
-    for (const WindowPosition& window : placement.windows) {
-        centres_y.push_back(window.y + placement.window_shape[0] / 2);
-        centres_x.push_back(window.x + placement.window_shape[1] / 2);
-    }
-    const auto cuts_y = balanced_cuts(centres_y, grid[0], placement.object_shape[0]);
-    const auto cuts_x = balanced_cuts(centres_x, grid[1], placement.object_shape[1]);
-
-    Bands rows = make_bands(cuts_y), columns = make_bands(cuts_x);
-    std::vector<int> tile_of(placement.windows.size());
-    for (std::size_t i = 0; i < placement.windows.size(); ++i) {
-        const int row = cell_of(cuts_y, centres_y[i]), column = cell_of(cuts_x, centres_x[i]);
-        const Rect window = window_rect(placement.windows[i], placement.window_shape);
-        grow(rows, row, window.y0, window.y1);
-        grow(columns, column, window.x0, window.x1);
-        tile_of[i] = row * grid[1] + column;
-    }
-    make_monotone(rows);
-    make_monotone(columns);
-
+    require_room(placement, grid);
+    const Cells cells(placement, grid);
+    const Shares shares = share_out(placement, cells, grid, exchange);
     Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size, {}};
     for (std::size_t r = 0; r < static_cast<std::size_t>(grid[0]); ++r) {
         for (std::size_t c = 0; c < static_cast<std::size_t>(grid[1]); ++c) {
-            Tile tile;
-            tile.interior = {cuts_y[r], cuts_x[c], cuts_y[r + 1], cuts_x[c + 1]};
-            tile.extended = {rows.start[r], columns.start[c], rows.end[r], columns.end[c]};
-            tiling.tiles.push_back(std::move(tile));
+            tiling.tiles.emplace_back().interior = {cells.cuts_y[r], cells.cuts_x[c], cells.cuts_y[r + 1],
+                                                    cells.cuts_x[c + 1]};
         }
     }
-    std::vector<std::vector<OrderedFrame>> frames(tiling.tiles.size());
-    for (std::size_t t = 0; t < tiling.tiles.size(); ++t)
-        tiling.tiles[t].neighbours = find_neighbours(tiling.tiles, t);
-    const double scale = 65535.0 / std::max(placement.object_shape[0], placement.object_shape[1]);
-    for (std::size_t i = 0; i < placement.windows.size(); ++i) {
-        const auto t = static_cast<std::size_t>(tile_of[i]);
-        const Rect window = window_rect(placement.windows[i], placement.window_shape);
-        const bool reaches =
-            std::any_of(tiling.tiles[t].neighbours.begin(), tiling.tiles[t].neighbours.end(),
-                        [&](const Neighbour& n) { return !intersection(window, n.overlap).empty(); });
-        frames[t].push_back({static_cast<std::ptrdiff_t>(i), reaches,
-                             hilbert_index(static_cast<std::uint32_t>(centres_x[i] * scale),
-                                           static_cast<std::uint32_t>(centres_y[i] * scale))});
+    if (exchange == Exchange::voxels) {
+        extend_each(tiling, placement, shares);
+    } else {
+        extend_bands(tiling, placement, cells, shares);
     }
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
-        tiling.tiles[t].batches = make_batches(std::move(frames[t]), placement, batch_size);
+        Tile& tile = tiling.tiles[t];
+        tile.neighbours = find_neighbours(tiling.tiles, t);
+        const auto told_to = exchange == Exchange::voxels ? std::vector<Neighbour>() : tile.neighbours;
+        tile.batches = make_batches(ordered(placement, shares.own[t], told_to), placement, batch_size);
+        for (Batch& batch : make_batches(ordered(placement, shares.others[t], {}), placement, batch_size)) {
+            batch.is_own = false;
+            tile.batches.push_back(std::move(batch));
+        }
     }
     return tiling;
 }

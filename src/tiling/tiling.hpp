@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "config/run_config.hpp"
 #include "scan/positions.hpp"
 #include "tiling/machine.hpp"
 
@@ -28,7 +29,8 @@ Rect bounding_box(const Rect& a, const Rect& b);  // an empty rectangle does not
 struct Batch {
     std::vector<std::ptrdiff_t> frames;  // indices into the placement, in summation order
     Rect window;
-    bool reaches_neighbour = false;
+    bool reaches_neighbour = false;  // its sums go to other tiles
+    bool is_own = true;              // false: frames of other tiles, computed here once more
 };
 
 // A neighbour is another tile whose extended rectangle overlaps this one's.
@@ -42,9 +44,9 @@ struct Neighbour {
 struct Tile {
     Rect interior;
     Rect extended;
-    std::vector<Batch> batches;         // those that reach a neighbour first
+    std::vector<Batch> batches;         // those that reach a neighbour first, other tiles' frames last
     std::vector<Neighbour> neighbours;  // ascending tile index
-    std::ptrdiff_t num_frames() const;
+    std::ptrdiff_t num_frames() const;  // that it holds and computes, its own or not
 };
 
 struct Tiling {
@@ -57,6 +59,7 @@ struct Tiling {
     // The largest batch window (height, width) of any tile.
     std::array<int, 2> largest_window() const;
     std::ptrdiff_t extended_area() const;  // summed over tiles
+    std::ptrdiff_t num_frames() const;     // summed over tiles: more than the scan has with Exchange::voxels
 };
 
 // Cuts the object into grid[0] x grid[1] cells by common row and column cuts that balance the frames, extends
@@ -64,7 +67,13 @@ struct Tiling {
 // tile's frames: those whose windows reach another tile first, then along a Hilbert curve. A frame belongs to
 // the tile whose interior holds the centre of its window. Cost: O(N log N). Throws a usage Error when the
 // object has fewer rows or columns than the grid.
-Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size);
+//
+// With Exchange::voxels a tile also has batches of all other frames whose windows reach into its interior, so
+// that its own frames and these give the whole gradient there, and it is extended to what all of their
+// windows need: about a window beyond its interior instead of half of one. In that halo the gradient is
+// incomplete, the more the farther out: frames that do not reach the interior are missing there.
+Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size,
+                   Exchange exchange = Exchange::neighbours);
 
 // Which rank owns each tile: compact rectangles of tiles, halved until each rank has one, with the frames
 // balanced. The first tile is rank 0's. Throws a usage Error when there are fewer tiles than ranks.

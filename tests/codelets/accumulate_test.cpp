@@ -111,6 +111,19 @@ TEST(AddBatch, PutsTheWindowInItsPlace) {
     expect_equal(probe_in(sums), sum(probe_before, probe));
 }
 
+// For frames that another tile counts.
+TEST(AddBatch, OfTheWindowIsThatOfAllParts) {
+    const auto before = random_pixels(tile.area(), 1), pixels = random_pixels(window.area(), 2);
+    const std::vector<cfloat> probe = random_pixels(probe_size, 3);
+    const Data out = make_out(sums_of(10), probe, pixels), sums = make_sums(sums_of(300), probe);
+    const Data all = data_of(before), only = data_of(before);
+    AddBatchArgs args = add_batch_args();
+    add_batch.submit(args, {&out, &all, &sums});
+    args.parts = BatchParts::window;
+    add_batch_window.submit(args, {&out, &only});
+    expect_equal(content<cfloat>(only, tile.area()), content<cfloat>(all, tile.area()));
+}
+
 TEST(AddBatch, OfScalarsLeavesTheProbeAlone) {
     const auto probe = random_pixels(probe_size, 3), probe_before = random_pixels(probe_size, 4);
     const Data out = make_out(sums_of(10), probe, random_pixels(window.area(), 2));

@@ -248,6 +248,10 @@ reference::Problem problem_at_the_end(const Outcome& outcome, const SyntheticSca
             }
         }
     }
+    for (const double spacing_m : truth.slice_spacings_m) {
+        problem.slice_transfer_functions.push_back(reference::fresnel_transfer_function(
+            problem.probe_shape(), truth.pixel_size_m, truth.geometry.wavelength_m, spacing_m));
+    }
     if (near_field) {
         problem.transfer_function = reference::fresnel_transfer_function(
             {num_y, num_x}, truth.pixel_size_m, truth.geometry.wavelength_m,
@@ -257,7 +261,11 @@ reference::Problem problem_at_the_end(const Outcome& outcome, const SyntheticSca
 }
 
 TEST(ReportedCost, IsTheOraclesCostOfTheResult) {
-    for (SimulationConfig simulation : {far_field_scan(), near_field_scan()}) {
+    SimulationConfig sliced = far_field_scan();
+    sliced.object.num_slices = 3;
+    sliced.object.slice_spacings_m = {1e-3, 2e-3};
+    sliced.object.slice_propagation = SlicePropagation::fresnel;
+    for (SimulationConfig simulation : {far_field_scan(), near_field_scan(), sliced}) {
         simulation.probe.num_modes = 2;
         simulation.detector.background_per_pixel = 1.5;
         simulation.detector.masked_fraction = 0.02;
@@ -267,6 +275,9 @@ TEST(ReportedCost, IsTheOraclesCostOfTheResult) {
             config.engines[0].num_iter = 4;
             config.engines[0].noise_model = noise_model;
             config.tiling.tiles = {2, 3};
+            config.object.num_slices = simulation.object.num_slices;
+            config.object.slice_spacings_m = simulation.object.slice_spacings_m;
+            config.object.slice_propagation = simulation.object.slice_propagation;
             const Outcome outcome = run(config);
             const reference::Cost expected =
                 reference::cost(problem_at_the_end(outcome, scan.truth(), noise_model));

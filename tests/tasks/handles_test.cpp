@@ -62,8 +62,10 @@ TEST_F(HandlesTest, FramesFallWhereThePlacementSays) {
 TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
     const Problem problem = make();
     Handles handles = make_handles(problem, ranks_);
-    auto [frames, memory] = handles.frame_memory(problem);
+    auto [frames, memory, are_own, copies] = handles.frame_memory(problem);
     ASSERT_EQ(std::ssize(memory), problem.scan.num_frames);
+    EXPECT_EQ(std::count(are_own.begin(), are_own.end(), true), problem.scan.num_frames);
+    EXPECT_TRUE(copies.empty());
     for (std::size_t i = 0; i < frames.size(); ++i) ASSERT_EQ(frames[i], static_cast<std::ptrdiff_t>(i));
     std::sort(memory.begin(), memory.end());
     const std::size_t frame_bytes = 24 * 32 * bytes_per_count(problem.scan.pattern_type);
@@ -75,24 +77,60 @@ TEST_F(HandlesTest, EveryFrameHasMemoryOfItsOwn) {
     }
 }
 
+// With voxels tiles hold some frames several times: read once, copied to the other places.
+TEST_F(HandlesTest, FramesOfSeveralTilesAreReadOnce) {
+    config_.tiling.exchange = Exchange::voxels;
+    config_.runtime.waves = Waves::recompute;
+    const Problem problem = make();
+    Handles handles = make_handles(problem, ranks_);
+    const FrameDestinations places = handles.frame_memory(problem);
+    ASSERT_EQ(std::ssize(places.frames), problem.scan.num_frames);
+    EXPECT_EQ(std::count(places.are_own.begin(), places.are_own.end(), true), problem.scan.num_frames);
+    EXPECT_GT(places.copies.size(), 0U);
+    EXPECT_EQ(std::ssize(places.memory) + std::ssize(places.copies), problem.tiling.num_frames());
+    std::vector<const void*> memory(places.memory.begin(), places.memory.end());
+    for (const auto& copy : places.copies) {
+        EXPECT_NE(std::find(places.memory.begin(), places.memory.end(), copy.from), places.memory.end());
+        memory.push_back(copy.to);
+    }
+    std::sort(memory.begin(), memory.end());
+    EXPECT_EQ(std::adjacent_find(memory.begin(), memory.end()), memory.end());
+    // Two ranks: each counts its own tiles' frames, together all of them once.
+    std::vector<int> counted(places.frames.size());
+    for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
+        handles.own = {t};
+        const FrameDestinations alone = handles.frame_memory(problem);
+        EXPECT_TRUE(alone.copies.empty());
+        for (std::size_t i = 0; i < alone.frames.size(); ++i)
+            counted[static_cast<std::size_t>(alone.frames[i])] += alone.are_own[i] ? 1 : 0;
+    }
+    EXPECT_EQ(std::count(counted.begin(), counted.end(), 1), problem.scan.num_frames);
+}
+
 // Random phases and an object from a file are the same pixels in every tile that holds them.
 TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
+    config_.runtime.waves = Waves::recompute;
+    config_.object.num_slices = 3;
+    config_.object.slice_spacings_m = {1e-3, 2e-3};
     config_.object.initial = InitialObject::random;
     const Problem problem = make();
     Handles handles = make_handles(problem, ranks_);
     set_object(handles, problem, {});
     const auto& shape = problem.placement.object_shape;
-    Array<cfloat, 2> object({shape[0], shape[1]});
+    Array<cfloat, 3> object({3, shape[0], shape[1]});
     InitialObjectMaker(problem, {}).fill({0, 0, shape[0], shape[1]}, object.data());
-    EXPECT_NE(object[0].im, object[1].im);
+    EXPECT_NE(object(0, 0, 0).im, object(0, 0, 1).im);
+    EXPECT_NE(object(0, 0, 0).im, object(1, 0, 0).im);
     for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
         const Rect& extended = problem.tiling.tiles[t].extended;
         const HostAccess access(handles.tiles[t].object, Access::read);
         const auto* value = access.as<const cfloat>();
-        for (int y = extended.y0; y < extended.y1; ++y) {
-            for (int x = extended.x0; x < extended.x1; ++x, ++value) {
-                ASSERT_EQ(value->re, object(y, x).re);
-                ASSERT_EQ(value->im, object(y, x).im);
+        for (int slice = 0; slice < 3; ++slice) {
+            for (int y = extended.y0; y < extended.y1; ++y) {
+                for (int x = extended.x0; x < extended.x1; ++x, ++value) {
+                    ASSERT_EQ(value->re, object(slice, y, x).re);
+                    ASSERT_EQ(value->im, object(slice, y, x).im);
+                }
             }
         }
     }
@@ -134,13 +172,16 @@ std::size_t bytes_of(const Handles& handles) {
 // forecast make the difference.
 TEST_F(HandlesTest, AreWhatTheForecastSays) {
     config_.tiling.tiles = {1, 1};
-    for (const auto waves : {Waves::keep, Waves::recompute}) {
+    for (const auto& [waves, num_slices] :
+         {std::pair{Waves::keep, 1}, {Waves::recompute, 1}, {Waves::recompute, 4}}) {
         config_.runtime.waves = waves;
+        config_.object.num_slices = num_slices;
+        config_.object.slice_spacings_m.assign(static_cast<std::size_t>(num_slices - 1), 1e-3);
         const Problem problem = make();
         std::size_t forecast = 0;
         for (const MemoryTerm& term : problem.memory.terms) {
-            for (const char* data :
-                 {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept"}) {
+            for (const char* data : {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept",
+                                     "between slices"}) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }

@@ -83,6 +83,29 @@ TEST(Forecast, FollowsTheExtendedTiles) {
     EXPECT_GT(term(forecast_memory(input(), tiled), "strips"), 0U);
 }
 
+TEST(Forecast, OfVoxelsCountsThePatternsOfOtherTilesAndOneGradientLess) {
+    const Placement placement = raster(10, 12);
+    const Tiling sums = make_tiling(placement, {2, 3}, 8);
+    const Tiling voxels = make_tiling(placement, {2, 3}, 8, Exchange::voxels);
+    ForecastInput in = input();
+    const std::size_t without = term(forecast_memory(in, sums), "patterns");
+    in.exchange = Exchange::voxels;
+    const MemoryForecast forecast = forecast_memory(in, voxels);
+    EXPECT_GT(voxels.num_frames(), 120);
+    EXPECT_EQ(term(forecast, "patterns"), without / 120 * static_cast<std::size_t>(voxels.num_frames()));
+    EXPECT_EQ(term(forecast, "two gradients"),
+              static_cast<std::size_t>(voxels.extended_area()) * (2 * 8 + 4));
+    // Every pixel of a halo comes from one other tile.
+    const std::ptrdiff_t object = make_tiling(placement, {1, 1}, 8).extended_area();
+    EXPECT_EQ(term(forecast, "strips"), static_cast<std::size_t>(voxels.extended_area() - object) * 8);
+    in.owner_of_tile = {0, 0, 1, 1, 2, 2};
+    std::ptrdiff_t frames = 0;
+    for (const std::size_t t : {2U, 3U}) frames += voxels.tiles[t].num_frames();
+    in.rank = 1;
+    EXPECT_EQ(term(forecast_memory(in, voxels), "patterns"),
+              without / 120 * static_cast<std::size_t>(frames));
+}
+
 TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
     const Placement placement = raster(10, 12);
     const Tiling tiling = make_tiling(placement, {2, 2}, 8);
@@ -94,6 +117,7 @@ TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
     };
     EXPECT_GT(with([](ForecastInput& in) { in.num_modes = 3; }), before);
     EXPECT_GT(with([](ForecastInput& in) { in.machine.num_cpus = 5; }), before);
+    EXPECT_GT(with([](ForecastInput& in) { in.num_slices = 2; }), before);
     EXPECT_LT(with([](ForecastInput& in) { in.interpolation = Interpolation::nearest; }), before);
     EXPECT_GT(total(input(), make_tiling(raster(11, 12), {2, 2}, 8)), before);
 }

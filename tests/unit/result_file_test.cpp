@@ -106,16 +106,6 @@ TEST_F(ResultFileTest, SlicesComeBackWithTheirPlaces) {
     EXPECT_EQ(z_m, (std::vector<double>{0, 1e-9, 3.5e-9}));
     EXPECT_FALSE(file.has_dataset("/entry_1/image_2/z")) << "modes have no place";
     EXPECT_NE(inspect_file(folder_ / "result.h5").find("3 slices of 4 by 5 pixels"), std::string::npos);
-
-    EXPECT_NO_THROW(require_num_slices("result.h5", result, 3));
-    try {
-        require_num_slices("result.h5", result, 2);
-        FAIL() << "another number of slices is accepted";
-    } catch (const Error& error) {
-        const std::string text = error.what();
-        for (const char* word : {"result.h5", "3 slice", "object.num_slices is 2"})
-            EXPECT_NE(text.find(word), std::string::npos) << text;
-    }
 }
 
 TEST_F(ResultFileTest, WithoutIterationsOrFrames) {

@@ -10,25 +10,10 @@
 #include "scan/positions.hpp"
 #include "scan/probe_modes.hpp"
 #include "scan/wave_optics.hpp"
+#include "unit/synthetic_sums.hpp"
 
 namespace tessera {
 namespace {
-
-SimulationConfig small_scan() {
-    SimulationConfig config;
-    config.detector.shape = {32, 32};
-    config.probe.diameter_px = 12;
-    config.probe.photons_per_frame = 1e5;
-    config.scan.grid = {4, 5};
-    config.scan.step_px = 4;
-    return config;
-}
-
-SimulationConfig without_noise(SimulationConfig config) {
-    config.detector.photon_noise = false;
-    config.detector.integer_counts = false;
-    return config;
-}
 
 template <class T, std::size_t N>
 bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
@@ -39,47 +24,6 @@ double total(View<const float, 2> pattern) {
     double sum = 0;
     for (const float value : pattern) sum += static_cast<double>(value);
     return sum;
-}
-
-// e^{2 pi i turns}
-cdouble turned(double turns) {
-    return {std::cos(2 * std::numbers::pi * turns), std::sin(2 * std::numbers::pi * turns)};
-}
-
-// The probe moved by (d_y, d_x) as the band-limited function through its pixels, by plain sums.
-Wave moved_by_sums(const Wave& probe, double d_y, double d_x) {
-    const auto [n_y, n_x] = probe.extents();
-    Wave moved(probe.extents());
-    for (std::ptrdiff_t k_y = 0; k_y < n_y; ++k_y)
-        for (std::ptrdiff_t k_x = 0; k_x < n_x; ++k_x) {
-            const double q_y = frequency(k_y, n_y), q_x = frequency(k_x, n_x);
-            cdouble amplitude{0, 0};
-            for (std::ptrdiff_t y = 0; y < n_y; ++y)
-                for (std::ptrdiff_t x = 0; x < n_x; ++x)
-                    amplitude = mul_add(turned(-q_y * static_cast<double>(y) - q_x * static_cast<double>(x)),
-                                        probe(y, x), amplitude);
-            for (std::ptrdiff_t y = 0; y < n_y; ++y)
-                for (std::ptrdiff_t x = 0; x < n_x; ++x)
-                    moved(y, x) = mul_add(
-                        turned(q_y * (static_cast<double>(y) - d_y) + q_x * (static_cast<double>(x) - d_x)),
-                        (1 / static_cast<double>(n_y * n_x)) * amplitude, moved(y, x));
-        }
-    return moved;
-}
-
-// |sum_r psi(r) e^{-2 pi i (k - c) r / M}|^2 / (M_y M_x), c = floor(M / 2), by plain sums; psi padded at
-// floor((M - p) / 2).
-double intensity_by_sums(const Wave& psi, std::ptrdiff_t k_y, std::ptrdiff_t k_x, std::array<int, 2> frame) {
-    cdouble sum{0, 0};
-    for (std::ptrdiff_t y = 0; y < psi.extent(0); ++y)
-        for (std::ptrdiff_t x = 0; x < psi.extent(1); ++x) {
-            const auto at_y = static_cast<double>(y + (frame[0] - psi.extent(0)) / 2);
-            const auto at_x = static_cast<double>(x + (frame[1] - psi.extent(1)) / 2);
-            const double turns = static_cast<double>(k_y - frame[0] / 2) * at_y / frame[0] +
-                                 static_cast<double>(k_x - frame[1] / 2) * at_x / frame[1];
-            sum = mul_add(turned(-turns), psi(y, x), sum);
-        }
-    return norm(sum) / (frame[0] * frame[1]);
 }
 
 TEST(Simulate, FarFieldPatternsAreTheFormulaSummedByHand) {
@@ -116,134 +60,6 @@ TEST(Simulate, FarFieldPatternsAreTheFormulaSummedByHand) {
             EXPECT_NEAR(scan.patterns(frame, k_y, k_x), expected, 1e-6 * expected + 1e-4)
                 << k_y << ", " << k_x;
         }
-}
-
-// All slices by plain sums: the free space between two as the sum over plane waves, electrons band-limited.
-TEST(Simulate, SeveralSlicesAreTheFormulaSummedByHand) {
-    for (const bool are_electrons : {false, true}) {
-        SimulationConfig config = without_noise(small_scan());
-        config.object.pattern = ObjectPattern::random_features;
-        config.object.num_slices = 3;
-        config.detector.shape = {10, 11};
-        config.detector.probe_shape = {{8, 9}};
-        config.probe.shape = ProbeShape::gaussian;
-        config.probe.diameter_px = 4;
-        config.scan.grid = {1, 2};
-        if (are_electrons) config.detector.accelerating_voltage_kV = 200;
-        Geometry geometry;
-        geometry.wavelength_m =
-            are_electrons ? electron_wavelength_of_energy(2e5) : wavelength_of_energy(8000);
-        const double pixel_m = geometry.wavelength_m * 2 / (10 * 75e-6);
-        const double rayleigh_m = pixel_m * pixel_m / geometry.wavelength_m;
-        config.object.slice_spacings_m = {2 * rayleigh_m, 5 * rayleigh_m};
-        config.object.slice_propagation = SlicePropagation::fresnel;
-        const auto scan = simulate(config);
-        ASSERT_EQ(scan.object.extent(0), 3);
-        const std::ptrdiff_t frame = 1;
-        const double base_y = std::floor(scan.positions_px(frame, 0) + 0.5);
-        const double base_x = std::floor(scan.positions_px(frame, 1) + 0.5);
-        Wave wave = moved_by_sums(unstacked(scan.probe).front(), scan.positions_px(frame, 0) - base_y,
-                                  scan.positions_px(frame, 1) - base_x);
-        const double band = 2.0 / 3 * 0.5 / std::max(scan.pixel_size_m[0], scan.pixel_size_m[1]);
-        for (std::ptrdiff_t slice = 0; slice < 3; ++slice) {
-            if (slice > 0) {
-                Wave behind(wave.extents());
-                for (std::ptrdiff_t k_y = 0; k_y < 8; ++k_y)
-                    for (std::ptrdiff_t k_x = 0; k_x < 9; ++k_x) {
-                        const double q_y = frequency(k_y, 8), q_x = frequency(k_x, 9);
-                        const double q_per_m =
-                            std::hypot(q_y / scan.pixel_size_m[0], q_x / scan.pixel_size_m[1]);
-                        if (are_electrons && q_per_m > band) continue;
-                        cdouble amplitude{0, 0};
-                        for (std::ptrdiff_t y = 0; y < 8; ++y)
-                            for (std::ptrdiff_t x = 0; x < 9; ++x)
-                                amplitude = mul_add(
-                                    turned(-q_y * static_cast<double>(y) - q_x * static_cast<double>(x)),
-                                    wave(y, x), amplitude);
-                        const double spacing_m = scan.slice_spacings_m[static_cast<std::size_t>(slice - 1)];
-                        amplitude =
-                            turned(-0.5 * geometry.wavelength_m * spacing_m * q_per_m * q_per_m) * amplitude;
-                        for (std::ptrdiff_t y = 0; y < 8; ++y)
-                            for (std::ptrdiff_t x = 0; x < 9; ++x)
-                                behind(y, x) = mul_add(
-                                    turned(q_y * static_cast<double>(y) + q_x * static_cast<double>(x)),
-                                    (1.0 / 72) * amplitude, behind(y, x));
-                    }
-                wave = behind;
-            }
-            for (std::ptrdiff_t y = 0; y < 8; ++y)
-                for (std::ptrdiff_t x = 0; x < 9; ++x) {
-                    const cfloat o = scan.object(slice, static_cast<std::ptrdiff_t>(base_y) + y,
-                                                 static_cast<std::ptrdiff_t>(base_x) + x);
-                    wave(y, x) = wave(y, x) * cdouble{static_cast<double>(o.re), static_cast<double>(o.im)};
-                }
-        }
-        for (std::ptrdiff_t k_y = 0; k_y < 10; ++k_y)
-            for (std::ptrdiff_t k_x = 0; k_x < 11; ++k_x) {
-                const double expected = intensity_by_sums(wave, k_y, k_x, config.detector.shape);
-                EXPECT_NEAR(scan.patterns(frame, k_y, k_x), expected, 1e-6 * expected + 1e-3)
-                    << k_y << ", " << k_x << (are_electrons ? " electrons" : " photons");
-            }
-    }
-}
-
-// Free space does nothing to the intensity of the far field, and slices that are thin together are one slice.
-TEST(Simulate, SlicesOfNothingChangeNothing) {
-    SimulationConfig config = without_noise(small_scan());
-    config.object.pattern = ObjectPattern::flat;
-    const auto thin = simulate(config);
-    config.object.num_slices = 4;
-    config.object.slice_spacings_m = {1e-5, 1e-4, 1e-6};
-    config.object.amplitude_range = {0.5, 1};
-    config.object.phase_range_rad = {-0.8, 0};
-    const auto thick = simulate(config);
-    for (std::ptrdiff_t i = 0; i < thin.patterns.size(); ++i)
-        ASSERT_NEAR(thick.patterns[i], thin.patterns[i], 1e-5 * thin.patterns[i] + 1e-3);
-}
-
-TEST(Simulate, RandomSlicesDifferAndTheFirstIsThatOfOneSlice) {
-    SimulationConfig config = small_scan();
-    config.object.pattern = ObjectPattern::textures;
-    const auto one = simulate(config);
-    config.object.num_slices = 2;
-    config.object.slice_spacings_m = {1e-5};
-    const auto two = simulate(config);
-    double between = 0;
-    for (std::ptrdiff_t i = 0; i < one.object.size(); ++i) {
-        ASSERT_EQ(two.object[i].re, one.object[i].re);
-        between += static_cast<double>(norm(two.object.slice(1)[i] - one.object[i]));
-    }
-    EXPECT_GT(between / static_cast<double>(one.object.size()), 1e-3);
-    config.object.slice_spacings_m = {};
-    EXPECT_THROW(simulate(config), Error);
-}
-
-TEST(Simulate, AConvergentProbeIsADiscOnTheDetector) {
-    SimulationConfig config = without_noise(small_scan());
-    config.object.pattern = ObjectPattern::flat;
-    config.object.phase_range_rad = {0, 0};
-    config.detector.shape = {64, 64};
-    config.detector.accelerating_voltage_kV = 200;
-    config.detector.pixel_size_m = 55e-6;
-    config.detector.distance_m = 0.0702;
-    config.probe.shape = ProbeShape::convergent;
-    config.probe.convergence_angle_mrad = 15;
-    config.probe.defocus_m = 5e-9;
-    const auto scan = simulate(config);
-    EXPECT_EQ(scan.geometry.radiation, Radiation::electrons);
-    const double radius_px = 15e-3 * 0.0702 / 55e-6;  // the disc on the detector
-    const View<const float, 2> pattern = scan.patterns.view().slice(7);
-    double inside = 0, all = 0;
-    for (std::ptrdiff_t y = 0; y < 64; ++y)
-        for (std::ptrdiff_t x = 0; x < 64; ++x) {
-            const double r_px = std::hypot(static_cast<double>(y - 32), static_cast<double>(x - 32));
-            all += static_cast<double>(pattern(y, x));
-            if (r_px < radius_px + 1.5) inside += static_cast<double>(pattern(y, x));
-        }
-    EXPECT_NEAR(all, 1e5, 1);
-    EXPECT_GT(inside, 0.985 * all);
-    config.probe.convergence_angle_mrad = 26;  // more than the detector sees
-    EXPECT_THROW(simulate(config), Error);
 }
 
 TEST(Simulate, EmptyBeamHasThePhotonsOfTheConfiguration) {

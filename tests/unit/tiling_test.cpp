@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "scan/random.hpp"
+#include "tiling/halo_moves.hpp"
 
 namespace tessera {
 namespace {
@@ -204,6 +205,97 @@ TEST(Tiling, NeighboursAreAllThatOverlapAndMutual) {
             }
         }
     });
+}
+
+// ---- Exchange::voxels
+
+template <class Check>
+void for_each_tiling_of_voxels(const Check& check) {
+    for_each_tiling([&](const Placement& placement, const Tiling& sums) {
+        check(placement, sums, make_tiling(placement, sums.grid, sums.batch_size, Exchange::voxels));
+    });
+    // Windows of several tiles.
+    const Placement placement = raster(10, 12, 3, {24, 31});
+    for (const std::array grid : {std::array{5, 6}, {10, 12}}) {
+        SCOPED_TRACE(testing::Message() << "small tiles, " << grid[0] << " x " << grid[1]);
+        check(placement, make_tiling(placement, grid, 4), make_tiling(placement, grid, 4, Exchange::voxels));
+    }
+}
+
+// Own frames, in the batches of all frames; those of other tiles behind them.
+TEST(TilingOfVoxels, OwnsEveryFrameOnceByTheSameTileAsSumsDo) {
+    for_each_tiling_of_voxels([](const Placement&, const Tiling& sums, const Tiling& voxels) {
+        ASSERT_EQ(voxels.tiles.size(), sums.tiles.size());
+        for (std::size_t t = 0; t < voxels.tiles.size(); ++t) {
+            EXPECT_EQ(voxels.tiles[t].interior, sums.tiles[t].interior);
+            std::vector<std::ptrdiff_t> own, expected;
+            bool only_own_before = true;
+            for (const Batch& batch : voxels.tiles[t].batches) {
+                EXPECT_TRUE(only_own_before || !batch.is_own);
+                EXPECT_FALSE(batch.reaches_neighbour);
+                EXPECT_LE(std::ssize(batch.frames), voxels.batch_size);
+                only_own_before = batch.is_own;
+                if (batch.is_own) own.insert(own.end(), batch.frames.begin(), batch.frames.end());
+            }
+            for (const Batch& batch : sums.tiles[t].batches) {
+                EXPECT_TRUE(batch.is_own);
+                expected.insert(expected.end(), batch.frames.begin(), batch.frames.end());
+            }
+            std::sort(own.begin(), own.end());
+            std::sort(expected.begin(), expected.end());
+            EXPECT_EQ(own, expected);
+        }
+    });
+}
+
+TEST(TilingOfVoxels, HasEveryFrameThatReachesAnInteriorAndNoOther) {
+    for_each_tiling_of_voxels([](const Placement& placement, const Tiling&, const Tiling& voxels) {
+        for (const Tile& tile : voxels.tiles) {
+            std::vector<std::ptrdiff_t> held, expected;
+            Rect needed = tile.interior;
+            for (const Batch& batch : tile.batches) {
+                held.insert(held.end(), batch.frames.begin(), batch.frames.end());
+                needed = bounding_box(needed, batch.window);
+            }
+            for (std::ptrdiff_t frame = 0; frame < std::ssize(placement.windows); ++frame) {
+                if (!intersection(window_of(placement, frame), tile.interior).empty())
+                    expected.push_back(frame);
+            }
+            std::sort(held.begin(), held.end());
+            EXPECT_EQ(held, expected);
+            EXPECT_EQ(tile.extended, needed);
+        }
+    });
+}
+
+// Each pixel of each halo, once, from the tile in whose interior it lies.
+TEST(TilingOfVoxels, MovesFillTheHalos) {
+    for_each_tiling_of_voxels([](const Placement&, const Tiling&, const Tiling& voxels) {
+        std::vector<std::ptrdiff_t> filled(voxels.tiles.size());
+        for (const HaloMove& move : halo_moves(voxels, Exchange::voxels)) {
+            EXPECT_EQ(move.landing, Landing::in_place_of);
+            EXPECT_FALSE(move.rect.empty());
+            EXPECT_TRUE(voxels.tiles[move.from].interior.contains(move.rect));
+            EXPECT_TRUE(voxels.tiles[move.to].extended.contains(move.rect));
+            EXPECT_TRUE(intersection(voxels.tiles[move.to].interior, move.rect).empty());
+            filled[move.to] += move.rect.area();  // interiors do not overlap
+        }
+        for (std::size_t t = 0; t < voxels.tiles.size(); ++t)
+            EXPECT_EQ(filled[t], voxels.tiles[t].extended.area() - voxels.tiles[t].interior.area());
+    });
+}
+
+TEST(TilingOfVoxels, ComputesMoreFramesTheSmallerTheTiles) {
+    const Placement placement = raster(12, 16, 6, {20, 20});
+    std::ptrdiff_t before = 0;
+    for (const std::array grid : {std::array{1, 1}, {2, 2}, {4, 4}, {6, 8}}) {
+        const std::ptrdiff_t frames = make_tiling(placement, grid, 8, Exchange::voxels).num_frames();
+        EXPECT_GT(frames, before);
+        if (grid[0] == 1) {
+            EXPECT_EQ(frames, 12 * 16);
+        }
+        before = frames;
+    }
 }
 
 TEST(Tiling, SumsAreOverItsTiles) {
