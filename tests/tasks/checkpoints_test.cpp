@@ -92,16 +92,17 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, Resume,
-                         testing::Values(ResumeCase{"cg_recompute", EngineName::CG, Waves::recompute},
-                                         ResumeCase{"cg_keep", EngineName::CG, Waves::keep,
-                                                    Exchange::neighbours, 10},
-                                         ResumeCase{"cg_passes_dai_yuan", EngineName::CG, Waves::recompute,
-                                                    Exchange::passes, 1, ConjugateRule::dai_yuan},
-                                         ResumeCase{"cg_slices", EngineName::CG, Waves::recompute,
-                                                    Exchange::neighbours, 1, ConjugateRule::polak_ribiere, 3},
-                                         ResumeCase{"gd", EngineName::GD, Waves::recompute}),
-                         [](const auto& chosen) { return std::string(chosen.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Engines, Resume,
+    testing::Values(ResumeCase{"cg_recompute", EngineName::CG, Waves::recompute},
+                    ResumeCase{"cg_keep", EngineName::CG, Waves::keep, Exchange::neighbours, 10},
+                    ResumeCase{"cg_passes_dai_yuan", EngineName::CG, Waves::recompute, Exchange::passes, 1,
+                               ConjugateRule::dai_yuan},
+                    ResumeCase{"cg_slices", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 3},
+                    ResumeCase{"cg_voxels", EngineName::CG, Waves::recompute, Exchange::voxels},
+                    ResumeCase{"gd", EngineName::GD, Waves::recompute}),
+    [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {
     config_.engines = {{.name = EngineName::GD, .num_iter = 3},

@@ -82,7 +82,7 @@ runtime:
   disk: /scratch/waves
   time_limit: 10min
   random_seed: 18446744073709551615
-output: {file: out/r.h5, save_interval: 50, pictures: no}
+output: {file: out/r.h5, save_interval: 50, checkpoint_interval: 90s, pictures: no}
 )";
 
 RunConfig expected_full_run() {
@@ -139,7 +139,7 @@ RunConfig expected_full_run() {
                  "/scratch/waves",
                  600.0,
                  18446744073709551615u};
-    c.output = {"out/r.h5", 50, false};
+    c.output = {"out/r.h5", 50, 90.0, false};
     return c;
 }
 

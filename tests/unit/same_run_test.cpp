@@ -1,0 +1,59 @@
+// Which keys a run may change on its way.
+#include "config/same_run.hpp"
+
+#include "unit/config_texts.hpp"
+
+namespace tessera {
+namespace {
+
+RunConfig began() {
+    RunConfig config = run_of(scan_line);
+    config.engines = {{.name = EngineName::GD, .num_iter = 5}, {.num_iter = 20}, {.num_iter = 7}};
+    return config;
+}
+
+TEST(SameRun, MayChangeWhatTouchesNoIterationSoFar) {
+    RunConfig now = began();
+    EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{});
+    now.scan.file = "elsewhere/a.cxi";
+    now.output = {"other.h5", 3, 1.0, false};
+    now.runtime.cpus = 7;
+    now.runtime.scheduler = "prio";
+    now.runtime.submit_ahead = 9;
+    now.runtime.time_limit_s = 60;
+    now.engines[1].num_iter = 30;
+    now.engines[2] = {.name = EngineName::GD, .num_iter = 1, .step = 0.1};
+    now.engines.push_back({});
+    EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{});
+    now.engines.resize(2);
+    EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{});
+}
+
+TEST(SameRun, NamesWhatMustNotChange) {
+    RunConfig now = began();
+    now.scan.crop.size = {64, 64};
+    now.object.margin_px = 9;
+    now.tiling.exchange = Exchange::passes;
+    now.runtime.waves = Waves::keep;
+    now.runtime.random_seed = 4;
+    now.engines[0].num_iter = 6;
+    now.engines[1].tolerance = 0.5;
+    EXPECT_EQ(keys_against_going_on(began(), now, 1),
+              (Texts{"engines[0].num_iter", "engines[1].tolerance", "object.margin_px", "runtime.random_seed",
+                     "runtime.waves", "scan.crop.size", "tiling.exchange"}));
+}
+
+// Keys that only one of two engines has are named, too.
+TEST(SameRun, IsNoneWithAnotherEngineOrNone) {
+    RunConfig now = began();
+    now.engines[1].name = EngineName::GD;
+    const auto keys = keys_against_going_on(began(), now, 1);
+    EXPECT_EQ(keys, (Texts{"engines[1].beta", "engines[1].momentum", "engines[1].name", "engines[1].step"}));
+    now = began();
+    now.engines.resize(1);
+    EXPECT_FALSE(keys_against_going_on(began(), now, 1).empty());
+    EXPECT_TRUE(keys_against_going_on(began(), now, 0).empty());
+}
+
+}  // namespace
+}  // namespace tessera
