@@ -92,6 +92,25 @@ TEST_F(OutOfCore, GivesTheSameBitsWithAnySchedule) {
     }
 }
 
+// Frames that several tiles compute are read for each of them.
+TEST_F(OutOfCore, GivesTheSameBitsWithRedundantFrames) {
+    config_.tiling.exchange = Exchange::voxels;
+    const Outcome reference = run(config_);
+    for (const double share : {0.0, 0.5}) {
+        const Outcome outcome = run(limited(config_, share));
+        EXPECT_TRUE(outcome.problem.patterns.reads_again());
+        expect_bitwise_equal(outcome, reference);
+    }
+}
+
+TEST_F(OutOfCore, GivesTheSameBitsWithSlices) {
+    config_.object.num_slices = 2;
+    config_.object.slice_spacings_m = {1e-5};
+    config_.engines[0].num_iter = 3;
+    const Outcome reference = run(config_);
+    expect_bitwise_equal(run(limited(config_, 0.5)), reference);
+}
+
 TEST_F(OutOfCore, GivesTheSameBitsWithKeptWavesInMemory) {
     config_.runtime.waves = Waves::keep;
     const Outcome reference = run(config_);
