@@ -178,14 +178,13 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         prepared.config = read_run_config(options.run_file, options.overrides);
         if (options.output) prepared.config.output.file = *options.output;
         if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
-    });
-    ranks.require_equal(write_run_config(prepared.config), "the run file");
-    if (options.resume) find_where_to_go_on(prepared, ranks);
-    ranks.agree([&] {
         prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
         if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
     });
+    ranks.require_equal(write_run_config(prepared.config), "the run file");
+    ranks.require_equal(options.resume ? "given" : "not given", "--resume (given or not)");
     ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
+    if (options.resume) find_where_to_go_on(prepared, ranks);
     Machine machine;
     ranks.agree([&] { machine = machine_for(prepared.config.runtime, ranks); });
     ranks.require_equal(machine.num_gpus > 0 ? "GPUs" : "CPUs", "what this rank runs on");
