@@ -192,14 +192,13 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         prepared.config = read_run_config(options.run_file, options.overrides);
         if (options.output) prepared.config.output.file = *options.output;
         if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
-    });
-    ranks.require_equal(write_run_config(prepared.config), "the run file");
-    if (options.resume) find_where_to_go_on(prepared, ranks);
-    ranks.agree([&] {
         prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
         if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
     });
+    ranks.require_equal(write_run_config(prepared.config), "the run file");
+    ranks.require_equal(options.resume ? "given" : "not given", "--resume (given or not)");
     ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
+    if (options.resume) find_where_to_go_on(prepared, ranks);
     Machine machine;
     ranks.agree([&] { machine = machine_for(prepared.config.runtime, ranks); });
     ranks.require_equal(machine.num_gpus > 0 ? "GPUs" : "CPUs", "what this rank runs on");
@@ -258,12 +257,34 @@ Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatist
     return setup;
 }
 
+void post_snapshot(OutputThread& writer, const OutputConfig& output, Result result) {
+    writer.post([&output, snapshot = std::make_shared<Result>(std::move(result))] {
+        try {
+            write_output(output.file, *snapshot, output.pictures);
+        } catch (const Error& failure) {
+            log::warning("{} (an intermediate result; the run goes on)", failure.what());
+        }
+    });
+}
+
+void tell_result(const OutputConfig& output, const Result& result) {
+    const std::string pictures =
+        output.pictures ? ", pictures in " + picture_folder(output.file).string() : "";
+    const double run_s = result.timings_s.at("run");
+    log::event("done",
+               fmt::format(R"("file":{},"cost":{:.9g},"data_error":{:.9g},"iterations":{},"time_s":{:.3f})",
+                           log::json_string(output.file.string()), result.final_cost, result.final_data_error,
+                           result.cost.size(), run_s),
+               fmt::format("data error {:.4g}, cost {:.6g} after {} iterations in {:.1f} s: {}{}",
+                           result.final_data_error, result.final_cost, result.cost.size(), run_s,
+                           output.file.string(), pictures));
+}
+
 ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Prepared& prepared,
                       Stopwatch& watch) {
     const RunConfig& config = prepared.config;
     const Problem& problem = *prepared.problem;
     const auto folder = options.run_file.parent_path();
-    const auto output = config.output.file;
 
     const Runtime runtime(config.runtime, ranks, problem.out_of_core());
     describe(problem, runtime, ranks);
@@ -291,13 +312,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     hooks.on_snapshot = [&](Result result) {
         if (!ranks.is_first()) return;
         complete(result);
-        writer.post([&output, &config, snapshot = std::make_shared<Result>(std::move(result))] {
-            try {
-                write_output(output, *snapshot, config.output.pictures);
-            } catch (const Error& failure) {
-                log::warning("{} (an intermediate result; the run goes on)", failure.what());
-            }
-        });
+        post_snapshot(writer, config.output, std::move(result));
     };
     std::optional<Checkpoints> checkpoints;
     if (config.output.checkpoint_interval_s > 0) {
@@ -313,20 +328,12 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     complete(result);
     record_timings(result, read_s, watch.lap());
     record_ranks(result, ranks, problem, bytes_sent);
-    if (ranks.is_first()) writer.post([&] { write_output(output, result, config.output.pictures); });
+    if (ranks.is_first())
+        writer.post([&] { write_output(config.output.file, result, config.output.pictures); });
     writer.finish();
     const ExitCode code = reconstruction.stopped_early() ? ExitCode::stopped : ExitCode::done;
     if (!ranks.is_first()) return code;
-
-    const std::string pictures =
-        config.output.pictures ? ", pictures in " + picture_folder(output).string() : "";
-    log::event("done",
-               fmt::format(R"("file":{},"cost":{:.9g},"data_error":{:.9g},"iterations":{},"time_s":{:.3f})",
-                           log::json_string(output.string()), result.final_cost, result.final_data_error,
-                           result.cost.size(), result.timings_s["run"]),
-               fmt::format("data error {:.4g}, cost {:.6g} after {} iterations in {:.1f} s: {}{}",
-                           result.final_data_error, result.final_cost, result.cost.size(),
-                           result.timings_s["run"], output.string(), pictures));
+    tell_result(config.output, result);
     if (reconstruction.stopped_early()) {
         log::warning("stopped early ({}); the result so far is written{}",
                      stop_requested ? "signal" : "runtime.time_limit",

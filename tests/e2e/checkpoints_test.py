@@ -80,7 +80,13 @@ class Run:
             command = [MPIRUN, "-n", str(ranks), *command]
         self.log = open(folder / "log.txt", "w+b")
         self.process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=self.log, env=os.environ | RANKS_ON_ANY_MACHINE, **options
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.log,
+            env=os.environ | RANKS_ON_ANY_MACHINE,
+            **options,
         )
         self.ranks = ranks
 
