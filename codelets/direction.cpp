@@ -33,9 +33,10 @@ Cost direction_cost(const DirectionArgs& args) {
 
 void step_cpu(const StepArgs& args, const Buffers& buffers) {
     const auto* state = buffers.get<const IterationState>(1);
-    if (state->stopped != 0 || state->step == 0) return;
+    const double length = args.part == MovingPart::object ? state->step : state->probe_step;
+    if (state->stopped != 0 || length == 0) return;
     const auto field = moving_field(buffers.get<std::byte>(0), args.size);
-    take_step(field.value, field.direction, static_cast<float>(state->step), args.size);
+    take_step(field.value, field.direction, static_cast<float>(length), args.size);
 }
 
 Cost step_cost(const StepArgs& args) {

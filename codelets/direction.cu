@@ -28,11 +28,12 @@ struct UpdateDirection {
 };
 
 struct TakeStep {
+    MovingPart part;
     const cfloat* direction;
     const IterationState* state;
     cfloat* value;
     TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
-        const auto step = static_cast<float>(state->step);
+        const auto step = static_cast<float>(part == MovingPart::object ? state->step : state->probe_step);
         if (state->stopped != 0 || step == 0) return;
         value[i] = scale_add(step, direction[i], value[i]);
     }
@@ -53,7 +54,7 @@ void direction_device(const DirectionArgs& args, const Buffers& buffers, Device&
 void step_device(const StepArgs& args, const Buffers& buffers, Device& device) {
     const auto field = moving_field(buffers.get<std::byte>(0), args.size);
     device.for_each({static_cast<std::int32_t>(args.size)},
-                    TakeStep{field.direction, buffers.get<const IterationState>(1), field.value});
+                    TakeStep{args.part, field.direction, buffers.get<const IterationState>(1), field.value});
 }
 
 }  // namespace tessera

@@ -22,10 +22,11 @@ extern const Codelet<DirectionArgs> direction;
 
 struct StepArgs {
     std::size_t size = 0;
+    MovingPart part = MovingPart::object;  // whose step of the state
     BufferBytes buffer_bytes() const { return {moving_field_bytes(size), sizeof(IterationState)}; }
 };
 
-// value += step direction. Buffers: object or probe RW, state R.
+// value += step direction, with the step of the state or its probe_step. Buffers: object or probe RW, state R.
 extern const Codelet<StepArgs> step;
 
 // On a device: direction.cu.

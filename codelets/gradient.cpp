@@ -42,7 +42,9 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
                      detector.slice_transfers, workspace);
     model.prepare(Moving::nothing);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
-    cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
+    const bool keeps_fields = args.waves == KeptWaves::refresh || args.waves == KeptWaves::advance;
+    cfloat* kept = keeps_fields ? buffers.get<cfloat>(7) : nullptr;
+    std::byte* residual = args.waves == KeptWaves::residual ? buffers.get<std::byte>(7) : nullptr;
     const Moving moving = args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object;
     const auto* frames = buffers.get<const FramePosition>(1);
     BatchSums& sums = *batch_sums(out);
@@ -56,8 +58,12 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
             FrameCost cost;
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                cost = compare<Factor::apply, noise()>(waves, patterns + frame * s.frame.area(), detector,
-                                                       propagator.scale(), s);
+                const auto* counts = patterns + frame * s.frame.area();
+                if (residual != nullptr) {
+                    far_field_steps(residual, s)[frame] =
+                        far_field_step<noise()>(waves, counts, detector, propagator.scale(), s);
+                }
+                cost = compare<Factor::apply, noise()>(waves, counts, detector, propagator.scale(), s);
             });
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
@@ -66,6 +72,10 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
                 cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
                 propagator.backward(wave);
                 model.add_gradients(k, wave, window_part(out, s.probe_size()), probe_part(out), moving);
+            }
+            if (residual != nullptr) {
+                std::memcpy(static_cast<void*>(residual_waves(residual) + frame * s.waves_size()), waves,
+                            s.waves_size() * sizeof(cfloat));
             }
         }
     });
@@ -106,7 +116,9 @@ BufferBytes GradientArgs::buffer_bytes() const {
             moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
             out_bytes(shape),
-            waves == KeptWaves::none ? 0 : wave_bytes(shape)};
+            waves == KeptWaves::none       ? 0
+            : waves == KeptWaves::residual ? residual_bytes(shape)
+                                           : wave_bytes(shape)};
 }
 
 const Codelet<GradientArgs> gradient =

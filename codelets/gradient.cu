@@ -34,6 +34,37 @@ struct KeepWaves {
     }
 };
 
+// The fall of the poisson cost along the far fields' derivative, and its curvature. y: the frame.
+struct FallAlongFarFields {
+    static constexpr int num_sums = 2;
+    BatchShape s;
+    Measurements measurements;
+    float scale;
+    const cfloat* waves;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
+        const std::ptrdiff_t area = area_of(s.frame);
+        const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+        float intensity = 0;
+        for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+        const Measured m = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale, m.background);
+        const float factor = misfit_of(s.noise_model, intensity, m).factor;
+        const pixel::FallAlong<float> along = pixel::poisson_fall_along(intensity, m.counts, factor);
+        sums[0] += along.fall;
+        sums[1] += along.curvature;
+    }
+};
+
+struct FarFieldStepsFinishSums {
+    const double* sums;  // (frame, 2); null: the amplitude model
+    std::int32_t num_frames;
+    double* steps;
+    TESSERA_HD void operator()() const {
+        for (std::int32_t j = 0; j < num_frames; ++j)
+            steps[j] = sums == nullptr ? 1.0 : sums[2 * j + 1] > 0 ? sums[2 * j] / sums[2 * j + 1] : 0.0;
+    }
+};
+
 // The frames of a batch, some at a time, from the exit wave to the gathered gradients.
 class GradientOfBatch {
   public:
@@ -46,7 +77,8 @@ class GradientOfBatch {
           is_moving_(args.probe == ProbeMotion::moving),
           state_(buffers.get<const IterationState>(5)),
           out_(buffers.get<std::byte>(6)),
-          kept_(args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7)),
+          kept_(keeps_fields(args) ? buffers.get<cfloat>(7) : nullptr),
+          residual_(args.waves == KeptWaves::residual ? buffers.get<std::byte>(7) : nullptr),
           detector_(detector_view(buffers.get<const std::byte>(2), s_)),
           propagator_(device, s_, detector_.transfer, turn_),
           object_(device, s_, moving_field(buffers.get<const std::byte>(4), s_.tile_size()).value,
@@ -72,17 +104,27 @@ class GradientOfBatch {
     }
 
   private:
+    static bool keeps_fields(const GradientArgs& args) {
+        return args.waves == KeptWaves::refresh || args.waves == KeptWaves::advance;
+    }
+
     void take_turn(std::int32_t first, std::int32_t num_frames) {
         const auto* frames = buffers_.get<const FramePosition>(1) + first;
         place_ramps(device_, s_, frames, num_frames, ramps_);
         propagator_.place(frames, num_frames);
         object_.place(frames, num_frames, probe_.at(ramps_, num_frames));
         make_far_fields(first, num_frames);
+        choose_far_field_steps(first, num_frames);
         const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), true,
                                  waves_};
         device_.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()),
                                                     compare, costs_ + 2 * static_cast<std::ptrdiff_t>(first));
         propagator_.backward(waves_);
+        if (residual_ != nullptr) {
+            const std::size_t size = s_.waves_size();
+            device_.copy(residual_waves(residual_) + static_cast<std::size_t>(first) * size, waves_,
+                         static_cast<std::size_t>(num_frames) * size * sizeof(cfloat));
+        }
         object_.walk_back(waves_, [&](std::int32_t slice, const BatchShape& shape, const cfloat* chi) {
             gather_object(shape, frames, num_frames, slice, chi);
             if (slice == 0 && is_moving_) gather_probe(shape, frames, num_frames, chi);
@@ -100,6 +142,19 @@ class GradientOfBatch {
         object_.exit_waves(waves_);
         propagator_.forward(waves_);
         if (args_.waves == KeptWaves::refresh) device_.for_each(all, KeepWaves{size, waves_, kept});
+    }
+
+    void choose_far_field_steps(std::int32_t first, std::int32_t num_frames) {
+        if (residual_ == nullptr) return;
+        double* sums = nullptr;
+        if (s_.noise_model == NoiseModel::poisson) {
+            sums = device_.scratch<double>(Scratch::team_sums, 2 * static_cast<std::size_t>(turn_));
+            device_.reduce_rows<FallAlongFarFields::num_sums, Sum>(
+                num_frames, static_cast<std::int32_t>(s_.frame.area()),
+                FallAlongFarFields{s_, measurements_from(buffers_, s_, first), propagator_.scale(), waves_},
+                sums);
+        }
+        device_.once(FarFieldStepsFinishSums{sums, num_frames, far_field_steps(residual_, s_) + first});
     }
 
     // `shape` says how chi lies in memory.
@@ -144,6 +199,7 @@ class GradientOfBatch {
     const IterationState* state_;
     std::byte* out_;
     cfloat* kept_;
+    std::byte* residual_;
     DetectorView detector_;
     FramePropagator propagator_;
     SlicedObject object_;

@@ -10,6 +10,7 @@ enum class KeptWaves : std::int32_t {
     none,     // recompute: nothing is kept
     refresh,  // A is computed and stored
     advance,  // A += s B + s^2 C with the step taken since: no forward transforms
+    residual,  // not far fields: what comes back from them, chi, is stored, for least_squares
 };
 
 enum class ProbeMotion : std::int32_t { fixed, moving };
@@ -28,7 +29,10 @@ struct GradientArgs {
 //   bad_frames
 // Objects of several slices (codelets/frame_model-inl.hpp has the walk through them): the window is (slice,
 // y, x); no division by their number. Kept waves are for one slice.
-// Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (overwritten) [, wave RW].
+// With `residual` the last buffer gets chi of every frame and the step of its far field along chi: 1 for the
+// amplitude model, which chi corrects in full; of the poisson model Newton's.
+// Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (overwritten) [, wave RW
+// or residual RW].
 // Returns at once, with out cleared, when the state says stopped.
 // Cost: 2 transforms a mode and frame (near field 4; fourier interpolation 2 more; kept waves 1 less; every
 // further slice 4 more), about 60 flops a pixel.

@@ -5,6 +5,9 @@
 #include "codelets/choose_step.hpp"
 #include "codelets/conjugate.hpp"
 #include "codelets/layout.hpp"
+#include "codelets/least_squares.hpp"
+#include "codelets/minibatch.hpp"
+#include "codelets/momentum.hpp"
 #include "math/host_device.hpp"
 
 // What is decided once an iteration from sums: one text for all devices, scalars in double.
@@ -159,6 +162,95 @@ TESSERA_HD void choose_step(const ChooseStepArgs& args, const BatchSums& sums, I
     state.ladder_centre /= shrink_after_failure;
     if (state.failures >= failures_that_stop)
         state.stopped = static_cast<std::int32_t>(StopReason::no_descent);
+}
+
+// ---- Mini-batches
+
+TESSERA_HD StopReason reason_to_stop(const BeginMinibatchArgs& args, const IterationState& state,
+                                     const BatchSums& sums) {
+    if (sums.bad_frames > 0 || !is_finite(sums.cost)) return StopReason::not_finite;
+    if (args.is_first == 0) return StopReason::none;
+    if (sums.stop_votes > 0) return StopReason::requested;
+    const bool has_two = args.iteration > 1;  // costs of whole iterations
+    if (has_two && args.tolerance > 0 && state.cost <= state.previous_cost &&
+        state.previous_cost - state.cost < args.tolerance * state.previous_cost) {
+        return StopReason::converged;
+    }
+    return StopReason::none;
+}
+
+// False: stop. A record that says stopped has the cost of the last whole iteration.
+TESSERA_HD bool begin_minibatch(const BeginMinibatchArgs& args, const BatchSums& sums,
+                                IterationState& state) {
+    if (state.stopped != 0) return false;
+    state.iteration = args.iteration;
+    state.bad_frames = sums.bad_frames;
+    if (args.is_first != 0) state.checkpoint_votes = sums.checkpoint_votes;
+    state.stopped = static_cast<std::int32_t>(reason_to_stop(args, state, sums));
+    if (state.stopped != 0) return false;
+    if (args.is_first != 0) {
+        state.previous_cost = state.cost;
+        state.cost = 0;
+        state.squared_error = 0;
+    }
+    state.cost += sums.cost;
+    state.squared_error += sums.squared_error;
+    state.beta = 0;  // a direction of its own after each mini-batch
+    state.step = args.object_step;
+    state.probe_step = args.probe_step;
+    return true;
+}
+
+TESSERA_HD void set_largest_weights(const BeginMinibatchArgs& args, const BatchSums& sums,
+                                    double coverage_max, IterationState& state) {
+    const bool of_object = args.norm == ObjectNorm::of_object;
+    state.illumination_max = positive_weight(sums.weight_max);
+    state.coverage_max = positive_weight(of_object ? args.num_frames * sums.object_max : coverage_max);
+}
+
+// ---- least_squares
+
+struct OptimalSteps {
+    double object = 0, probe = 0;
+};
+
+// The least squares problem of a frame: | residual + a P dO + b dP O |^2, summed over pixels and modes.
+TESSERA_HD OptimalSteps optimal_steps(const double* products, ProbeMotion probe, double far_field_step) {
+    constexpr double damping = 0.1;  // of the diagonal
+    const double a11 = (1 + damping) * products[0], a12 = products[1], a22 = (1 + damping) * products[2];
+    const double b1 = -far_field_step * products[3], b2 = -far_field_step * products[4];
+    OptimalSteps steps;
+    if (probe == ProbeMotion::fixed) {
+        steps.object = ratio(b1, a11);
+    } else {
+        // Positive: a12^2 <= products[0] products[2].
+        const double determinant = a11 * a22 - a12 * a12;
+        steps.object = ratio(a22 * b1 - a12 * b2, determinant);
+        steps.probe = ratio(a11 * b2 - a12 * b1, determinant);
+    }
+    return {::fmax(0.0, steps.object), ::fmax(0.0, steps.probe)};
+}
+
+TESSERA_HD void choose_least_squares_step(const ChooseLeastSquaresStepArgs& args, const BatchSums& sums,
+                                          IterationState& state) {
+    if (state.stopped != 0) return;
+    state.step = args.beta * sums.object_step / args.num_frames;
+    state.probe_step = args.beta * sums.probe_step / args.num_frames;
+}
+
+// ---- momentum
+
+// value += from_velocity v + from_update u, v = kept v + added u.
+struct MomentumFactors {
+    float from_velocity, from_update, kept, added;
+};
+
+// Where the cost rose the velocity leads astray: half of it is forgotten, and none is used.
+TESSERA_HD MomentumFactors momentum_factors(const MomentumArgs& args, const IterationState& state) {
+    const bool rose = state.iteration > 0 && state.cost > state.previous_cost;
+    if (args.halved_when_cost_rises != 0 && rose) return {0, 0, 0.5f, 0};
+    return {static_cast<float>(args.from_velocity), static_cast<float>(args.from_update),
+            static_cast<float>(args.kept), static_cast<float>(args.added)};
 }
 
 }  // namespace tessera::rules

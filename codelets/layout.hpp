@@ -20,6 +20,8 @@
 //   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
 //   out         BatchSums | probe part (mode, y, x) complex | window (slice, y, x) complex: what a batch adds
 //   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
+//               | coverage (y, x) complex, real parts, with mini-batches only
+//   residual    df/dpsi* (frame, mode, y, x) complex | step of the far field (frame) double, of a batch
 //   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only
 //   state       IterationState
 namespace tessera {
@@ -49,6 +51,9 @@ struct BatchSums {
     double gradient_previous = 0;            // S2 = Re <z, g_previous>
     double gradient_direction = 0;           // S3 = Re <d, g>
     double weight_max = 0;                   // largest illumination (by maximum, not sum)
+    double object_max = 0;                   // largest |O|^2 of the interiors (by maximum), where asked for
+    double object_step = 0;                  // optimal steps of frames (least_squares.hpp)
+    double probe_step = 0;
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
     std::int64_t stop_votes = 0;             // of ranks that want to stop (a signal, a time limit)
@@ -62,6 +67,9 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     to.gradient_previous += from.gradient_previous;
     to.gradient_direction += from.gradient_direction;
     to.weight_max = to.weight_max < from.weight_max ? from.weight_max : to.weight_max;
+    to.object_max = to.object_max < from.object_max ? from.object_max : to.object_max;
+    to.object_step += from.object_step;
+    to.probe_step += from.probe_step;
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     to.bad_frames += from.bad_frames;
     to.stop_votes += from.stop_votes;
@@ -83,7 +91,8 @@ struct IterationState {
     double gradient_norm = 0;  // S1 of this iteration
     double slope = 0;          // Re <g, d>
     double beta = 0;
-    double step = 0;           // accepted in this iteration
+    double step = 0;           // accepted in this iteration; of mini-batch engines the last one's, of the object
+    double probe_step = 0;     // of mini-batch engines
     double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;
@@ -111,6 +120,13 @@ struct BatchShape {
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
     std::size_t tile_size() const { return volume(tile, num_slices); }
+};
+
+// Where a frame's window begins in an extended tile, which may hold only a part of it, and whether the frame
+// is the tile's own.
+struct MinibatchFrame {
+    std::int32_t y = 0, x = 0;
+    std::int32_t is_own = 1, unused = 0;
 };
 
 constexpr std::size_t aligned_bytes(std::size_t bytes) {
@@ -150,6 +166,12 @@ inline std::size_t out_bytes(Shape2 window, std::size_t probe_size, std::int32_t
 inline std::size_t out_bytes(const BatchShape& s) {
     return out_bytes(s.window, s.probe_size(), s.num_slices);
 }
+inline std::size_t residual_waves_bytes(const BatchShape& s) {
+    return aligned_bytes(static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat));
+}
+inline std::size_t residual_bytes(const BatchShape& s) {
+    return residual_waves_bytes(s) + static_cast<std::size_t>(s.num_frames) * sizeof(double);
+}
 inline std::size_t wave_bytes(const BatchShape& s) {
     return 3 * static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
 }
@@ -182,6 +204,17 @@ inline DetectorView detector_view(const std::byte* base, const BatchShape& s) {
             s.has_background ? reinterpret_cast<const float*>(base + map) : nullptr,
             s.near_field ? reinterpret_cast<const cfloat*>(base + 2 * map) : nullptr,
             s.num_slices > 1 ? reinterpret_cast<const cfloat*>(base + slice_transfers_offset(s)) : nullptr};
+}
+
+template <class Byte>
+auto residual_waves(Byte* base) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
+    return reinterpret_cast<Value*>(base);
+}
+template <class Byte>
+auto far_field_steps(Byte* base, const BatchShape& s) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const double, double>;
+    return reinterpret_cast<Value*>(base + residual_waves_bytes(s));
 }
 
 // BatchSums, then the probe part, then (out only) the window: the first two blocks are those of `sums`.

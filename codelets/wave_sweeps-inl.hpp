@@ -305,6 +305,37 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const Detecto
     return total;
 }
 
+// The step along their derivative that suits the far fields of a frame best: 1 for the amplitude model, which
+// the derivative leads all the way; of the poisson model Newton's.
+template <NoiseModel noise, class Count>
+double far_field_step(const cfloat* waves, const Count* HWY_RESTRICT counts, const DetectorView& detector,
+                      float scale, const BatchShape& s) {
+    if constexpr (noise != NoiseModel::poisson) return 1;
+    const std::size_t n = s.frame.area();
+    double fall = 0, curvature = 0;
+    for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
+        Vec falls = zero(), curvatures = zero();
+        for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
+            const std::size_t i = chunk + j;
+            Vec intensity = zero();
+            for (std::size_t k = 0; k < static_cast<std::size_t>(s.num_modes); ++k)
+                intensity = norm_add(load(waves + k * n + i, lanes), intensity);
+            intensity = intensity * broadcast(scale);
+            if (detector.background != nullptr)
+                intensity = intensity + load(detector.background + i, lanes);
+            const Measured data = measured(counts + i, detector.mask + i, lanes);
+            const Misfit<Vec> m =
+                misfit<noise>(intensity, data.counts, data.mask, broadcast(noise_epsilon(noise)));
+            const FallAlong<Vec> along = poisson_fall_along(intensity, data.counts, m.factor);
+            falls = falls + along.fall;
+            curvatures = curvatures + along.curvature;
+        });
+        fall += static_cast<double>(sum_of_lanes(falls));
+        curvature += static_cast<double>(sum_of_lanes(curvatures));
+    }
+    return curvature > 0 ? fall / curvature : 0;
+}
+
 // A, B, C of one frame along the direction; C is null when it vanishes.
 struct FieldsAlong {
     cfloat* a;

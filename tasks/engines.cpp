@@ -14,6 +14,10 @@ struct EngineEntry {
 constexpr EngineEntry engines[] = {
     {EngineName::CG, "CG", make_conjugate_gradient},
     {EngineName::GD, "GD", make_gradient_descent},
+    {EngineName::ePIE, "ePIE", make_pie},
+    {EngineName::rPIE, "rPIE", make_pie},
+    {EngineName::mPIE, "mPIE", make_pie},
+    {EngineName::LSQML, "LSQML", make_lsqml},
 };
 
 const EngineEntry& entry(EngineName engine) {

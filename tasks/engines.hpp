@@ -31,6 +31,8 @@ struct EngineSettings {
     EngineConfig config;
     int probe_update_start = 0;
     bool keep_waves = false;
+    int num_minibatches = 1;
+    std::uint64_t random_seed = 0;
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -48,7 +50,9 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
     for (const EngineConfig& engine : problem.config.engines) {
         // The probe waits only when a run begins; a later engine moves it at once.
         const int probe_start = std::max(problem.config.probe.update.start - before, 0);
-        visit(EngineSettings{engine, probe_start, problem.keep_waves}, before);
+        visit(EngineSettings{engine, probe_start, problem.keep_waves, problem.tiling.minibatches.count,
+                             problem.config.runtime.random_seed},
+              before);
         before += engine.num_iter;
     }
 }
@@ -59,5 +63,7 @@ const char* name(EngineName engine);
 // One maker per engine.
 std::unique_ptr<Engine> make_conjugate_gradient(const EngineSettings& settings);
 std::unique_ptr<Engine> make_gradient_descent(const EngineSettings& settings);
+std::unique_ptr<Engine> make_pie(const EngineSettings& settings);
+std::unique_ptr<Engine> make_lsqml(const EngineSettings& settings);
 
 }  // namespace tessera

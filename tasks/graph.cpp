@@ -7,6 +7,7 @@
 #include "codelets/dots.hpp"
 #include "codelets/evaluate.hpp"
 #include "codelets/illumination.hpp"
+#include "codelets/least_squares.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/record.hpp"
 #include "codelets/weigh.hpp"
@@ -56,11 +57,12 @@ void Graph::add_batch(std::size_t t, const BatchHandles& batch, const Data& out)
 
 // Each batch of this rank that `wanted` says, with the slot for what it adds up to, and what happens to it.
 template <class Submit>
-void Graph::for_each_batch(Batches wanted, const Submit& submit) {
+void Graph::for_each_batch(Batches wanted, const Submit& submit, Minibatch minibatch) {
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
         for (std::size_t b = 0; b < tile.batches.size(); ++b) {
             const BatchHandles& batch = tile.batches[b];
+            if (minibatch && batch.minibatch != *minibatch) continue;
             const bool is_wanted = wanted == Batches::own
                                        ? batch.is_own
                                        : batch.reaches_neighbour == (wanted == Batches::border);
@@ -72,16 +74,16 @@ void Graph::for_each_batch(Batches wanted, const Submit& submit) {
 // Sums what `submit` makes of each batch over the tiles into gradient: batches that reach
 // other tiles first, so that the strips travel while the others compute.
 template <class Submit>
-void Graph::sum_over_tiles(const Submit& submit) {
+void Graph::sum_over_tiles(const Submit& submit, Minibatch minibatch) {
     HaloExchange::Fields own(handles_.tiles.size()), total(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
         own[t] = &handles_.tiles[t].batch_sum();
         total[t] = &handles_.tiles[t].gradient;
         clear(*own[t]);
     }
-    for_each_batch(Batches::border, submit);
+    for_each_batch(Batches::border, submit, minibatch);
     handles_.halos.begin(handles_.owners, own, total, summing);
-    for_each_batch(Batches::interior, submit);
+    for_each_batch(Batches::interior, submit, minibatch);
     handles_.halos.finish(handles_.owners, own, total, summing);
 }
 
@@ -150,8 +152,9 @@ void Graph::dots(double alpha) {
     }
 }
 
-void Graph::add_up() {
-    vote_to_stop.submit(stop_condition_, {&handles_.sums.of(handles_.own.front())}, scalar);
+void Graph::add_up(Votes votes) {
+    if (votes == Votes::counted)
+        vote_to_stop.submit(stop_condition_, {&handles_.sums.of(handles_.own.front())}, scalar);
     handles_.sums.add_up(handles_.owners, scalar);
 }
 
@@ -167,14 +170,14 @@ void Graph::conjugate(const ConjugateArgs& args) {
                               scalar);
 }
 
-void Graph::directions(ProbeMotion probe, double alpha) {
+void Graph::directions(ProbeMotion probe, double object_alpha, double probe_alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        direction.submit({MovingPart::object, handles_.num_slices, tile.shape, alpha},
+        direction.submit({MovingPart::object, handles_.num_slices, tile.shape, object_alpha},
                          {&tile.object, &tile.gradient, &tile.illumination, &handles_.state}, summing);
     }
     if (probe == ProbeMotion::fixed) return;
-    direction.submit({MovingPart::probe, handles_.num_modes, handles_.probe_shape, alpha},
+    direction.submit({MovingPart::probe, handles_.num_modes, handles_.probe_shape, probe_alpha},
                      {&handles_.probe, &handles_.probe_gradient, &handles_.coverage, &handles_.state},
                      scalar);
 }
@@ -205,18 +208,125 @@ void Graph::choose_step() {
                                 scalar);
 }
 
-void Graph::step(ProbeMotion probe) {
+void Graph::step(ProbeMotion probe, Steps steps) {
     HaloExchange::Fields objects(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        tessera::step.submit({volume(tile.shape, handles_.num_slices)}, {&tile.object, &handles_.state},
-                             summing);
+        tessera::step.submit({volume(tile.shape, handles_.num_slices), MovingPart::object},
+                             {&tile.object, &handles_.state}, summing);
         objects[t] = &tile.object;
     }
     handles_.halos.copy_voxels(handles_.owners, objects, summing);
     if (probe == ProbeMotion::moving) {
-        tessera::step.submit({handles_.probe_size}, {&handles_.probe, &handles_.state}, scalar);
+        const MovingPart whose = steps == Steps::shared ? MovingPart::object : MovingPart::probe;
+        tessera::step.submit({handles_.probe_size, whose}, {&handles_.probe, &handles_.state}, scalar);
     }
+}
+
+// ---- Mini-batches
+
+void Graph::minibatch_gradient(int minibatch, KeptWaves waves, ProbeMotion probe) {
+    handles_.sums.clear(summing);
+    sum_over_tiles(
+        [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+            const GradientArgs args = {shape_of(batch), waves, probe};
+            const TileHandles& tile = handles_.tiles[t];
+            const Data& patterns = patterns_of(batch);
+            if (waves == KeptWaves::none) {
+                tessera::gradient.submit(args,
+                                         {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                          &tile.object, &handles_.state, &out},
+                                         priority_of(batch));
+            } else {
+                gradient_keeping_waves.submit(
+                    args,
+                    {&patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
+                     &handles_.state, &out, &tile.residuals[batch.place]},
+                    priority_of(batch));
+            }
+            add_batch(t, batch, out);
+        },
+        minibatch);
+}
+
+void Graph::minibatch_weights(int minibatch, ObjectNorm norm) {
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        const MinibatchHandles& lit_by = tile.minibatches[static_cast<std::size_t>(minibatch)];
+        const MinibatchWeightsArgs args = {lit_by.num_frames,   handles_.num_modes, handles_.probe_shape,
+                                           tile.shape,          tile.interior.y,    tile.interior.x,
+                                           tile.interior.shape, norm};
+        tessera::minibatch_weights.submit(args,
+                                          {&lit_by.frames, &handles_.probe, &tile.object, &handles_.state,
+                                           &tile.illumination, &handles_.sums.of(t)},
+                                          summing);
+    }
+}
+
+void Graph::begin_minibatch(int minibatch, const BeginMinibatchArgs& args) {
+    BeginMinibatchArgs full = args;
+    full.num_modes = handles_.num_modes;
+    full.probe_shape = handles_.probe_shape;
+    full.num_frames = handles_.frames_in_minibatch[static_cast<std::size_t>(minibatch)];
+    tessera::begin_minibatch.submit(
+        full, {&handles_.sums.total(), &handles_.probe_gradient, &handles_.coverage, &handles_.state},
+        scalar);
+}
+
+void Graph::least_squares_steps(int minibatch, ProbeMotion probe, double beta) {
+    handles_.trial_sums.clear(summing);
+    for_each_batch(
+        Batches::own,
+        [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+            const TileHandles& tile = handles_.tiles[t];
+            least_squares.submit({shape_of(batch), probe},
+                                 {&tile.residuals[batch.place], &batch.frames, &handles_.probe, &tile.object,
+                                  &handles_.state, &out},
+                                 priority_of(batch));
+            add_scalars(t, out);
+        },
+        minibatch);
+    handles_.trial_sums.add_up(handles_.owners, scalar);
+    choose_least_squares_step.submit(
+        {beta, handles_.frames_in_minibatch[static_cast<std::size_t>(minibatch)]},
+        {&handles_.trial_sums.total(), &handles_.state}, scalar);
+}
+
+// ---- Momentum
+
+void Graph::begin_momentum(Velocity velocity) {
+    for (const std::size_t t : handles_.own) {
+        TileHandles& tile = handles_.tiles[t];
+        tile.gradient.swap(tile.gradient_previous);
+        if (velocity == Velocity::none) clear(tile.gradient_previous);
+        copy.submit({tile.anchor.bytes()}, {&tile.object, &tile.anchor}, summing);
+    }
+    handles_.probe_gradient.swap(handles_.probe_gradient_previous);
+    if (velocity == Velocity::none) clear(handles_.probe_gradient_previous);
+    copy.submit({handles_.probe_anchor.bytes()}, {&handles_.probe, &handles_.probe_anchor}, summing);
+}
+
+void Graph::momentum(const MomentumArgs& args, ProbeMotion probe) {
+    MomentumArgs full = args;
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        full.size = volume(tile.shape, handles_.num_slices);
+        apply_momentum.submit(
+            full, {&tile.object, &tile.anchor, &tile.gradient_previous, &handles_.state}, summing);
+    }
+    if (probe == ProbeMotion::fixed) return;
+    full.size = handles_.probe_size;
+    apply_momentum.submit(full,
+                             {&handles_.probe, &handles_.probe_anchor, &handles_.probe_gradient_previous,
+                              &handles_.state},
+                             scalar);
+}
+
+// Checkpoints hold the gradient: where the velocity is between two iterations.
+void Graph::end_momentum() {
+    for (const std::size_t t : handles_.own)
+        handles_.tiles[t].gradient.swap(handles_.tiles[t].gradient_previous);
+    handles_.probe_gradient.swap(handles_.probe_gradient_previous);
 }
 
 void Graph::evaluate() {

@@ -1,13 +1,21 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "codelets/conjugate.hpp"
 #include "codelets/gradient.hpp"
+#include "codelets/minibatch.hpp"
+#include "codelets/momentum.hpp"
 #include "codelets/vote_to_stop.hpp"
 #include "tasks/handles.hpp"
 
 namespace tessera {
+
+// Do the ranks vote with this sum (to stop, for a checkpoint)?
+enum class Votes { counted, none };
+// Object and probe take the same step, or each its own.
+enum class Steps { shared, separate };
 
 // The phases that engines are made of. Each call submits this rank's tasks and messages and returns; StarPU
 // orders them by the data they use. Every sum has a declared order, which is the order of submission here:
@@ -30,14 +38,32 @@ class Graph {
     // S1, S2, S3 of every tile.
     void dots(double alpha);
     // Adds up over the tiles of all ranks; every rank gets the total.
-    void add_up();
+    void add_up(Votes votes = Votes::counted);
     void conjugate(const ConjugateArgs& args);
-    void directions(ProbeMotion probe, double alpha);
+    void directions(ProbeMotion probe, double alpha) { directions(probe, alpha, alpha); }
+    void directions(ProbeMotion probe, double object_alpha, double probe_alpha);
     // Trial costs along the directions, added up.
     void line_search(KeptWaves waves, ProbeMotion probe);
     void choose_step();
     // Objects agree wherever tiles overlap, before and after.
-    void step(ProbeMotion probe);
+    void step(ProbeMotion probe, Steps steps = Steps::shared);
+
+    // The same for the frames of one mini-batch: gradient of every tile, cost and probe gradient. The last
+    // gradient is not kept. `waves`: none or residual.
+    void minibatch_gradient(int minibatch, KeptWaves waves, ProbeMotion probe);
+    // Illumination and coverage by the mini-batch's frames.
+    void minibatch_weights(int minibatch, ObjectNorm norm);
+    void begin_minibatch(int minibatch, const BeginMinibatchArgs& args);
+    // The optimal steps along the directions, by the residuals of the mini-batch, added up and chosen.
+    void least_squares_steps(int minibatch, ProbeMotion probe, double beta);
+
+    // An iteration with momentum: the velocity is what was the gradient; from here on object and probe are
+    // compared with what they are now.
+    enum class Velocity { kept, none };
+    void begin_momentum(Velocity velocity);
+    void momentum(const MomentumArgs& args, ProbeMotion probe);
+    void end_momentum();
+
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.
     void evaluate();
     // The state as the record of iteration `iteration`.
@@ -53,10 +79,11 @@ class Graph {
     const Data& patterns_of(const BatchHandles& batch) const;
     void clear(const Data& data) const;
     enum class Batches { own, border, interior };
+    using Minibatch = std::optional<int>;  // null: the batches of all of them
     template <class Submit>
-    void for_each_batch(Batches wanted, const Submit& submit);
+    void for_each_batch(Batches wanted, const Submit& submit, Minibatch minibatch = {});
     template <class Submit>
-    void sum_over_tiles(const Submit& submit);
+    void sum_over_tiles(const Submit& submit, Minibatch minibatch = {});
     void add_batch(std::size_t t, const BatchHandles& batch, const Data& out) const;
     void add_scalars(std::size_t t, const Data& out) const;
 

@@ -32,6 +32,7 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
     s.window = {batch.window.height(), batch.window.width()};
     handles.reaches_neighbour = batch.reaches_neighbour;
     handles.is_own = batch.is_own;
+    handles.minibatch = batch.minibatch;
     if (problem.patterns.stays[t][b]) handles.patterns = Data(patterns_bytes(s));
     handles.frames_in_scan = batch.frames.data();
     handles.frames = Data(frames_bytes(s));
@@ -46,6 +47,47 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
         positions[j] = {w.y - tile.extended.y0, w.x - tile.extended.x0, w.frac_y, w.frac_x};
     }
     return handles;
+}
+
+// All frames of each mini-batch that light some of the tile, whose frames are.
+std::vector<MinibatchHandles> make_minibatches(const Problem& problem, std::size_t t) {
+    const Tile& tile = problem.tiling.tiles[t];
+    const Minibatches& minibatches = problem.tiling.minibatches;
+    std::vector<bool> is_own(problem.placement.windows.size());
+    for (const Batch& batch : tile.batches) {
+        for (const std::ptrdiff_t frame : batch.frames)
+            is_own[static_cast<std::size_t>(frame)] = batch.is_own;
+    }
+    std::vector<std::vector<MinibatchFrame>> frames(static_cast<std::size_t>(minibatches.count));
+    for (std::size_t j = 0; j < is_own.size(); ++j) {
+        const WindowPosition& at = problem.placement.windows[j];
+        const Rect lit = {at.y, at.x, at.y + problem.probe_shape[0], at.x + problem.probe_shape[1]};
+        if (intersection(lit, tile.extended).empty()) continue;
+        const int minibatch = minibatches.of(static_cast<std::ptrdiff_t>(j));
+        frames[static_cast<std::size_t>(minibatch)].push_back(
+            {at.y - tile.extended.y0, at.x - tile.extended.x0, is_own[j] ? 1 : 0, 0});
+    }
+    std::vector<MinibatchHandles> handles;
+    for (const auto& of_minibatch : frames) {
+        MinibatchHandles& made = handles.emplace_back();
+        made.num_frames = static_cast<std::int32_t>(of_minibatch.size());
+        made.frames = Data(std::max<std::size_t>(of_minibatch.size(), 1) * sizeof(MinibatchFrame));
+        std::copy(of_minibatch.begin(), of_minibatch.end(), made.frames.before_tasks<MinibatchFrame>());
+    }
+    return handles;
+}
+
+// Of the mini-batch under way, each batch keeps what comes back from its far fields.
+void set_places(TileHandles& tile, const Problem& problem) {
+    std::vector<std::size_t> num_batches(static_cast<std::size_t>(problem.tiling.minibatches.count));
+    std::vector<BatchShape> largest;  // by place
+    for (BatchHandles& batch : tile.batches) {
+        batch.place = num_batches[static_cast<std::size_t>(batch.minibatch)]++;
+        if (batch.place == largest.size()) largest.push_back(batch.shape);
+        if (batch.shape.num_frames > largest[batch.place].num_frames) largest[batch.place] = batch.shape;
+    }
+    if (!problem.needs_residuals()) return;
+    for (const BatchShape& shape : largest) tile.residuals.emplace_back(residual_bytes(shape));
 }
 
 TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_size) {
@@ -66,6 +108,9 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
         const Shape2& window = handles.batches.back().shape.window;
         if (window.area() > largest.area()) largest = window;
     }
+    set_places(handles, problem);
+    if (problem.has_minibatches()) handles.minibatches = make_minibatches(problem, t);
+    if (problem.needs_momentum()) handles.anchor = Data(field);
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
     for (std::size_t slot = 0; slot < slots; ++slot)
@@ -157,13 +202,17 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos =
         HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
-    handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
+    const Minibatches& minibatches = problem.tiling.minibatches;
+    for (int m = 0; problem.has_minibatches() && m < minibatches.count; ++m)
+        handles.frames_in_minibatch.push_back(static_cast<double>(minibatches.size(m)));
+    handles.sums = TileSums(handles.owners, problem.summed_probe_size(), Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);
     handles.probe = Data(moving_field_bytes(handles.probe_size));
     handles.probe_gradient = Data(handles.probe_size * sizeof(cfloat));
     handles.probe_gradient_previous = Data(handles.probe_size * sizeof(cfloat));
     handles.coverage = Data(weight_bytes(handles.probe_shape));
+    if (problem.needs_momentum()) handles.probe_anchor = Data(handles.probe_size * sizeof(cfloat));
     handles.state = Data(sizeof(IterationState));
     for (int i = 0; i <= problem.config.runtime.submit_ahead; ++i)
         handles.records.emplace_back(sizeof(IterationState));

@@ -17,12 +17,20 @@ namespace tessera {
 struct BatchHandles {
     BatchShape shape;
     bool reaches_neighbour = false, is_own = true;
+    int minibatch = 0;
+    std::size_t place = 0;                           // among the tile's batches of this mini-batch
     Data patterns;                                   // empty when they are read again in every pass
     const std::ptrdiff_t* frames_in_scan = nullptr;  // shape.num_frames indices, of the problem's tiling
     Data frames;
     Data waves;  // kept far fields; empty when they are recomputed
     bool waves_are_written = false;
     Data frame_errors;  // double (frame), written by the final evaluation; only of own frames
+};
+
+// The frames of a mini-batch that light some of an extended tile, of whichever tile they are.
+struct MinibatchHandles {
+    Data frames;  // MinibatchFrame (frame), by ascending index in the scan
+    std::int32_t num_frames = 0;
 };
 
 struct TileHandles {
@@ -32,6 +40,10 @@ struct TileHandles {
     Data object, gradient_own, gradient, gradient_previous, illumination;
     std::vector<Data> out;  // a ring: batch b uses slot b mod its size
     std::vector<BatchHandles> batches;
+    // Empty unless an engine of the run needs them.
+    std::vector<MinibatchHandles> minibatches;
+    std::vector<Data> residuals;  // of the mini-batch under way: of each batch, by its place
+    Data anchor;                  // the object's value when momentum was used last
 
     const Data& batch_sum() const { return gradient_own.empty() ? gradient : gradient_own; }
 };
@@ -45,12 +57,14 @@ struct Handles {
     PatternStream stream;       // of patterns that do not stay
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
+    Data probe_anchor;  // empty unless an engine of the run has momentum
     Data state;
     std::vector<Data> records;   // a ring, one per iteration in flight
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;
     int num_slices = 1;
+    std::vector<double> frames_in_minibatch;  // over all tiles of all ranks
 
     // Where this rank's tiles want frames, null for those that do not stay: to be filled before the first
     // task.

@@ -40,6 +40,18 @@ bool has_line_search(const RunConfig& config) {
                        [](const EngineConfig& engine) { return engine.name == EngineName::CG; });
 }
 
+const EngineConfig* first_with_minibatches(const RunConfig& config) {
+    for (const EngineConfig& engine : config.engines) {
+        if (has_minibatches(engine.name)) return &engine;
+    }
+    return nullptr;
+}
+
+template <class Condition>
+bool any_engine(const RunConfig& config, const Condition& condition) {
+    return std::any_of(config.engines.begin(), config.engines.end(), condition);
+}
+
 // Sums of counts are whole numbers of this fraction of a count, so that they do not depend on who adds up
 // first.
 constexpr double counts_fraction = 1024;
@@ -164,6 +176,26 @@ RunConfig resolved_config(const Problem& problem) {
     return config;
 }
 
+bool Problem::has_minibatches() const {
+    return first_with_minibatches(config) != nullptr;
+}
+
+bool Problem::needs_residuals() const {
+    return any_engine(config, [](const EngineConfig& engine) { return engine.name == EngineName::LSQML; });
+}
+
+bool Problem::needs_momentum() const {
+    return any_engine(config, [](const EngineConfig& engine) {
+        return engine.name == EngineName::mPIE ||
+               (engine.name == EngineName::LSQML && engine.momentum_acceleration_gain > 0);
+    });
+}
+
+std::size_t Problem::summed_probe_size() const {
+    const auto planes = static_cast<std::size_t>(config.probe.num_modes + (has_minibatches() ? 1 : 0));
+    return planes * static_cast<std::size_t>(probe_shape[0]) * static_cast<std::size_t>(probe_shape[1]);
+}
+
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
@@ -201,6 +233,9 @@ ForecastInput forecast_input(const Problem& problem) {
     input.waves_memory_bytes = problem.waves_memory_bytes;
     input.exchange = problem.config.tiling.exchange;
     input.line_search = has_line_search(problem.config);
+    input.minibatches = problem.has_minibatches();
+    input.residuals = problem.needs_residuals();
+    input.momentum = problem.needs_momentum();
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     return input;
@@ -232,11 +267,24 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
                                       config.positions.interpolation);
     // Each further slice costs two transforms more where there was one.
     const int num_passes = config.probe.num_modes * (2 * config.object.num_slices - 1);
+    const EngineConfig* minibatch_engine = first_with_minibatches(config);
+    const std::ptrdiff_t frames_between_updates =
+        minibatch_engine == nullptr
+            ? scan.num_frames
+            : std::min<std::ptrdiff_t>(minibatch_engine->minibatch_size.value_or(
+                                           automatic_minibatch_size(scan.num_frames)),
+                                       scan.num_frames);
     const int batch_size = config.tiling.batch_size.value_or(
-        automatic_batch_size(scan.frame_shape, num_passes, scan.num_frames, machine.kind()));
+        automatic_batch_size(scan.frame_shape, num_passes, frames_between_updates, machine.kind()));
+    Minibatches minibatches;
+    if (minibatch_engine != nullptr) {
+        minibatches = deal_minibatches(
+            problem.placement, {minibatch_engine->batching_mode, static_cast<int>(frames_between_updates),
+                                batch_size, config.runtime.random_seed});
+    }
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
-        batch_size, config.tiling.exchange);
+        batch_size, config.tiling.exchange, std::move(minibatches));
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input = forecast_input(problem);

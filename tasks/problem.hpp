@@ -38,6 +38,12 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    // Engines that update after each mini-batch; with LSQML residuals, and momentum in some.
+    bool has_minibatches() const;
+    bool needs_residuals() const;
+    bool needs_momentum() const;
+    // Elements of the probe part of sums over tiles: with mini-batches also the coverage.
+    std::size_t summed_probe_size() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 

@@ -18,6 +18,7 @@ void for_each_field(State& state, const Visit& visit) {
     visit("gradient_norm", state.gradient_norm);
     visit("slope", state.slope);
     visit("beta", state.beta);
+    visit("probe_step", state.probe_step);
     visit("ladder_centre", state.ladder_centre);
     visit("illumination_max", state.illumination_max);
     visit("coverage_max", state.coverage_max);

@@ -45,6 +45,11 @@ void print_plan(const Problem& problem) {
     fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
                problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
                problem.keep_waves ? "keep" : "recompute");
+    if (problem.has_minibatches()) {
+        const double count = problem.tiling.minibatches.count;
+        fmt::print("  {} mini-batches of about {:.0f} frames: as many updates an iteration\n", count,
+                   static_cast<double>(problem.scan.num_frames) / count);
+    }
     if (problem.config.tiling.exchange != Exchange::voxels) return;
     fmt::print("  exchange: voxels: tiles hold {:.2f} x the frames, and compute as many gradients\n",
                frames_held(problem));
@@ -132,7 +137,10 @@ void print_ranks(const Problem& problem, int num_ranks) {
     std::stable_sort(rows.begin(), rows.end(),
                      [](const Row& a, const Row& b) { return a.memory > b.memory; });
     fmt::print("\nranks\n  rank  tiles  frames  memory MiB  sends MiB an iteration\n");
-    const auto engine = make_engine({problem.config.engines[0], 0, problem.keep_waves});
+    std::unique_ptr<Engine> engine;  // the first
+    for_each_engine(problem, [&](const EngineSettings& settings, int) {
+        if (engine == nullptr) engine = make_engine(settings);
+    });
     const auto print = [&](const Row& row) {
         fmt::print("  {:4}  {:5}  {:6}  {:10.1f}  {:.2f} (halos {:.2f})\n", row.rank, row.tiles, row.frames,
                    static_cast<double>(row.memory) / mebibyte,
@@ -155,10 +163,12 @@ void print_ranks(const Problem& problem, int num_ranks) {
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
     // Of the gradient and of the line search.
     const double gradients = frames_held(problem);
-    const double searches = engine.name == EngineName::GD ? 0 : 1;
+    const double searches = engine.name == EngineName::CG ? 1 : 0;
     const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
     const double shifts =
-        problem.config.positions.interpolation == Interpolation::fourier ? 2 * (gradients + searches) : 0;
+        problem.config.positions.interpolation == Interpolation::fourier
+            ? 2 * (gradients + searches + (engine.name == EngineName::LSQML ? 1 : 0))
+            : 0;
     return propagations * (problem.near_field() ? 2 : 1) + shifts;
 }
 

@@ -32,7 +32,17 @@ constexpr Word<InitialProbe> initial_probes[] = {
     {"zone_plate", InitialProbe::zone_plate}, {"convergent", InitialProbe::convergent},
     {"from_data", InitialProbe::from_data}};
 constexpr Word<bool> power_words[] = {{"auto", true}, {"keep", false}};  // is the probe rescaled?
-constexpr Word<EngineName> engine_names[] = {{"CG", EngineName::CG}, {"GD", EngineName::GD}};
+constexpr Word<EngineName> engine_names[] = {
+    {"CG", EngineName::CG},
+    {"GD", EngineName::GD},
+    {"ePIE", EngineName::ePIE},
+    {"rPIE", EngineName::rPIE},
+    {"mPIE", EngineName::mPIE},
+    {"LSQML", EngineName::LSQML},
+};
+constexpr Word<BatchingMode> batching_modes[] = {{"random", BatchingMode::random},
+                                                 {"compact", BatchingMode::compact},
+                                                 {"uniform", BatchingMode::uniform}};
 constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRule::polak_ribiere},
                                                    {"dai_yuan", ConjugateRule::dai_yuan},
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
@@ -200,12 +210,49 @@ static void describe(KeyVisitor& io, ProbeConfig& c) {
     describe_probe_shape(io, c);
 }
 
+static void describe_pie(KeyVisitor& io, EngineConfig& c) {
+    constexpr std::string_view engines = "engines ePIE, rPIE and mPIE";
+    const bool is_mpie = c.name == EngineName::mPIE;
+    const bool is_used = c.name == EngineName::ePIE || c.name == EngineName::rPIE || is_mpie;
+    io.key("alpha_object", c.alpha_object, above_up_to(0, 1).or_auto().only_if(is_used, engines));
+    io.key("alpha_probe", c.alpha_probe, above_up_to(0, 1).or_auto().only_if(is_used, engines));
+    io.key("object_norm_is_global", c.object_norm_is_global, anything().only_if(is_used, engines));
+    io.key("friction", c.friction, from_below(0, 1).only_if(is_mpie, "engine mPIE"));
+    io.key("feedback_interval", c.feedback_interval, at_least(1).only_if(is_mpie, "engine mPIE"));
+    io.check(!is_used || c.noise_model == NoiseModel::amplitude, "noise_model",
+             "must be amplitude: the PIE engines replace the modulus of the far field (LSQML has poisson)");
+}
+
+static void describe_lsqml(KeyVisitor& io, EngineConfig& c) {
+    constexpr std::string_view engine = "engine LSQML";
+    const bool is_used = c.name == EngineName::LSQML;
+    io.key("beta_LSQ", c.beta_LSQ, above_up_to(0, 2).only_if(is_used, engine));
+    io.key("preconditioning_damping_factor", c.preconditioning_damping_factor,
+           above_up_to(0, 1).only_if(is_used, engine));
+    io.key("momentum_acceleration_gain", c.momentum_acceleration_gain,
+           within(0, 10).only_if(is_used, engine));
+    io.key("momentum_acceleration_friction", c.momentum_acceleration_friction,
+           above_up_to(0, 1).only_if(is_used, engine));
+    io.key("momentum_acceleration_gradient_mixing_factor", c.momentum_acceleration_gradient_mixing_factor,
+           above_up_to(0, 1).only_if(is_used, engine));
+    io.check(!is_used || c.noise_model != NoiseModel::gaussian, "noise_model",
+             "must be amplitude (which PtychoShelves calls gaussian) or poisson with LSQML");
+}
+
 static void describe(KeyVisitor& io, EngineConfig& c) {
     io.choice("name", c.name, engine_names);
     io.key("num_iter", c.num_iter, at_least(1));
     io.choice("noise_model", c.noise_model, noise_models);
+    constexpr std::string_view with_minibatches = "engines ePIE, rPIE, mPIE and LSQML";
+    io.key("minibatch_size", c.minibatch_size,
+           at_least(1).or_auto().only_if(has_minibatches(c.name), with_minibatches));
+    io.choice("batching_mode", c.batching_mode, batching_modes,
+              anything().only_if(has_minibatches(c.name), with_minibatches));
+    describe_pie(io, c);
+    describe_lsqml(io, c);
     io.choice("beta", c.beta, conjugate_rules, anything().only_if(c.name == EngineName::CG, "engine CG"));
-    io.key("preconditioner_alpha", c.preconditioner_alpha, above_up_to(0, 1));
+    io.key("preconditioner_alpha", c.preconditioner_alpha,
+           above_up_to(0, 1).only_if(!has_minibatches(c.name), "engines CG and GD"));
     io.key("step", c.step, above(0).only_if(c.name == EngineName::GD, "engine GD"));
     io.key("momentum", c.momentum, from_below(0, 1).only_if(c.name == EngineName::GD, "engine GD"));
     io.key("tolerance", c.tolerance, from_below(0, 1));
@@ -253,6 +300,24 @@ static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("pictures", c.pictures);
 }
 
+// Task batches are cut within mini-batches, once for the whole run.
+static void check_minibatches(KeyVisitor& io, const RunConfig& c) {
+    std::optional<std::size_t> first;
+    for (std::size_t i = 0; i < c.engines.size(); ++i) {
+        if (!has_minibatches(c.engines[i].name)) continue;
+        if (!first) first = i;
+        const EngineConfig &here = c.engines[i], &there = c.engines[*first];
+        const auto message = fmt::format(
+            "must be that of engines[{}]: frames are dealt into mini-batches once, for all engines", *first);
+        io.check(here.minibatch_size == there.minibatch_size, fmt::format("engines[{}].minibatch_size", i),
+                 message);
+        io.check(here.batching_mode == there.batching_mode, fmt::format("engines[{}].batching_mode", i),
+                 message);
+    }
+    io.check(!first || c.object.num_slices == 1, fmt::format("engines[{}].name", first.value_or(0)),
+             "needs object.num_slices: 1 (several slices: CG or GD)");
+}
+
 void describe(KeyVisitor& io, RunConfig& c) {
     io.group("scan", c.scan);
     io.group("object", c.object);
@@ -264,6 +329,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.group("output", c.output);
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
+    check_minibatches(io, c);
 }
 
 }  // namespace tessera

@@ -137,7 +137,21 @@ struct ProbeConfig {
     bool operator==(const ProbeConfig&) const = default;
 };
 
-enum class EngineName { CG, GD };
+enum class EngineName {
+    CG,
+    GD,
+    ePIE,
+    rPIE,
+    mPIE,
+    LSQML,
+};
+// Engines that update object and probe several times in a pass over the frames.
+inline bool has_minibatches(EngineName name) {
+    return name == EngineName::ePIE || name == EngineName::rPIE || name == EngineName::mPIE ||
+           name == EngineName::LSQML;
+}
+// Which frames make a mini-batch: any, clusters of neighbours, or spread as evenly as possible.
+enum class BatchingMode { random, compact, uniform };
 enum class ConjugateRule { polak_ribiere, dai_yuan, fletcher_reeves };
 
 struct EngineConfig {
@@ -149,6 +163,18 @@ struct EngineConfig {
     double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
     double momentum = 0.8;  // GD: heavy ball
     double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
+    std::optional<int> minibatch_size;  // mini-batch engines: frames between two updates; null: auto
+    BatchingMode batching_mode = BatchingMode::uniform;  // mini-batch engines
+    std::optional<double> alpha_object;  // ePIE: step, 1; rPIE, mPIE: share of the largest weight, 0.1
+    std::optional<double> alpha_probe;
+    bool object_norm_is_global = false;           // PIE: the probe's step by the largest |O|^2 of all
+    double friction = 0.9;                        // mPIE: what is left of the velocity
+    int feedback_interval = 10;                   // mPIE: mini-batches between two uses of the velocity
+    double beta_LSQ = 0.9;                        // LSQML: share of the optimal step that is taken
+    double preconditioning_damping_factor = 0.1;  // LSQML: share of the largest weight
+    double momentum_acceleration_gain = 0;        // LSQML: of the velocity, per iteration; 0: none
+    double momentum_acceleration_friction = 0.5;  // LSQML: what the velocity loses in an iteration
+    double momentum_acceleration_gradient_mixing_factor = 1;  // LSQML: of the update into the velocity
     bool operator==(const EngineConfig&) const = default;
 };
 

@@ -38,6 +38,19 @@ TESSERA_HD Misfit<Real> poisson_misfit(Real intensity, Real counts, Real mask, R
     return {mask * ((intensity - counts) + information), mask * fma(-counts, inverse, one)};
 }
 
+// Of a far field that moves along its own derivative, Psi - s factor Psi: half the poisson cost's fall at s = 0
+// and half its curvature. Summed over a frame their ratio is the Newton step: 1/2 near a good fit.
+template <class Real>
+struct FallAlong {
+    Real fall;
+    Real curvature;
+};
+template <class Real>
+TESSERA_HD FallAlong<Real> poisson_fall_along(Real intensity, Real counts, Real factor) {
+    const Real squared = factor * factor;
+    return {squared * intensity, squared * (intensity + counts)};
+}
+
 template <class Real>
 TESSERA_HD Misfit<Real> gaussian_misfit(Real intensity, Real counts, Real mask, Real half, Real one) {
     const Real inverse_variance = reciprocal(counts + one);

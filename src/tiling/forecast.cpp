@@ -69,6 +69,7 @@ std::size_t num_gradients(Exchange exchange) {
 // What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
     std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
+    std::size_t minibatch_frames = 0;  // of each tile's largest mini-batch
 };
 
 OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
@@ -85,8 +86,29 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
         own.frames += static_cast<std::size_t>(tile.num_frames());
         own.pixels += static_cast<std::size_t>(tile.extended.area() * in.num_slices);
         own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
+        if (!in.minibatches) continue;
+        std::vector<std::size_t> frames(static_cast<std::size_t>(tiling.minibatches.count));
+        for (const Batch& batch : tile.batches)
+            frames[static_cast<std::size_t>(batch.minibatch)] += batch.frames.size();
+        own.minibatch_frames += *std::max_element(frames.begin(), frames.end());
+        own.handles += frames.size();
     }
     return own;
+}
+
+// Of engines with mini-batches: what comes back from the far fields of one, what momentum compares with.
+std::size_t residuals_bytes(const ForecastInput& in, const OwnTiles& own) {
+    return in.residuals ? own.minibatch_frames * area(in.frame_shape) *
+                              static_cast<std::size_t>(in.num_modes) * complex_bytes
+                        : 0;
+}
+std::size_t anchors_bytes(const ForecastInput& in, const OwnTiles& own) {
+    const std::size_t probe = area(in.probe_shape) * static_cast<std::size_t>(in.num_modes);
+    return in.momentum ? (own.pixels + probe) * complex_bytes : 0;
+}
+// The coverage in sums over tiles.
+std::size_t coverages_bytes(const ForecastInput& in, const OwnTiles& own) {
+    return in.minibatches ? own.tiles * area(in.probe_shape) * complex_bytes : 0;
 }
 
 // Value, direction, gradient; illumination or coverage.
@@ -183,7 +205,10 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
     add("strips between tiles", own.strip_pixels * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
+    add("probe: value, direction, gradients, sums",
+        (4 + own.tiles) * probe * complex_bytes + coverages_bytes(in, own));
+    if (in.residuals) add("residuals of a mini-batch", residuals_bytes(in, own));
+    if (in.momentum) add("momentum: what it is measured from", anchors_bytes(in, own));
     add("scratch of the workers",
         workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
     if (in.keep_waves) {
@@ -223,7 +248,10 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         own.pixels * ((2 + num_gradients(in.exchange)) * complex_bytes + 4));
     add("strips between tiles", own.strip_pixels * complex_bytes);
     add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
+    add("probe: value, direction, gradients, sums",
+        (4 + own.tiles) * probe * complex_bytes + coverages_bytes(in, own));
+    if (in.residuals) add("residuals of a mini-batch", residuals_bytes(in, own));
+    if (in.momentum) add("momentum: what it is measured from", anchors_bytes(in, own));
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
     if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));

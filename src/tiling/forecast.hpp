@@ -35,6 +35,8 @@ struct ForecastInput {
     bool keep_waves = false;
     std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
     Exchange exchange = Exchange::neighbours;
+    bool minibatches = false;  // engines with mini-batches; with their residuals, with momentum
+    bool residuals = false, momentum = false;
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;

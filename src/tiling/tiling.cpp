@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.hpp"
+#include "tiling/space_filling_curve.hpp"
 
 namespace tessera {
 namespace {
@@ -114,27 +115,9 @@ void make_monotone(Bands& bands) {
         bands.end[i] = std::max(bands.end[i], bands.end[i - 1]);
 }
 
-// Position along a Hilbert curve of order 16 (Wikipedia's xy2d).
-std::uint64_t hilbert_index(std::uint32_t x, std::uint32_t y) {
-    constexpr std::uint32_t side = 1U << 16;
-    std::uint64_t index = 0;
-    for (std::uint32_t s = side / 2; s > 0; s /= 2) {
-        const std::uint32_t rx = (x & s) > 0 ? 1 : 0;
-        const std::uint32_t ry = (y & s) > 0 ? 1 : 0;
-        index += static_cast<std::uint64_t>(s) * s * ((3 * rx) ^ ry);
-        if (ry == 0) {
-            if (rx == 1) {
-                x = side - 1 - x;
-                y = side - 1 - y;
-            }
-            std::swap(x, y);
-        }
-    }
-    return index;
-}
-
 struct OrderedFrame {
     std::ptrdiff_t frame;
+    int minibatch;
     bool reaches_neighbour;
     std::uint64_t along_curve;
 };
@@ -142,17 +125,20 @@ struct OrderedFrame {
 std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placement& placement,
                                 int batch_size) {
     std::sort(frames.begin(), frames.end(), [](const OrderedFrame& a, const OrderedFrame& b) {
+        if (a.minibatch != b.minibatch) return a.minibatch < b.minibatch;
         if (a.reaches_neighbour != b.reaches_neighbour) return a.reaches_neighbour;
         if (a.along_curve != b.along_curve) return a.along_curve < b.along_curve;
         return a.frame < b.frame;
     });
     std::vector<Batch> batches;
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-        if (i % static_cast<std::size_t>(batch_size) == 0) batches.emplace_back();
+    for (const OrderedFrame& ordered : frames) {
+        if (batches.empty() || std::ssize(batches.back().frames) == batch_size ||
+            batches.back().minibatch != ordered.minibatch)
+            batches.emplace_back().minibatch = ordered.minibatch;
         Batch& batch = batches.back();
-        batch.frames.push_back(frames[i].frame);
-        batch.reaches_neighbour = batch.reaches_neighbour || frames[i].reaches_neighbour;
-        batch.window = bounding_box(batch.window, window_of(placement, frames[i].frame));
+        batch.frames.push_back(ordered.frame);
+        batch.reaches_neighbour = batch.reaches_neighbour || ordered.reaches_neighbour;
+        batch.window = bounding_box(batch.window, window_of(placement, ordered.frame));
     }
     return batches;
 }
@@ -199,18 +185,14 @@ void extend_each(Tiling& tiling, const Placement& placement, const Shares& share
 }
 
 std::vector<OrderedFrame> ordered(const Placement& placement, const std::vector<std::ptrdiff_t>& frames,
-                                  const std::vector<Neighbour>& told_to) {
-    const double scale = 65535.0 / std::max(placement.object_shape[0], placement.object_shape[1]);
+                                  const std::vector<Neighbour>& told_to, const Minibatches& minibatches) {
     std::vector<OrderedFrame> ordered;
     for (const std::ptrdiff_t frame : frames) {
         const Rect window = window_of(placement, frame);
-        const auto [y, x] = centre_of(placement, frame);
         const bool reaches = std::any_of(told_to.begin(), told_to.end(), [&](const Neighbour& n) {
             return !intersection(window, n.overlap).empty();
         });
-        ordered.push_back(
-            {frame, reaches,
-             hilbert_index(static_cast<std::uint32_t>(x * scale), static_cast<std::uint32_t>(y * scale))});
+        ordered.push_back({frame, minibatches.of(frame), reaches, along_curve(placement, frame)});
     }
     return ordered;
 }
@@ -267,12 +249,14 @@ std::ptrdiff_t Tiling::num_frames() const {
                            [](std::ptrdiff_t sum, const Tile& tile) { return sum + tile.num_frames(); });
 }
 
-Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size, Exchange exchange) {
+Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size, Exchange exchange,
+                   Minibatches minibatches) {
     TESSERA_EXPECT(batch_size > 0 && grid[0] > 0 && grid[1] > 0);
     require_room(placement, grid);
     const Cells cells(placement, grid);
     const Shares shares = share_out(placement, cells, grid, exchange);
-    Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size, {}};
+    Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size, {},
+                  std::move(minibatches)};
     for (std::size_t r = 0; r < static_cast<std::size_t>(grid[0]); ++r) {
         for (std::size_t c = 0; c < static_cast<std::size_t>(grid[1]); ++c) {
             tiling.tiles.emplace_back().interior = {cells.cuts_y[r], cells.cuts_x[c], cells.cuts_y[r + 1],
@@ -288,8 +272,13 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
         Tile& tile = tiling.tiles[t];
         tile.neighbours = find_neighbours(tiling.tiles, t);
         const auto told_to = exchange == Exchange::voxels ? std::vector<Neighbour>() : tile.neighbours;
-        tile.batches = make_batches(ordered(placement, shares.own[t], told_to), placement, batch_size);
-        for (Batch& batch : make_batches(ordered(placement, shares.others[t], {}), placement, batch_size)) {
+        const auto batches_of = [&](const std::vector<std::ptrdiff_t>& frames,
+                                    const std::vector<Neighbour>& neighbours) {
+            return make_batches(ordered(placement, frames, neighbours, tiling.minibatches), placement,
+                                batch_size);
+        };
+        tile.batches = batches_of(shares.own[t], told_to);
+        for (Batch& batch : batches_of(shares.others[t], {})) {
             batch.is_own = false;
             tile.batches.push_back(std::move(batch));
         }

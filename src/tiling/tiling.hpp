@@ -7,6 +7,7 @@
 #include "config/run_config.hpp"
 #include "scan/positions.hpp"
 #include "tiling/machine.hpp"
+#include "tiling/minibatches.hpp"
 
 namespace tessera {
 
@@ -31,6 +32,7 @@ struct Batch {
     Rect window;
     bool reaches_neighbour = false;  // its sums go to other tiles
     bool is_own = true;              // false: frames of other tiles, computed here once more
+    int minibatch = 0;               // that all of its frames are in
 };
 
 // A neighbour is another tile whose extended rectangle overlaps this one's.
@@ -55,6 +57,7 @@ struct Tiling {
     std::array<int, 2> window_shape = {0, 0};
     int batch_size = 1;
     std::vector<Tile> tiles;  // row-major
+    Minibatches minibatches;
 
     // The largest batch window (height, width) of any tile.
     std::array<int, 2> largest_window() const;
@@ -64,8 +67,8 @@ struct Tiling {
 
 // Cuts the object into grid[0] x grid[1] cells by common row and column cuts that balance the frames, extends
 // each band as far as the windows of its frames reach (starts and ends made non-decreasing), and orders each
-// tile's frames: those whose windows reach another tile first, then along a Hilbert curve. A frame belongs to
-// the tile whose interior holds the centre of its window. Cost: O(N log N). Throws a usage Error when the
+// tile's frames: by mini-batch, in each those whose windows reach another tile first, then along a Hilbert
+// curve. A frame belongs to the tile whose interior holds the centre of its window. Cost: O(N log N). Throws a usage Error when the
 // object has fewer rows or columns than the grid.
 //
 // With Exchange::voxels a tile also has batches of all other frames whose windows reach into its interior, so
@@ -73,7 +76,7 @@ struct Tiling {
 // windows need: about a window beyond its interior instead of half of one. In that halo the gradient is
 // incomplete, the more the farther out: frames that do not reach the interior are missing there.
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size,
-                   Exchange exchange = Exchange::neighbours);
+                   Exchange exchange = Exchange::neighbours, Minibatches minibatches = {});
 
 // Which rank owns each tile: compact rectangles of tiles, halved until each rank has one, with the frames
 // balanced. The first tile is rank 0's. Throws a usage Error when there are fewer tiles than ranks.

@@ -344,6 +344,49 @@ TEST(RunFile, KeysOfAnotherEngineAreRefused) {
     EXPECT_EQ(run_problems(with_scan("engines: [{step: null}]")), Texts{});
 }
 
+TEST(RunFile, MinibatchEnginesHaveKeysOfTheirOwn) {
+    const RunConfig c = run_of(with_scan(
+        "engines:\n"
+        "  - {name: ePIE, minibatch_size: 32, batching_mode: random, alpha_object: 0.9, alpha_probe: 0.3,\n"
+        "     object_norm_is_global: true}\n"
+        "  - {name: mPIE, minibatch_size: 32, batching_mode: random, friction: 0.7, feedback_interval: 4}\n"
+        "  - {name: LSQML, minibatch_size: 32, batching_mode: random, noise_model: poisson, beta_LSQ: 0.5,\n"
+        "     preconditioning_damping_factor: 0.2, momentum_acceleration_gain: 0.4,\n"
+        "     momentum_acceleration_friction: 0.3, momentum_acceleration_gradient_mixing_factor: 0.6}\n"));
+    EXPECT_EQ(c.engines[0].name, EngineName::ePIE);
+    EXPECT_EQ(c.engines[0].minibatch_size, 32);
+    EXPECT_EQ(c.engines[0].batching_mode, BatchingMode::random);
+    EXPECT_EQ(c.engines[0].alpha_object, 0.9);
+    EXPECT_EQ(c.engines[0].alpha_probe, 0.3);
+    EXPECT_TRUE(c.engines[0].object_norm_is_global);
+    EXPECT_EQ(c.engines[1].friction, 0.7);
+    EXPECT_EQ(c.engines[1].feedback_interval, 4);
+    EXPECT_EQ(c.engines[2].beta_LSQ, 0.5);
+    EXPECT_EQ(c.engines[2].preconditioning_damping_factor, 0.2);
+    EXPECT_EQ(c.engines[2].momentum_acceleration_gain, 0.4);
+    EXPECT_EQ(c.engines[2].momentum_acceleration_friction, 0.3);
+    EXPECT_EQ(c.engines[2].momentum_acceleration_gradient_mixing_factor, 0.6);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
+TEST(RunFile, MinibatchesAreDealtOnceForAllEngines) {
+    expect_problem(with_scan("engines:\n  - {name: rPIE, minibatch_size: 8}\n  - {name: LSQML}\n"),
+                   "run.yaml:4: engines[1].minibatch_size: must be that of engines[0]: frames are dealt into "
+                   "mini-batches once, for all engines");
+    expect_problem(with_scan("engines:\n  - name: CG\n    minibatch_size: 8\n"),
+                   "run.yaml:4: engines[0].minibatch_size: has no meaning here (only for engines ePIE, rPIE, "
+                   "mPIE and LSQML)");
+    expect_problem(with_scan("engines:\n  - name: rPIE\n    noise_model: poisson\n"),
+                   "run.yaml:4: engines[0].noise_model: must be amplitude: the PIE engines replace the modulus "
+                   "of the far field (LSQML has poisson)");
+    expect_problem(with_scan("engines:\n  - name: LSQML\n    noise_model: gaussian\n"),
+                   "run.yaml:4: engines[0].noise_model: must be amplitude (which PtychoShelves calls "
+                   "gaussian) or poisson with LSQML");
+    expect_problem(
+        with_scan("object: {num_slices: 2, slice_spacings_m: 1e-6}\nengines:\n  - name: rPIE\n"),
+        "run.yaml:4: engines[0].name: needs object.num_slices: 1 (several slices: CG or GD)");
+}
+
 TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
     const auto probe = [](const std::string& keys) { return with_scan("probe:\n  initial: " + keys + "\n"); };
     expect_problem(probe("aperture"),
