@@ -53,6 +53,40 @@ void step_sweep(cfloat* value, const cfloat* direction, float step, std::size_t 
     });
 }
 
+void powers_sweep(float* to, const cfloat* from, std::size_t count) {
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        store(norm_add(load(from + i, lanes), load(static_cast<const float*>(to + i), lanes)), to + i, lanes);
+    });
+}
+
+void weights_sweep(float* to, const float* from, std::size_t count) {
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        store(load(static_cast<const float*>(to + i), lanes) + load(from + i, lanes), to + i, lanes);
+    });
+}
+
+float largest_sweep(const float* weights, std::size_t count) {
+    Vec largest = zero();
+    for_each_vector(count, [&](std::size_t i, auto lanes)
+                               HWY_ATTR { largest = maximum(largest, load(weights + i, lanes)); });
+    return max_of_lanes(largest);
+}
+
+void momentum_sweep(cfloat* value, cfloat* anchor, cfloat* velocity, const MomentumFactors& by,
+                    std::size_t count) {
+    const Vec from_velocity = broadcast(by.from_velocity), from_update = broadcast(by.from_update);
+    const Vec kept = broadcast(by.kept), added = broadcast(by.added);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec here = load(static_cast<const cfloat*>(value + i), lanes);
+        const ComplexVec update = here - load(static_cast<const cfloat*>(anchor + i), lanes);
+        const ComplexVec before = load(static_cast<const cfloat*>(velocity + i), lanes);
+        const ComplexVec after = scale_add(from_velocity, before, scale_add(from_update, update, here));
+        store(after, value + i, lanes);
+        store(after, anchor + i, lanes);
+        store(scale_add(added, update, kept * before), velocity + i, lanes);
+    });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera
 HWY_AFTER_NAMESPACE();
@@ -63,6 +97,10 @@ namespace tessera {
 HWY_EXPORT(dots_sweep);
 HWY_EXPORT(direction_sweep);
 HWY_EXPORT(step_sweep);
+HWY_EXPORT(powers_sweep);
+HWY_EXPORT(weights_sweep);
+HWY_EXPORT(largest_sweep);
+HWY_EXPORT(momentum_sweep);
 
 FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
                      const Preconditioner& preconditioner, std::size_t count) {
@@ -76,6 +114,23 @@ void update_direction(cfloat* direction, const cfloat* gradient, const Precondit
 
 void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(step_sweep)(value, direction, step, count);
+}
+
+void add_powers(float* to, const cfloat* from, std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(powers_sweep)(to, from, count);
+}
+
+void add_weights(float* to, const float* from, std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(weights_sweep)(to, from, count);
+}
+
+float largest_of(const float* weights, std::size_t count) {
+    return HWY_DYNAMIC_DISPATCH(largest_sweep)(weights, count);
+}
+
+void use_momentum(cfloat* value, cfloat* anchor, cfloat* velocity, const MomentumFactors& by,
+                  std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(momentum_sweep)(value, anchor, velocity, by, count);
 }
 
 }  // namespace tessera

@@ -32,4 +32,19 @@ void update_direction(cfloat* direction, const cfloat* gradient, const Precondit
 // value += step direction
 void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count);
 
+// to += |from|^2
+void add_powers(float* to, const cfloat* from, std::size_t count);
+// to += from
+void add_weights(float* to, const float* from, std::size_t count);
+// At least 0.
+float largest_of(const float* weights, std::size_t count);
+
+// See codelets/momentum.hpp: value += from_velocity v + from_update (value - anchor),
+// v = kept v + added (value - anchor) with the value as it was, anchor = value.
+struct MomentumFactors {
+    float from_velocity, from_update, kept, added;
+};
+void use_momentum(cfloat* value, cfloat* anchor, cfloat* velocity, const MomentumFactors& by,
+                  std::size_t count);
+
 }  // namespace tessera

@@ -4,6 +4,7 @@
 
 #include "codelets/choose_step.hpp"
 #include "codelets/conjugate.hpp"
+#include "codelets/field_sweeps.hpp"
 #include "codelets/layout.hpp"
 #include "codelets/least_squares.hpp"
 #include "codelets/minibatch.hpp"
@@ -239,11 +240,6 @@ TESSERA_HD void choose_least_squares_step(const ChooseLeastSquaresStepArgs& args
 }
 
 // ---- momentum
-
-// value += from_velocity v + from_update u, v = kept v + added u.
-struct MomentumFactors {
-    float from_velocity, from_update, kept, added;
-};
 
 // Where the cost rose the velocity leads astray: half of it is forgotten, and none is used.
 TESSERA_HD MomentumFactors momentum_factors(const MomentumArgs& args, const IterationState& state) {

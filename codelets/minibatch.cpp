@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "codelets/cost_model.hpp"
+#include "codelets/field_sweeps.hpp"
 #include "codelets/iteration_rules.hpp"
 #include "codelets/runtime/workspace.hpp"
 
@@ -14,10 +15,8 @@ namespace {
 const float* power_of(const cfloat* probe, std::size_t area, std::int32_t num_modes) {
     float* power = Workspace::of_this_worker().get<float>(Workspace::Slot::product, area);
     std::memset(power, 0, area * sizeof(float));
-    for (std::int32_t k = 0; k < num_modes; ++k) {
-        const cfloat* mode = probe + static_cast<std::size_t>(k) * area;
-        for (std::size_t i = 0; i < area; ++i) power[i] = norm_add(mode[i], power[i]);
-    }
+    for (std::int32_t k = 0; k < num_modes; ++k)
+        add_powers(power, probe + static_cast<std::size_t>(k) * area, area);
     return power;
 }
 
@@ -27,31 +26,35 @@ void add_light(const float* power, const MinibatchFrame& at, const MinibatchWeig
     const std::int32_t first_y = std::max(at.y, 0), last_y = std::min(at.y + args.probe.y, args.tile.y);
     const std::int32_t first_x = std::max(at.x, 0), last_x = std::min(at.x + args.probe.x, args.tile.x);
     for (std::int32_t y = first_y; y < last_y; ++y) {
-        const float* from = power + static_cast<std::ptrdiff_t>(y - at.y) * args.probe.x + (first_x - at.x);
-        float* to = illumination + static_cast<std::ptrdiff_t>(y) * args.tile.x + first_x;
-        for (std::int32_t i = 0; i < last_x - first_x; ++i) to[i] += from[i];
+        add_weights(illumination + static_cast<std::ptrdiff_t>(y) * args.tile.x + first_x,
+                    power + static_cast<std::ptrdiff_t>(y - at.y) * args.probe.x + (first_x - at.x),
+                    static_cast<std::size_t>(last_x - first_x));
     }
 }
 
-void add_coverage(const cfloat* object, const MinibatchFrame& at, const MinibatchWeightsArgs& args,
-                  cfloat* coverage) {
-    for (std::int32_t y = 0; y < args.probe.y; ++y) {
-        const cfloat* from = object + static_cast<std::ptrdiff_t>(at.y + y) * args.tile.x + at.x;
-        cfloat* to = coverage + static_cast<std::ptrdiff_t>(y) * args.probe.x;
-        for (std::int32_t x = 0; x < args.probe.x; ++x) to[x].re = norm_add(from[x], to[x].re);
+// |O|^2 under the tile's own frames.
+const float* coverage_of(const cfloat* object, const MinibatchFrame* frames,
+                         const MinibatchWeightsArgs& args) {
+    float* coverage = Workspace::of_this_worker().get<float>(Workspace::Slot::object, args.probe.area());
+    std::memset(coverage, 0, args.probe.area() * sizeof(float));
+    for (std::int32_t j = 0; j < args.num_frames; ++j) {
+        if (frames[j].is_own == 0) continue;
+        for (std::int32_t y = 0; y < args.probe.y; ++y) {
+            add_powers(coverage + static_cast<std::ptrdiff_t>(y) * args.probe.x,
+                       object + static_cast<std::ptrdiff_t>(frames[j].y + y) * args.tile.x + frames[j].x,
+                       static_cast<std::size_t>(args.probe.x));
+        }
     }
+    return coverage;
 }
 
-// value(pixel of the tile), over the interior.
-template <class Value>
-double largest_inside(const MinibatchWeightsArgs& args, const Value& value) {
-    float largest = 0;
-    for (std::int32_t y = args.interior_y; y < args.interior_y + args.interior.y; ++y) {
-        const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(y) * args.tile.x;
-        for (std::int32_t x = args.interior_x; x < args.interior_x + args.interior.x; ++x)
-            largest = std::max(largest, value(row + x));
-    }
-    return static_cast<double>(largest);
+// largest(first pixel of a row): over the rows of the interior.
+template <class Largest>
+double largest_inside(const MinibatchWeightsArgs& args, const Largest& largest) {
+    float found = 0;
+    for (std::int32_t y = args.interior_y; y < args.interior_y + args.interior.y; ++y)
+        found = std::max(found, largest(static_cast<std::ptrdiff_t>(y) * args.tile.x + args.interior_x));
+    return static_cast<double>(found);
 }
 
 void minibatch_weights_cpu(const MinibatchWeightsArgs& args, const Buffers& buffers) {
@@ -63,17 +66,22 @@ void minibatch_weights_cpu(const MinibatchWeightsArgs& args, const Buffers& buff
     auto* sums = buffers.get<std::byte>(5);
     const float* power = power_of(probe.value, args.probe.area(), args.num_modes);
     std::memset(illumination, 0, args.tile.area() * sizeof(float));
-    for (std::int32_t j = 0; j < args.num_frames; ++j) {
-        add_light(power, frames[j], args, illumination);
-        if (frames[j].is_own != 0)
-            add_coverage(object.value, frames[j], args, probe_part(sums) + args.probe_size());
-    }
+    for (std::int32_t j = 0; j < args.num_frames; ++j) add_light(power, frames[j], args, illumination);
+    const float* covered = coverage_of(object.value, frames, args);
+    cfloat* coverage = probe_part(sums) + args.probe_size();
+    for (std::size_t i = 0; i < args.probe.area(); ++i) coverage[i].re += covered[i];
     BatchSums& scalars = *batch_sums(sums);
-    scalars.weight_max = std::max(
-        scalars.weight_max, largest_inside(args, [&](std::ptrdiff_t i) { return illumination[i]; }));
+    const auto width = static_cast<std::size_t>(args.interior.x);
+    scalars.weight_max =
+        std::max(scalars.weight_max, largest_inside(args, [&](std::ptrdiff_t row) {
+                     return largest_of(illumination + row, width);
+                 }));
     if (args.norm == ObjectNorm::of_minibatch) return;
-    scalars.object_max = std::max(scalars.object_max, largest_inside(args, [&](std::ptrdiff_t i) {
-                                      return norm(object.value[i]);
+    float* norms = Workspace::of_this_worker().get<float>(Workspace::Slot::product, width);
+    scalars.object_max = std::max(scalars.object_max, largest_inside(args, [&](std::ptrdiff_t row) {
+                                      std::memset(norms, 0, width * sizeof(float));
+                                      add_powers(norms, object.value + row, width);
+                                      return largest_of(norms, width);
                                   }));
 }
 

@@ -1,8 +1,8 @@
 #include "codelets/momentum.hpp"
 
 #include "codelets/cost_model.hpp"
+#include "codelets/field_sweeps.hpp"
 #include "codelets/iteration_rules.hpp"
-#include "pixel/formulas.hpp"
 
 namespace tessera {
 namespace {
@@ -10,17 +10,8 @@ namespace {
 void apply_momentum_cpu(const MomentumArgs& args, const Buffers& buffers) {
     const auto* state = buffers.get<const IterationState>(3);
     if (state->stopped != 0) return;
-    cfloat* value = moving_field(buffers.get<std::byte>(0), args.size).value;
-    auto* anchor = buffers.get<cfloat>(1);
-    auto* velocity = buffers.get<cfloat>(2);
-    const rules::MomentumFactors by = rules::momentum_factors(args, *state);
-    for (std::size_t i = 0; i < args.size; ++i) {
-        const cfloat update = value[i] - anchor[i];
-        const cfloat before = velocity[i];
-        value[i] = scale_add(by.from_velocity, before, scale_add(by.from_update, update, value[i]));
-        velocity[i] = scale_add(by.added, update, by.kept * before);
-        anchor[i] = value[i];
-    }
+    use_momentum(moving_field(buffers.get<std::byte>(0), args.size).value, buffers.get<cfloat>(1),
+                 buffers.get<cfloat>(2), rules::momentum_factors(args, *state), args.size);
 }
 
 Cost apply_momentum_cost(const MomentumArgs& args) {

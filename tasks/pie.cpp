@@ -10,12 +10,13 @@ struct PieRule {
     EngineName engine;
     bool alpha_is_step;
     double default_alpha;
+    double default_step;
     bool has_momentum;
 };
 constexpr PieRule rules[] = {
-    {EngineName::ePIE, true, 1.0, false},
-    {EngineName::rPIE, false, 0.1, false},
-    {EngineName::mPIE, false, 0.1, true},
+    {EngineName::ePIE, true, 1.0, 1.0, false},
+    {EngineName::rPIE, false, 0.1, 1.0, false},
+    {EngineName::mPIE, false, 0.1, 0.2, true},
 };
 
 const PieRule& rule_of(EngineName engine) {
@@ -68,7 +69,9 @@ class Pie : public Engine {
     double object_alpha() const { return settings_.config.alpha_object.value_or(rule_.default_alpha); }
     double probe_alpha() const { return settings_.config.alpha_probe.value_or(rule_.default_alpha); }
     double regularisation(double alpha) const { return rule_.alpha_is_step ? 1 : alpha; }
-    double step(double alpha) const { return rule_.alpha_is_step ? alpha : 1; }
+    double step(double alpha) const {
+        return rule_.alpha_is_step ? alpha : settings_.config.step_size.value_or(rule_.default_step);
+    }
 
     BeginMinibatchArgs begin_args(int n, bool is_first, ProbeMotion probe) const {
         BeginMinibatchArgs args;

@@ -85,7 +85,7 @@ void KeyReader::visit_list(std::string_view name, std::size_t, const std::functi
 
 void KeyReader::read_map(const YamlNode* map, const YamlNode* place, const std::string& path,
                          const std::function<void()>& describe_members) {
-    levels_.push_back({map, place, path, {}});
+    levels_.push_back({map, place, path, {}, {}});
     if (map != nullptr) refuse_duplicates(levels_.back());
     describe_members();
     if (map != nullptr) finished_.push_back(std::move(levels_.back()));
@@ -129,7 +129,24 @@ const YamlNode* KeyReader::ask(std::string_view name) {
     Level& level = levels_.back();
     level.asked.push_back(name);
     known_paths_.emplace(name, path_of(name));
-    return level.map == nullptr ? nullptr : find_key(*level.map, name);
+    const YamlNode* found = level.map == nullptr ? nullptr : find_key(*level.map, name);
+    for (const auto& [key, elsewhere] : level.other_names) {
+        if (key != name) continue;
+        level.asked.push_back(elsewhere);
+        const YamlNode* other = level.map == nullptr ? nullptr : find_key(*level.map, elsewhere);
+        if (other == nullptr) continue;
+        if (found != nullptr) {
+            add_problem(*other, document_.where_key(*other), path_of(elsewhere),
+                        fmt::format("is another name of {}, which is given too", name));
+        } else {
+            found = other;
+        }
+    }
+    return found;
+}
+
+void KeyReader::also_called(std::string_view name, std::string_view elsewhere) {
+    levels_.back().other_names.emplace_back(name, elsewhere);
 }
 
 std::string KeyReader::path_of(std::string_view name) const {

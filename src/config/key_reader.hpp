@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/key_visitor.hpp"
@@ -24,6 +25,7 @@ class KeyReader final : public KeyVisitor {
     std::vector<ConfigProblem> read(const std::function<void()>& describe_members);
 
     void check(bool holds, std::string_view key, std::string_view message) override;
+    void also_called(std::string_view name, std::string_view elsewhere) override;
 
   private:
     struct Level {            // a map that is being read
@@ -32,6 +34,7 @@ class KeyReader final : public KeyVisitor {
             place;  // where a problem about a missing key is told: the map or the nearest one around it
         std::string path;  // "engines[0]"
         std::vector<std::string_view> asked;
+        std::vector<std::pair<std::string_view, std::string_view>> other_names;  // key, another name
     };
     struct Finding {
         const YamlNode* node;

@@ -21,6 +21,7 @@
 //   io.choice("format", c.format, scan_formats);     // words, from a table of Word<T>
 //   io.group("frames", c.frames);                    // a nested map, with its own describe()
 //   io.list("engines", c.engines);                   // a list of such maps
+//   io.also_called("beta_LSQ", "optimal_step_size_scaler");  // a name that users of another program know
 //
 // and, below the keys they depend on, what only some settings use and what contradicts what:
 //
@@ -75,6 +76,9 @@ class KeyVisitor {
             name, items.size(), [&](std::size_t size) { items.assign(size, T{}); },
             [&](std::size_t i) { describe(*this, items[i]); });
     }
+
+    // What another program calls a key; told before the key. Written are our names only.
+    virtual void also_called(std::string_view, std::string_view /* elsewhere */) {}
 
     // What must hold between the keys read so far; `message` is told at `key`, which may be a path
     // ("frames.stop"). Not told where that key has a problem already.

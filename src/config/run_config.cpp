@@ -216,6 +216,8 @@ static void describe_pie(KeyVisitor& io, EngineConfig& c) {
     const bool is_used = c.name == EngineName::ePIE || c.name == EngineName::rPIE || is_mpie;
     io.key("alpha_object", c.alpha_object, above_up_to(0, 1).or_auto().only_if(is_used, engines));
     io.key("alpha_probe", c.alpha_probe, above_up_to(0, 1).or_auto().only_if(is_used, engines));
+    io.key("step_size", c.step_size,
+           above_up_to(0, 2).or_auto().only_if(c.name == EngineName::rPIE || is_mpie, "engines rPIE and mPIE"));
     io.key("object_norm_is_global", c.object_norm_is_global, anything().only_if(is_used, engines));
     io.key("friction", c.friction, from_below(0, 1).only_if(is_mpie, "engine mPIE"));
     io.key("feedback_interval", c.feedback_interval, at_least(1).only_if(is_mpie, "engine mPIE"));
@@ -226,6 +228,8 @@ static void describe_pie(KeyVisitor& io, EngineConfig& c) {
 static void describe_lsqml(KeyVisitor& io, EngineConfig& c) {
     constexpr std::string_view engine = "engine LSQML";
     const bool is_used = c.name == EngineName::LSQML;
+    io.also_called("beta_LSQ", "optimal_step_size_scaler");
+    io.also_called("preconditioning_damping_factor", "delta_p");
     io.key("beta_LSQ", c.beta_LSQ, above_up_to(0, 2).only_if(is_used, engine));
     io.key("preconditioning_damping_factor", c.preconditioning_damping_factor,
            above_up_to(0, 1).only_if(is_used, engine));
@@ -244,6 +248,7 @@ static void describe(KeyVisitor& io, EngineConfig& c) {
     io.key("num_iter", c.num_iter, at_least(1));
     io.choice("noise_model", c.noise_model, noise_models);
     constexpr std::string_view with_minibatches = "engines ePIE, rPIE, mPIE and LSQML";
+    io.also_called("minibatch_size", "batch_size");
     io.key("minibatch_size", c.minibatch_size,
            at_least(1).or_auto().only_if(has_minibatches(c.name), with_minibatches));
     io.choice("batching_mode", c.batching_mode, batching_modes,

@@ -99,10 +99,14 @@ class Ranks(unittest.TestCase):
     def test_same_bits_on_any_number_of_ranks(self):
         for case in (["engines[0].name=CG"], ["tiling.exchange=passes", "runtime.waves=recompute"],
                      ["tiling.exchange=voxels", "runtime.waves=recompute"],
-                     ["engines[0].name=GD", "engines[0].step=0.3"]):
+                     ["engines[0].name=GD", "engines[0].step=0.3"],
+                     ["engines[0].name=rPIE", "engines[0].minibatch_size=9"],
+                     ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
+                     ["engines[0].name=LSQML", "engines[0].momentum_acceleration_gain=0.5"]):
             settings = [word for setting in case for word in ("--set", setting)]
             expected = None
-            for number in (1, 2, 4, 7) if "CG" in case[0] else (1, 3):
+            on_many = any(engine in case[0] for engine in ("CG", "rPIE", "LSQML"))
+            for number in (1, 2, 4, 7) if on_many else (1, 3):
                 with self.subTest(settings=case, ranks=number):
                     done = self.run_ranks((number, "run.yaml", *settings, "--output", f"{number}.h5"))
                     self.assertEqual(done.returncode, 0, done.stderr)

@@ -125,6 +125,51 @@ TEST(TakeStep, IsTheFormulaAndStaysInItsRange) {
     });
 }
 
+TEST(Weights, AreAddedAndTheirLargestFound) {
+    test::for_each_instruction_set([] {
+        for (const std::size_t count : lengths()) {
+            const Pixels p(count);
+            std::vector<float> power = p.weight, sum = p.weight;
+            power.push_back(7);
+            sum.push_back(7);
+            add_powers(power.data(), p.gradient.data(), count);
+            add_weights(sum.data(), p.weight.data(), count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const double expected =
+                    static_cast<double>(p.weight[i]) + std::norm(value_of(p.gradient[i]));
+                EXPECT_NEAR(static_cast<double>(power[i]), expected, 3 * 0x1p-24 * expected);
+                EXPECT_EQ(sum[i], 2 * p.weight[i]);
+            }
+            EXPECT_EQ(power[count], 7);
+            EXPECT_EQ(sum[count], 7);
+            EXPECT_EQ(largest_of(p.weight.data(), count), p.weight_max);
+        }
+    });
+}
+
+TEST(UseMomentum, IsTheFormulaAndStaysInItsRange) {
+    test::for_each_instruction_set([] {
+        for (const std::size_t count : lengths()) {
+            const Pixels p(count);
+            std::vector<cfloat> value = p.gradient, anchor = p.previous, velocity = p.direction;
+            for (auto* field : {&value, &anchor, &velocity}) field->push_back({7, -7});
+            use_momentum(value.data(), anchor.data(), velocity.data(), {0.5f, 0.25f, 0.75f, 2.0f}, count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const Value x = value_of(p.gradient[i]), v = value_of(p.direction[i]);
+                const Value u = x - value_of(p.previous[i]);
+                const double size = std::abs(x) + std::abs(u) + std::abs(v);
+                EXPECT_LT(std::abs(value_of(value[i]) - (x + 0.5 * v + 0.25 * u)), 4 * 0x1p-24 * size);
+                EXPECT_LT(std::abs(value_of(velocity[i]) - (0.75 * v + 2.0 * u)), 8 * 0x1p-24 * size);
+                EXPECT_EQ(std::memcmp(&anchor[i], &value[i], sizeof(cfloat)), 0);
+            }
+            for (const auto* field : {&value, &anchor, &velocity}) {
+                EXPECT_EQ((*field)[count].re, 7);
+                EXPECT_EQ((*field)[count].im, -7);
+            }
+        }
+    });
+}
+
 // Tiles that overlap sweep the same pixels from different beginnings to different ends: their values must be
 // the same to the last bit, or the tiles drift apart.
 TEST(Sweeps, GiveAPixelTheSameValueWhereverTheyBegin) {

@@ -9,7 +9,9 @@ import numpy as np
 
 import cg
 import evaluate
+import lsqml
 import model as m
+import pie
 
 
 def agreed_problem(interpolation, field):
@@ -143,7 +145,7 @@ def smooth_scan(probe_shape, frame_shape):
 
 
 class EngineTest(unittest.TestCase):
-    def run_engine(self, engine, num_iter, **options):
+    def run_engine(self, method, num_iter, **options):
         scan, model = smooth_scan((20, 18), (24, 24))
         args = argparse.Namespace(
             num_iter=num_iter, alpha=0.1, beta="PR", probe_update_start=2, step=0.5, momentum=0.8
@@ -153,7 +155,7 @@ class EngineTest(unittest.TestCase):
         if args.probe_update_start < num_iter:  # a wrong curvature
             start = start * np.exp(0.02j * np.abs(np.log(np.abs(start))))
         history = []
-        obj, probe = engine(
+        obj, probe = method(
             model, np.ones(model.object_shape, complex), start, args, lambda **r: history.append(r)
         )
         result = {
@@ -180,6 +182,33 @@ class EngineTest(unittest.TestCase):
     def test_gradient_descent(self):
         history, comparison, data_error = self.run_engine(cg.gradient_descent, 60)
         self.assertLess(data_error, history[0]["data_error"] / 100)
+
+    MINIBATCHES = dict(minibatch_size=20, seed=0, alpha_object=None, alpha_probe=None, step_size=None,
+                       object_norm_is_global=False, friction=0.9, feedback_interval=2)
+
+    def test_pie_engines(self):
+        for name in ("ePIE", "rPIE", "mPIE"):
+            history, comparison, data_error = self.run_engine(
+                pie.pie, 40, engine=name, **self.MINIBATCHES
+            )
+            self.assertLess(history[-1]["cost"], history[0]["cost"] / 100, name)
+
+    def test_least_squares(self):
+        for gain in (0.0, 0.5):
+            history, comparison, data_error = self.run_engine(
+                lsqml.lsqml, 40, beta=0.9, damping=0.1, momentum_gain=gain, momentum_friction=0.5,
+                momentum_mixing=1.0, minibatch_size=20, seed=0
+            )
+            self.assertLess(history[-1]["cost"], history[0]["cost"] / 100, gain)
+
+    def test_optimal_steps_are_the_minimum(self):
+        rng = np.random.default_rng(4)
+        by_object, by_probe = (rng.normal(size=(50, 2)) @ (1, 1j) for _ in range(2))
+        wanted = 0.7 * by_object + 0.4 * by_probe
+        dot = lambda a, b: np.vdot(a, b).real
+        products = np.array([[dot(by_object, by_object) / 1.1], [dot(by_object, by_probe)],
+                             [dot(by_probe, by_probe) / 1.1], [dot(by_object, wanted)], [dot(by_probe, wanted)]])
+        np.testing.assert_allclose(lsqml.mean_steps(products, True), (0.7, 0.4), rtol=1e-12)
 
     def test_step_choice(self):
         steps = cg.LADDER

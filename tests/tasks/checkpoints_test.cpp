@@ -61,6 +61,7 @@ struct ResumeCase {
     int can_begin_every = 1;  // iterations
     ConjugateRule beta = ConjugateRule::polak_ribiere;
     int num_slices = 1;
+    double momentum_gain = 0;
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -69,6 +70,7 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.engines[0].name = GetParam().engine;
     config_.engines[0].num_iter = 13;
     config_.engines[0].beta = GetParam().beta;
+    config_.engines[0].momentum_acceleration_gain = GetParam().momentum_gain;
     config_.object.num_slices = GetParam().num_slices;
     config_.object.slice_spacings_m.assign(static_cast<std::size_t>(GetParam().num_slices - 1), 2e-5);
     config_.runtime.waves = GetParam().waves;
@@ -101,7 +103,11 @@ INSTANTIATE_TEST_SUITE_P(
                     ResumeCase{"cg_slices", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 3},
                     ResumeCase{"cg_voxels", EngineName::CG, Waves::recompute, Exchange::voxels},
-                    ResumeCase{"gd", EngineName::GD, Waves::recompute}),
+                    ResumeCase{"gd", EngineName::GD, Waves::recompute},
+                    ResumeCase{"rpie", EngineName::rPIE, Waves::recompute},
+                    ResumeCase{"mpie_passes", EngineName::mPIE, Waves::recompute, Exchange::passes},
+                    ResumeCase{"lsqml_momentum", EngineName::LSQML, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 1, 0.5}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {

@@ -200,7 +200,10 @@ class Oracle {
     StepPair steps(const std::vector<std::ptrdiff_t>& frames, const Unknowns& direction, bool moves) const {
         if (engine_.name == EngineName::ePIE)
             return {engine_.alpha_object.value_or(1), engine_.alpha_probe.value_or(1)};
-        if (engine_.name != EngineName::LSQML) return {1, 1};
+        if (engine_.name != EngineName::LSQML) {
+            const double step = engine_.step_size.value_or(engine_.name == EngineName::mPIE ? 0.2 : 1);
+            return {step, step};
+        }
         StepPair sum;
         for (const std::ptrdiff_t frame : frames) {
             const StepPair step = optimal_steps(only(run_.problem, {frame}), direction, moves);
@@ -264,6 +267,13 @@ const FormulaCase formula_cases[] = {
              })},
     {"mpie", Propagation::far_field,
      changed(engine(EngineName::mPIE), [](EngineConfig& c) { c.feedback_interval = 3; })},
+    {"mpie_friction", Propagation::far_field,
+     changed(engine(EngineName::mPIE),
+             [](EngineConfig& c) {
+                 c.feedback_interval = 100;
+                 c.friction = 0.5;
+                 c.step_size = 0.7;
+             })},
     {"lsqml", Propagation::far_field, engine(EngineName::LSQML)},
     {"lsqml_near_two_modes_compact", Propagation::near_field,
      changed(engine(EngineName::LSQML),

@@ -349,7 +349,8 @@ TEST(RunFile, MinibatchEnginesHaveKeysOfTheirOwn) {
         "engines:\n"
         "  - {name: ePIE, minibatch_size: 32, batching_mode: random, alpha_object: 0.9, alpha_probe: 0.3,\n"
         "     object_norm_is_global: true}\n"
-        "  - {name: mPIE, minibatch_size: 32, batching_mode: random, friction: 0.7, feedback_interval: 4}\n"
+        "  - {name: mPIE, minibatch_size: 32, batching_mode: random, friction: 0.7, feedback_interval: 4,\n"
+        "     step_size: 0.3}\n"
         "  - {name: LSQML, minibatch_size: 32, batching_mode: random, noise_model: poisson, beta_LSQ: 0.5,\n"
         "     preconditioning_damping_factor: 0.2, momentum_acceleration_gain: 0.4,\n"
         "     momentum_acceleration_friction: 0.3, momentum_acceleration_gradient_mixing_factor: 0.6}\n"));
@@ -361,12 +362,25 @@ TEST(RunFile, MinibatchEnginesHaveKeysOfTheirOwn) {
     EXPECT_TRUE(c.engines[0].object_norm_is_global);
     EXPECT_EQ(c.engines[1].friction, 0.7);
     EXPECT_EQ(c.engines[1].feedback_interval, 4);
+    EXPECT_EQ(c.engines[1].step_size, 0.3);
     EXPECT_EQ(c.engines[2].beta_LSQ, 0.5);
     EXPECT_EQ(c.engines[2].preconditioning_damping_factor, 0.2);
     EXPECT_EQ(c.engines[2].momentum_acceleration_gain, 0.4);
     EXPECT_EQ(c.engines[2].momentum_acceleration_friction, 0.3);
     EXPECT_EQ(c.engines[2].momentum_acceleration_gradient_mixing_factor, 0.6);
     EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
+// As users of other programs know them; the file that is written has our names.
+TEST(RunFile, KeysHaveTheNamesOfOtherPrograms) {
+    const RunConfig c = run_of(
+        with_scan("engines: [{name: LSQML, batch_size: 7, optimal_step_size_scaler: 0.4, delta_p: 0.3}]"));
+    EXPECT_EQ(c.engines[0].minibatch_size, 7);
+    EXPECT_EQ(c.engines[0].beta_LSQ, 0.4);
+    EXPECT_EQ(c.engines[0].preconditioning_damping_factor, 0.3);
+    EXPECT_EQ(write_run_config(c).find("optimal_step_size_scaler"), std::string::npos);
+    expect_problem(with_scan("engines:\n  - name: rPIE\n    minibatch_size: 7\n    batch_size: 8\n"),
+                   "run.yaml:5: engines[0].batch_size: is another name of minibatch_size, which is given too");
 }
 
 TEST(RunFile, MinibatchesAreDealtOnceForAllEngines) {
