@@ -26,7 +26,8 @@ struct StepArgs {
     BufferBytes buffer_bytes() const { return {moving_field_bytes(size), sizeof(IterationState)}; }
 };
 
-// value += step direction, with the step of the state or its probe_step. Buffers: object or probe RW, state R.
+// value += step direction, with the step of the state or its probe_step. Buffers: object or probe RW, state
+// R.
 extern const Codelet<StepArgs> step;
 
 // On a device: direction.cu.

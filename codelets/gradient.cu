@@ -49,7 +49,8 @@ struct FallAlongFarFields {
         const Measured m = measurements(s, frame, pixel);
         intensity = fma(intensity, scale, m.background);
         const float factor = misfit_of(s.noise_model, intensity, m).factor;
-        const pixel::FallAlong<float> along = pixel::poisson_fall_along(intensity, m.counts, factor);
+        const pixel::FallAlong<float> along =
+            pixel::poisson_fall_along(intensity, m.counts, factor, 0.5f, 1.0f);
         sums[0] += along.fall;
         sums[1] += along.curvature;
     }
@@ -61,7 +62,7 @@ struct FarFieldStepsFinishSums {
     double* steps;
     TESSERA_HD void operator()() const {
         for (std::int32_t j = 0; j < num_frames; ++j)
-            steps[j] = sums == nullptr ? 1.0 : sums[2 * j + 1] > 0 ? sums[2 * j] / sums[2 * j + 1] : 0.0;
+            steps[j] = sums == nullptr ? 1.0 : pixel::poisson_step(sums[2 * j], sums[2 * j + 1]);
     }
 };
 

@@ -7,9 +7,9 @@ namespace tessera {
 
 // How a batch uses its kept far fields.
 enum class KeptWaves : std::int32_t {
-    none,     // recompute: nothing is kept
-    refresh,  // A is computed and stored
-    advance,  // A += s B + s^2 C with the step taken since: no forward transforms
+    none,      // recompute: nothing is kept
+    refresh,   // A is computed and stored
+    advance,   // A += s B + s^2 C with the step taken since: no forward transforms
     residual,  // not far fields: what comes back from them, chi, is stored, for least_squares
 };
 

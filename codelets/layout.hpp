@@ -46,13 +46,13 @@ inline constexpr std::size_t num_sliced_trials = 3;  // of an object of several 
 // Sums over frames. Added in a fixed order: batches within a tile, then a binary tree over tiles.
 struct BatchSums {
     double cost = 0;
-    double squared_error = 0;                // sum m (sqrt(I) - sqrt(d))^2: the numerator of the data error
-    double gradient_norm = 0;                // S1 = <g, z>, tile interiors
-    double gradient_previous = 0;            // S2 = Re <z, g_previous>
-    double gradient_direction = 0;           // S3 = Re <d, g>
-    double weight_max = 0;                   // largest illumination (by maximum, not sum)
-    double object_max = 0;                   // largest |O|^2 of the interiors (by maximum), where asked for
-    double object_step = 0;                  // optimal steps of frames (least_squares.hpp)
+    double squared_error = 0;       // sum m (sqrt(I) - sqrt(d))^2: the numerator of the data error
+    double gradient_norm = 0;       // S1 = <g, z>, tile interiors
+    double gradient_previous = 0;   // S2 = Re <z, g_previous>
+    double gradient_direction = 0;  // S3 = Re <d, g>
+    double weight_max = 0;          // largest illumination (by maximum, not sum)
+    double object_max = 0;          // largest |O|^2 of the interiors (by maximum), where asked for
+    double object_step = 0;         // optimal steps of frames (least_squares.hpp)
     double probe_step = 0;
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
@@ -91,8 +91,8 @@ struct IterationState {
     double gradient_norm = 0;  // S1 of this iteration
     double slope = 0;          // Re <g, d>
     double beta = 0;
-    double step = 0;           // accepted in this iteration; of mini-batch engines the last one's, of the object
-    double probe_step = 0;     // of mini-batch engines
+    double step = 0;        // accepted in this iteration; of mini-batch engines the last one's, of the object
+    double probe_step = 0;  // of mini-batch engines
     double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;

@@ -82,15 +82,19 @@ void least_squares_device(const LeastSquaresArgs& args, const Buffers& buffers, 
         place_ramps(device, s, frames, count, ramps);
         device.reduce_rows<num_sums, Sum>(
             count, static_cast<std::int32_t>(s.probe.area()),
-            LeastSquaresProducts{s, frames, value.at(ramps, count), direction.at(ramps, count),
-                                 {object.value}, {object.direction},
-                                 chi + static_cast<std::ptrdiff_t>(first) *
-                                           static_cast<std::ptrdiff_t>(s.waves_size())},
+            LeastSquaresProducts{
+                s,
+                frames,
+                value.at(ramps, count),
+                direction.at(ramps, count),
+                {object.value},
+                {object.direction},
+                chi + static_cast<std::ptrdiff_t>(first) * static_cast<std::ptrdiff_t>(s.waves_size())},
             products + num_sums * static_cast<std::ptrdiff_t>(first));
     }
-    device.once(OptimalStepsFinishSums{
-        args, products, far_field_steps(residual, s),
-        buffers.get<const IterationState>(4), batch_sums(buffers.get<std::byte>(5))});
+    device.once(OptimalStepsFinishSums{args, products, far_field_steps(residual, s),
+                                       buffers.get<const IterationState>(4),
+                                       batch_sums(buffers.get<std::byte>(5))});
 }
 
 void choose_least_squares_step_device(const ChooseLeastSquaresStepArgs& args, const Buffers& buffers,

@@ -12,8 +12,9 @@ struct LeastSquaresArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// Of each frame of a batch, the steps a of the object and b of the probe along their directions dO and dP that
-// lead its exit wave closest to where it wants to go (Odstrcil et al., Opt. Express 26:3108, 2018, eq. 22):
+// Of each frame of a batch, the steps a of the object and b of the probe along their directions dO and dP
+// that lead its exit wave closest to where it wants to go (Odstrcil et al., Opt. Express 26:3108, 2018, eq.
+// 22):
 //   least sum_k | s chi_k + a P_k dO + b dP_k O |^2,
 // chi the residual that `gradient` left, s the step of the far field; the diagonal of the 2 x 2 system is
 // raised by a tenth, and steps below zero are zero. Their sums over the batch into BatchSums: object_step,

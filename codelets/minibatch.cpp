@@ -72,10 +72,9 @@ void minibatch_weights_cpu(const MinibatchWeightsArgs& args, const Buffers& buff
     for (std::size_t i = 0; i < args.probe.area(); ++i) coverage[i].re += covered[i];
     BatchSums& scalars = *batch_sums(sums);
     const auto width = static_cast<std::size_t>(args.interior.x);
-    scalars.weight_max =
-        std::max(scalars.weight_max, largest_inside(args, [&](std::ptrdiff_t row) {
-                     return largest_of(illumination + row, width);
-                 }));
+    scalars.weight_max = std::max(scalars.weight_max, largest_inside(args, [&](std::ptrdiff_t row) {
+                                      return largest_of(illumination + row, width);
+                                  }));
     if (args.norm == ObjectNorm::of_minibatch) return;
     float* norms = Workspace::of_this_worker().get<float>(Workspace::Slot::product, width);
     scalars.object_max = std::max(scalars.object_max, largest_inside(args, [&](std::ptrdiff_t row) {
@@ -86,9 +85,8 @@ void minibatch_weights_cpu(const MinibatchWeightsArgs& args, const Buffers& buff
 }
 
 Cost minibatch_weights_cost(const MinibatchWeightsArgs& args) {
-    const double pixels =
-        static_cast<double>(args.num_frames) * static_cast<double>(args.probe.area()) +
-        static_cast<double>(args.tile.area());
+    const double pixels = static_cast<double>(args.num_frames) * static_cast<double>(args.probe.area()) +
+                          static_cast<double>(args.tile.area());
     return pixels_cost(pixels, 3, 2 * sizeof(cfloat));
 }
 

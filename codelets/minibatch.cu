@@ -140,9 +140,9 @@ void minibatch_weights_device(const MinibatchWeightsArgs& args, const Buffers& b
     auto* power = device.scratch<float>(Scratch::product, args.probe.area());
     device.for_each({static_cast<std::int32_t>(args.probe.area())}, MinibatchPower{args, probe.value, power});
     device.for_each({args.tile.x, args.tile.y}, GatherLight{args, frames, power, state, illumination});
-    device.for_each({args.probe.x, args.probe.y},
-                    GatherMinibatchCoverage{args, frames, object.value, state,
-                                            probe_part(sums) + args.probe_size()});
+    device.for_each(
+        {args.probe.x, args.probe.y},
+        GatherMinibatchCoverage{args, frames, object.value, state, probe_part(sums) + args.probe_size()});
     const std::size_t size = args.interior.area();
     const auto num_rows = static_cast<std::int32_t>((size + pixels_per_row - 1) / pixels_per_row);
     const std::int32_t width = size < pixels_per_row ? static_cast<std::int32_t>(size) : pixels_per_row;
@@ -156,8 +156,9 @@ void begin_minibatch_device(const BeginMinibatchArgs& args, const Buffers& buffe
     auto* state = buffers.get<IterationState>(3);
     const auto plane = static_cast<std::int32_t>(args.probe_shape.area());
     device.once(BeginMinibatchScalars{args, batch_sums(total), state});
-    device.for_each({plane, args.num_modes + 1},
-                    TakeProbeParts{args, probe_part(total), state, buffers.get<cfloat>(1), buffers.get<float>(2)});
+    device.for_each(
+        {plane, args.num_modes + 1},
+        TakeProbeParts{args, probe_part(total), state, buffers.get<cfloat>(1), buffers.get<float>(2)});
     auto* largest = device.scratch<double>(Scratch::row_sums, 1);
     device.reduce_rows<1, Maximum>(1, plane, LargestCoverage{probe_part(total) + args.probe_size()}, largest);
     device.once(CoverageFinishSums{args, largest, batch_sums(total), state});

@@ -22,12 +22,13 @@ struct MinibatchWeightsArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// Light and object in a mini-batch: illumination = sum_jk |P_k|^2 over all frames whose windows reach into the
-// extended tile, of whichever tile they are, so that nothing has to be exchanged; its largest value in the
-// interior into the tile's sums. Coverage, behind the sums' probe part, += sum_j |O(r_j)|^2 over the tile's own
-// frames; with ObjectNorm::of_object also the largest |O|^2 of the interior into the sums. Both at the whole
-// pixel below each position. Frames add in their order, the same in every tile: where tiles overlap they get
-// the same bits. Buffers: frames R (MinibatchFrame), probe R, object R, state R, illumination W, sums RW.
+// Light and object in a mini-batch: illumination = sum_jk |P_k|^2 over all frames whose windows reach into
+// the extended tile, of whichever tile they are, so that nothing has to be exchanged; its largest value in
+// the interior into the tile's sums. Coverage, behind the sums' probe part, += sum_j |O(r_j)|^2 over the
+// tile's own frames; with ObjectNorm::of_object also the largest |O|^2 of the interior into the sums. Both at
+// the whole pixel below each position. Frames add in their order, the same in every tile: where tiles overlap
+// they get the same bits. Buffers: frames R (MinibatchFrame), probe R, object R, state R, illumination W,
+// sums RW.
 extern const Codelet<MinibatchWeightsArgs> minibatch_weights;
 
 struct BeginMinibatchArgs {
@@ -47,8 +48,8 @@ struct BeginMinibatchArgs {
 // From what has been summed over the tiles to what the update needs: the probe's gradient and coverage, the
 // largest weights and the steps. The cost of the iteration is the sum over its mini-batches, each before its
 // update. What ends a run is noticed in the first of an iteration, before it changes anything: votes, and
-// whether the last iteration's cost fell enough; numbers that are not finite in each. Buffers: sums R (total),
-// probe gradient W, coverage W, state RW.
+// whether the last iteration's cost fell enough; numbers that are not finite in each. Buffers: sums R
+// (total), probe gradient W, coverage W, state RW.
 extern const Codelet<BeginMinibatchArgs> begin_minibatch;
 
 // On a device: minibatch.cu.

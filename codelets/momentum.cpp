@@ -25,7 +25,8 @@ BufferBytes MomentumArgs::buffer_bytes() const {
 }
 
 const Codelet<MomentumArgs> apply_momentum =
-    Codelet<MomentumArgs>::make<apply_momentum_cpu, TESSERA_ON_DEVICE(apply_momentum_device), apply_momentum_cost>(
+    Codelet<MomentumArgs>::make<apply_momentum_cpu, TESSERA_ON_DEVICE(apply_momentum_device),
+                                apply_momentum_cost>(
         "apply_momentum", {Access::read_write, Access::read_write, Access::read_write, Access::read});
 
 }  // namespace tessera

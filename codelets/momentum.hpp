@@ -15,7 +15,8 @@ struct MomentumArgs {
 
 // With u = value - anchor, what has been added since the last time:
 //   value += from_velocity v + from_update u,  v = kept v + added u,  anchor = value.
-// Buffers: object or probe RW, anchor RW, velocity v RW, state R. Nothing happens once the state says stopped.
+// Buffers: object or probe RW, anchor RW, velocity v RW, state R. Nothing happens once the state says
+// stopped.
 extern const Codelet<MomentumArgs> apply_momentum;
 
 // On a device: momentum.cu.

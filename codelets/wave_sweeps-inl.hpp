@@ -321,19 +321,19 @@ double far_field_step(const cfloat* waves, const Count* HWY_RESTRICT counts, con
             for (std::size_t k = 0; k < static_cast<std::size_t>(s.num_modes); ++k)
                 intensity = norm_add(load(waves + k * n + i, lanes), intensity);
             intensity = intensity * broadcast(scale);
-            if (detector.background != nullptr)
-                intensity = intensity + load(detector.background + i, lanes);
+            if (detector.background != nullptr) intensity = intensity + load(detector.background + i, lanes);
             const Measured data = measured(counts + i, detector.mask + i, lanes);
             const Misfit<Vec> m =
                 misfit<noise>(intensity, data.counts, data.mask, broadcast(noise_epsilon(noise)));
-            const FallAlong<Vec> along = poisson_fall_along(intensity, data.counts, m.factor);
+            const FallAlong<Vec> along =
+                poisson_fall_along(intensity, data.counts, m.factor, broadcast(0.5f), broadcast(1.0f));
             falls = falls + along.fall;
             curvatures = curvatures + along.curvature;
         });
         fall += static_cast<double>(sum_of_lanes(falls));
         curvature += static_cast<double>(sum_of_lanes(curvatures));
     }
-    return curvature > 0 ? fall / curvature : 0;
+    return poisson_step(fall, curvature);
 }
 
 // A, B, C of one frame along the direction; C is null when it vanishes.

@@ -253,9 +253,9 @@ void Graph::minibatch_weights(int minibatch, ObjectNorm norm) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
         const MinibatchHandles& lit_by = tile.minibatches[static_cast<std::size_t>(minibatch)];
-        const MinibatchWeightsArgs args = {lit_by.num_frames,   handles_.num_modes, handles_.probe_shape,
-                                           tile.shape,          tile.interior.y,    tile.interior.x,
-                                           tile.interior.shape, norm};
+        const MinibatchWeightsArgs args = {
+            lit_by.num_frames, handles_.num_modes, handles_.probe_shape, tile.shape,
+            tile.interior.y,   tile.interior.x,    tile.interior.shape,  norm};
         tessera::minibatch_weights.submit(args,
                                           {&lit_by.frames, &handles_.probe, &tile.object, &handles_.state,
                                            &tile.illumination, &handles_.sums.of(t)},
@@ -311,15 +311,14 @@ void Graph::momentum(const MomentumArgs& args, ProbeMotion probe) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
         full.size = volume(tile.shape, handles_.num_slices);
-        apply_momentum.submit(
-            full, {&tile.object, &tile.anchor, &tile.gradient_previous, &handles_.state}, summing);
+        apply_momentum.submit(full, {&tile.object, &tile.anchor, &tile.gradient_previous, &handles_.state},
+                              summing);
     }
     if (probe == ProbeMotion::fixed) return;
     full.size = handles_.probe_size;
-    apply_momentum.submit(full,
-                             {&handles_.probe, &handles_.probe_anchor, &handles_.probe_gradient_previous,
-                              &handles_.state},
-                             scalar);
+    apply_momentum.submit(
+        full, {&handles_.probe, &handles_.probe_anchor, &handles_.probe_gradient_previous, &handles_.state},
+        scalar);
 }
 
 // Checkpoints hold the gradient: where the velocity is between two iterations.

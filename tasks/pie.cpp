@@ -40,8 +40,7 @@ class Pie : public Engine {
     void submit_iteration(Graph& graph, int n) override {
         const ProbeMotion probe = settings_.probe_at(n);
         const auto order = minibatch_order(settings_.num_minibatches, settings_.random_seed, n);
-        if (rule_.has_momentum)
-            graph.begin_momentum(n == 0 ? Graph::Velocity::none : Graph::Velocity::kept);
+        if (rule_.has_momentum) graph.begin_momentum(n == 0 ? Graph::Velocity::none : Graph::Velocity::kept);
         for (std::size_t i = 0; i < order.size(); ++i) {
             const bool is_first = i == 0, is_last = i + 1 == order.size();
             graph.minibatch_gradient(order[i], KeptWaves::none, probe);

@@ -271,12 +271,11 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     const std::ptrdiff_t frames_between_updates =
         minibatch_engine == nullptr
             ? scan.num_frames
-            : std::min<std::ptrdiff_t>(minibatch_engine->minibatch_size.value_or(
-                                           automatic_minibatch_size(scan.num_frames)),
-                                       scan.num_frames);
+            : std::min<std::ptrdiff_t>(
+                  minibatch_engine->minibatch_size.value_or(automatic_minibatch_size(scan.num_frames)),
+                  scan.num_frames);
     // Small passes are cut into fewer tasks: each has its window of the tile to clear and to add.
-    const std::ptrdiff_t frames_to_spread =
-        (minibatch_engine == nullptr ? 1 : 2) * frames_between_updates;
+    const std::ptrdiff_t frames_to_spread = (minibatch_engine == nullptr ? 1 : 2) * frames_between_updates;
     const int batch_size = config.tiling.batch_size.value_or(
         automatic_batch_size(scan.frame_shape, num_passes, frames_to_spread, machine.kind()));
     Minibatches minibatches;

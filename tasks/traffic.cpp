@@ -18,8 +18,8 @@ Traffic traffic_of(const Problem& problem, int rank) {
     const Exchange exchange = problem.config.tiling.exchange;
     const std::size_t moved = halo_bytes_sent(problem.tiling, exchange, owners, rank, problem.num_slices());
     const bool moves_voxels = exchange == Exchange::voxels;
-    return {moves_voxels ? 0 : moved, moves_voxels ? moved : 0, messages * sums_bytes(problem.summed_probe_size()),
-            messages * sums_bytes(0)};
+    return {moves_voxels ? 0 : moved, moves_voxels ? moved : 0,
+            messages * sums_bytes(problem.summed_probe_size()), messages * sums_bytes(0)};
 }
 
 std::size_t bytes_sent_in_run(const Problem& problem, int rank) {

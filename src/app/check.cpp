@@ -165,10 +165,9 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
     const double gradients = frames_held(problem);
     const double searches = engine.name == EngineName::CG ? 1 : 0;
     const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
-    const double shifts =
-        problem.config.positions.interpolation == Interpolation::fourier
-            ? 2 * (gradients + searches + (engine.name == EngineName::LSQML ? 1 : 0))
-            : 0;
+    const double shifts = problem.config.positions.interpolation == Interpolation::fourier
+                              ? 2 * (gradients + searches + (engine.name == EngineName::LSQML ? 1 : 0))
+                              : 0;
     return propagations * (problem.near_field() ? 2 : 1) + shifts;
 }
 

@@ -33,16 +33,11 @@ constexpr Word<InitialProbe> initial_probes[] = {
     {"from_data", InitialProbe::from_data}};
 constexpr Word<bool> power_words[] = {{"auto", true}, {"keep", false}};  // is the probe rescaled?
 constexpr Word<EngineName> engine_names[] = {
-    {"CG", EngineName::CG},
-    {"GD", EngineName::GD},
-    {"ePIE", EngineName::ePIE},
-    {"rPIE", EngineName::rPIE},
-    {"mPIE", EngineName::mPIE},
-    {"LSQML", EngineName::LSQML},
+    {"CG", EngineName::CG},     {"GD", EngineName::GD},     {"ePIE", EngineName::ePIE},
+    {"rPIE", EngineName::rPIE}, {"mPIE", EngineName::mPIE}, {"LSQML", EngineName::LSQML},
 };
-constexpr Word<BatchingMode> batching_modes[] = {{"random", BatchingMode::random},
-                                                 {"compact", BatchingMode::compact},
-                                                 {"uniform", BatchingMode::uniform}};
+constexpr Word<BatchingMode> batching_modes[] = {
+    {"random", BatchingMode::random}, {"compact", BatchingMode::compact}, {"uniform", BatchingMode::uniform}};
 constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRule::polak_ribiere},
                                                    {"dai_yuan", ConjugateRule::dai_yuan},
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
@@ -216,8 +211,9 @@ static void describe_pie(KeyVisitor& io, EngineConfig& c) {
     const bool is_used = c.name == EngineName::ePIE || c.name == EngineName::rPIE || is_mpie;
     io.key("alpha_object", c.alpha_object, above_up_to(0, 1).or_auto().only_if(is_used, engines));
     io.key("alpha_probe", c.alpha_probe, above_up_to(0, 1).or_auto().only_if(is_used, engines));
-    io.key("step_size", c.step_size,
-           above_up_to(0, 2).or_auto().only_if(c.name == EngineName::rPIE || is_mpie, "engines rPIE and mPIE"));
+    io.key(
+        "step_size", c.step_size,
+        above_up_to(0, 2).or_auto().only_if(c.name == EngineName::rPIE || is_mpie, "engines rPIE and mPIE"));
     io.key("object_norm_is_global", c.object_norm_is_global, anything().only_if(is_used, engines));
     io.key("friction", c.friction, from_below(0, 1).only_if(is_mpie, "engine mPIE"));
     io.key("feedback_interval", c.feedback_interval, at_least(1).only_if(is_mpie, "engine mPIE"));
@@ -312,15 +308,15 @@ static void check_minibatches(KeyVisitor& io, const RunConfig& c) {
         if (!has_minibatches(c.engines[i].name)) continue;
         if (!first) first = i;
         const EngineConfig &here = c.engines[i], &there = c.engines[*first];
-        const auto message = fmt::format(
-            "must be that of engines[{}]: frames are dealt into mini-batches once, for all engines", *first);
-        io.check(here.minibatch_size == there.minibatch_size, fmt::format("engines[{}].minibatch_size", i),
-                 message);
-        io.check(here.batching_mode == there.batching_mode, fmt::format("engines[{}].batching_mode", i),
-                 message);
+        io.check(here.minibatch_size == there.minibatch_size && here.batching_mode == there.batching_mode,
+                 "engines",
+                 fmt::format("engines[{}] and engines[{}] must have the same minibatch_size and "
+                             "batching_mode: frames are dealt into mini-batches once, for all engines",
+                             *first, i));
     }
-    io.check(!first || c.object.num_slices == 1, fmt::format("engines[{}].name", first.value_or(0)),
-             "needs object.num_slices: 1 (several slices: CG or GD)");
+    io.check(
+        !first || c.object.num_slices == 1, "engines",
+        fmt::format("engines[{}] needs object.num_slices: 1 (several slices: CG or GD)", first.value_or(0)));
 }
 
 void describe(KeyVisitor& io, RunConfig& c) {

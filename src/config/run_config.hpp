@@ -163,18 +163,20 @@ struct EngineConfig {
     double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
     double momentum = 0.8;  // GD: heavy ball
     double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
-    std::optional<int> minibatch_size = std::nullopt;  // mini-batch engines: frames between two updates; null: auto
+    std::optional<int> minibatch_size =
+        std::nullopt;  // mini-batch engines: frames between two updates; null: auto
     BatchingMode batching_mode = BatchingMode::uniform;  // mini-batch engines
-    std::optional<double> alpha_object = std::nullopt;  // ePIE: step, 1; rPIE, mPIE: share of the largest weight, 0.1
+    std::optional<double> alpha_object =
+        std::nullopt;  // ePIE: step, 1; rPIE, mPIE: share of the largest weight, 0.1
     std::optional<double> alpha_probe = std::nullopt;
     std::optional<double> step_size = std::nullopt;  // rPIE, mPIE: Maiden's gamma; null: 1, mPIE 0.2
-    bool object_norm_is_global = false;           // PIE: the probe's step by the largest |O|^2 of all
-    double friction = 0.9;                        // mPIE: what is left of the velocity
-    int feedback_interval = 10;                   // mPIE: mini-batches between two uses of the velocity
-    double beta_LSQ = 0.9;                        // LSQML: share of the optimal step that is taken
-    double preconditioning_damping_factor = 0.1;  // LSQML: share of the largest weight
-    double momentum_acceleration_gain = 0;        // LSQML: of the velocity, per iteration; 0: none
-    double momentum_acceleration_friction = 0.5;  // LSQML: what the velocity loses in an iteration
+    bool object_norm_is_global = false;              // PIE: the probe's step by the largest |O|^2 of all
+    double friction = 0.8;                           // mPIE: what is left of the velocity
+    int feedback_interval = 10;                      // mPIE: mini-batches between two uses of the velocity
+    double beta_LSQ = 0.9;                           // LSQML: share of the optimal step that is taken
+    double preconditioning_damping_factor = 0.1;     // LSQML: share of the largest weight
+    double momentum_acceleration_gain = 0;           // LSQML: of the velocity, per iteration; 0: none
+    double momentum_acceleration_friction = 0.5;     // LSQML: what the velocity loses in an iteration
     double momentum_acceleration_gradient_mixing_factor = 1;  // LSQML: of the update into the velocity
     bool operator==(const EngineConfig&) const = default;
 };

@@ -38,17 +38,25 @@ TESSERA_HD Misfit<Real> poisson_misfit(Real intensity, Real counts, Real mask, R
     return {mask * ((intensity - counts) + information), mask * fma(-counts, inverse, one)};
 }
 
-// Of a far field that moves along its own derivative, Psi - s factor Psi: half the poisson cost's fall at s = 0
-// and half its curvature. Summed over a frame their ratio is the Newton step: 1/2 near a good fit.
+// Of a far field that moves along its own derivative, Psi - s factor Psi, at s = 1/2, the best s near a good
+// fit: half the poisson cost's fall and half its curvature, to be summed over a frame. Not at s = 0, where
+// pixels with more counts than light would decide alone.
 template <class Real>
 struct FallAlong {
     Real fall;
     Real curvature;
 };
 template <class Real>
-TESSERA_HD FallAlong<Real> poisson_fall_along(Real intensity, Real counts, Real factor) {
-    const Real squared = factor * factor;
-    return {squared * intensity, squared * (intensity + counts)};
+TESSERA_HD FallAlong<Real> poisson_fall_along(Real intensity, Real counts, Real factor, Real half, Real one) {
+    const Real moved = fma(-half, factor, one);  // of the modulus; at least 1/2
+    const Real weight = factor * reciprocal(moved);
+    return {fma(factor * moved, intensity, -(counts * weight)),
+            fma(factor * factor, intensity, counts * weight * weight)};
+}
+// The Newton step from there, from the sums.
+TESSERA_HD double poisson_step(double fall, double curvature) {
+    const double step = curvature > 0 ? 0.5 + fall / curvature : 0.5;
+    return step > 1 ? 1 : step > 0 ? step : 0;
 }
 
 template <class Real>

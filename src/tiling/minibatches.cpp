@@ -39,8 +39,7 @@ std::ptrdiff_t Minibatches::size(int minibatch) const {
 Minibatches deal_minibatches(const Placement& placement, const MinibatchSettings& settings) {
     TESSERA_EXPECT(settings.size > 0 && settings.cluster_size > 0);
     std::vector<std::ptrdiff_t> frames = frames_along_curve(placement);
-    if (settings.mode == BatchingMode::random)
-        shuffle(frames, Random(settings.random_seed, dealing_stream));
+    if (settings.mode == BatchingMode::random) shuffle(frames, Random(settings.random_seed, dealing_stream));
     const auto together =
         static_cast<std::size_t>(settings.mode == BatchingMode::compact ? settings.cluster_size : 1);
     const std::size_t num_clusters = (frames.size() + together - 1) / together;

@@ -255,8 +255,8 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
     require_room(placement, grid);
     const Cells cells(placement, grid);
     const Shares shares = share_out(placement, cells, grid, exchange);
-    Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size, {},
-                  std::move(minibatches)};
+    Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size,
+                  {},   std::move(minibatches)};
     for (std::size_t r = 0; r < static_cast<std::size_t>(grid[0]); ++r) {
         for (std::size_t c = 0; c < static_cast<std::size_t>(grid[1]); ++c) {
             tiling.tiles.emplace_back().interior = {cells.cuts_y[r], cells.cuts_x[c], cells.cuts_y[r + 1],

@@ -68,8 +68,8 @@ struct Tiling {
 // Cuts the object into grid[0] x grid[1] cells by common row and column cuts that balance the frames, extends
 // each band as far as the windows of its frames reach (starts and ends made non-decreasing), and orders each
 // tile's frames: by mini-batch, in each those whose windows reach another tile first, then along a Hilbert
-// curve. A frame belongs to the tile whose interior holds the centre of its window. Cost: O(N log N). Throws a usage Error when the
-// object has fewer rows or columns than the grid.
+// curve. A frame belongs to the tile whose interior holds the centre of its window. Cost: O(N log N). Throws
+// a usage Error when the object has fewer rows or columns than the grid.
 //
 // With Exchange::voxels a tile also has batches of all other frames whose windows reach into its interior, so
 // that its own frames and these give the whole gradient there, and it is extended to what all of their

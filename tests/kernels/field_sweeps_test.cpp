@@ -135,8 +135,7 @@ TEST(Weights, AreAddedAndTheirLargestFound) {
             add_powers(power.data(), p.gradient.data(), count);
             add_weights(sum.data(), p.weight.data(), count);
             for (std::size_t i = 0; i < count; ++i) {
-                const double expected =
-                    static_cast<double>(p.weight[i]) + std::norm(value_of(p.gradient[i]));
+                const double expected = static_cast<double>(p.weight[i]) + std::norm(value_of(p.gradient[i]));
                 EXPECT_NEAR(static_cast<double>(power[i]), expected, 3 * 0x1p-24 * expected);
                 EXPECT_EQ(sum[i], 2 * p.weight[i]);
             }

@@ -7,8 +7,8 @@ Mini-batches, their order, gradients g and weights A, C as in pie.py. Each mini-
 1. Directions: dO = -g_O / ((1-d) A + d max A), dP = -g_P / ((1-d) C + d max C), d the damping factor.
 2. Each frame's optimal steps: with chi what comes back from its far fields (their gradient), s how far along
    it they should go, least sum_k |s chi_k + a P_k dO + b dP_k O|^2; the diagonal of the 2 x 2 system is raised
-   by a tenth, and steps below 0 are 0. s = 1 for the amplitude model; poisson: Newton's step,
-   sum f^2 I / sum f^2 (I + counts) with f = 1 - counts / I.
+   by a tenth, and steps below 0 are 0. s = 1 for the amplitude model; poisson: Newton's step from 1/2, with
+   f = 1 - counts / I, h = 1 - f / 2:  1/2 + sum f (h I - counts / h) / sum f^2 (I + counts / h^2), in [0, 1].
 3. O += beta mean(a) dO, P += beta mean(b) dP. While the probe stays: b = 0, a alone.
 At the end of an iteration, with a gain, for object and probe: where the cost is above that of the last
 iteration v is halved; else with u what the iteration added, v = (1 - friction) v + mixing u, O += gain v.
@@ -34,7 +34,11 @@ def frame_products(model, obj, probe, d_obj, d_probe):
         s = 1.0
         if model.noise_model == "poisson":
             over_pixels = lambda x: (slope**2 * x).sum(axis=(1, 2))
-            s = over_pixels(intensity) / over_pixels(intensity + counts)
+            half = 1 - slope / 2
+            s = 0.5 + over_pixels((half * intensity - counts / half) / np.where(slope == 0, 1, slope)) / (
+                over_pixels(intensity + counts / half**2)
+            )
+            s = np.clip(s, 0, 1)
         dot = lambda a, b: (a.conj() * b).real.sum(axis=(1, 2, 3))
         by_object, by_probe = (np.broadcast_to(w, chi.shape) for w in (by_object, by_probe))
         parts.append(

@@ -121,7 +121,7 @@ def parse_arguments(arguments=None):
     p.add_argument("--alpha-probe", type=float)
     p.add_argument("--step-size", type=float, help="rPIE, mPIE")
     p.add_argument("--object-norm-is-global", action="store_true")
-    p.add_argument("--friction", type=float, default=0.9, help="mPIE")
+    p.add_argument("--friction", type=float, default=0.8, help="mPIE")
     p.add_argument("--feedback-interval", type=int, default=10, help="mPIE, mini-batches")
     return p.parse_args(arguments)
 

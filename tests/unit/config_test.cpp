@@ -287,7 +287,8 @@ TEST(RunFile, WordsListWhatIsAllowed) {
         with_scan("positions: {interpolation: cubic}"),
         "run.yaml:2: positions.interpolation: expected one of nearest, bilinear, fourier, got 'cubic'");
     expect_problem(with_scan("engines: [{name: cg}]"),
-                   "run.yaml:2: engines[0].name: expected one of CG, GD, got 'cg'; did you mean CG?");
+                   "run.yaml:2: engines[0].name: expected one of CG, GD, ePIE, rPIE, mPIE, LSQML, got 'cg'; "
+                   "did you mean CG?");
     expect_problem(
         with_scan("engines: [{beta: polak_ribière}]"),
         "run.yaml:2: engines[0].beta: expected one of polak_ribiere, dai_yuan, fletcher_reeves, got "
@@ -379,26 +380,27 @@ TEST(RunFile, KeysHaveTheNamesOfOtherPrograms) {
     EXPECT_EQ(c.engines[0].beta_LSQ, 0.4);
     EXPECT_EQ(c.engines[0].preconditioning_damping_factor, 0.3);
     EXPECT_EQ(write_run_config(c).find("optimal_step_size_scaler"), std::string::npos);
-    expect_problem(with_scan("engines:\n  - name: rPIE\n    minibatch_size: 7\n    batch_size: 8\n"),
-                   "run.yaml:5: engines[0].batch_size: is another name of minibatch_size, which is given too");
+    expect_problem(
+        with_scan("engines:\n  - name: rPIE\n    minibatch_size: 7\n    batch_size: 8\n"),
+        "run.yaml:5: engines[0].batch_size: is another name of minibatch_size, which is given too");
 }
 
 TEST(RunFile, MinibatchesAreDealtOnceForAllEngines) {
     expect_problem(with_scan("engines:\n  - {name: rPIE, minibatch_size: 8}\n  - {name: LSQML}\n"),
-                   "run.yaml:4: engines[1].minibatch_size: must be that of engines[0]: frames are dealt into "
-                   "mini-batches once, for all engines");
+                   "run.yaml:2: engines: engines[0] and engines[1] must have the same minibatch_size and "
+                   "batching_mode: frames are dealt into mini-batches once, for all engines");
     expect_problem(with_scan("engines:\n  - name: CG\n    minibatch_size: 8\n"),
                    "run.yaml:4: engines[0].minibatch_size: has no meaning here (only for engines ePIE, rPIE, "
                    "mPIE and LSQML)");
-    expect_problem(with_scan("engines:\n  - name: rPIE\n    noise_model: poisson\n"),
-                   "run.yaml:4: engines[0].noise_model: must be amplitude: the PIE engines replace the modulus "
-                   "of the far field (LSQML has poisson)");
+    expect_problem(
+        with_scan("engines:\n  - name: rPIE\n    noise_model: poisson\n"),
+        "run.yaml:4: engines[0].noise_model: must be amplitude: the PIE engines replace the modulus "
+        "of the far field (LSQML has poisson)");
     expect_problem(with_scan("engines:\n  - name: LSQML\n    noise_model: gaussian\n"),
                    "run.yaml:4: engines[0].noise_model: must be amplitude (which PtychoShelves calls "
                    "gaussian) or poisson with LSQML");
-    expect_problem(
-        with_scan("object: {num_slices: 2, slice_spacings_m: 1e-6}\nengines:\n  - name: rPIE\n"),
-        "run.yaml:4: engines[0].name: needs object.num_slices: 1 (several slices: CG or GD)");
+    expect_problem(with_scan("object: {num_slices: 2, slice_spacings_m: 1e-6}\nengines:\n  - name: rPIE\n"),
+                   "run.yaml:3: engines: engines[0] needs object.num_slices: 1 (several slices: CG or GD)");
 }
 
 TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
@@ -493,7 +495,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
     const Texts expected = {
         "run.yaml:2: scan.fil: unknown key (did you mean file?)",
         "run.yaml:4: object.margin_px: -1 is out of range (allowed: at least 0, at most 65536)",
-        "run.yaml:6: engines[0].name: expected one of CG, GD, got 'DM'",
+        "run.yaml:6: engines[0].name: expected one of CG, GD, ePIE, rPIE, mPIE, LSQML, got 'DM'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
         "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
