@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/log.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 #include "scan/orthogonal_modes.hpp"
 
 namespace tessera {
@@ -92,6 +93,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         if (!going) break;
         if (hooks_.checkpoints != nullptr && engine->can_begin_at(submitted))
             hooks_.checkpoints->submit_copies({run.index, submitted});
+        trace_iteration(run.first_iteration + submitted);
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);

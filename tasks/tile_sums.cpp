@@ -5,6 +5,24 @@
 
 namespace tessera {
 
+std::string name_of_tag(int tag) {
+    switch (static_cast<Message>(tag / tags_per_kind)) {
+        case Message::sums:
+            return "sums of tiles";
+        case Message::total:
+            return "total";
+        case Message::scalars:
+            return "scalars of tiles";
+        case Message::scalar_total:
+            return "total of scalars";
+        case Message::halo:
+            return "halo strip";
+        case Message::object:
+            return "object of a tile";
+    }
+    return "message";
+}
+
 TileSums::TileSums(const Owners& owners, std::size_t probe_size, Message up, Message down)
     : probe_size_(probe_size), up_(up), down_(down) {
     const std::size_t bytes = sums_bytes(probe_size), num_tiles = owners.of_tile.size();

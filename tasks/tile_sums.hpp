@@ -23,6 +23,8 @@ inline int tag_of(Message kind, std::size_t edge) {
     return static_cast<int>(kind) * tags_per_kind + static_cast<int>(edge);
 }
 
+std::string name_of_tag(int tag);  // of the messages that have it
+
 // What the batches of each tile add up to, and the sum over all tiles (BatchSums and probe part, see
 // codelets/layout.hpp). The sum is a binary tree whose shape depends on the number of tiles only; its edges
 // between ranks are messages. Every rank gets the total, down a tree over ranks.

@@ -18,6 +18,7 @@
 
 #include "base/error.hpp"
 #include "codelets/runtime/data.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 
 namespace tessera {
 
@@ -131,6 +132,7 @@ class Codelet {
         count_device_time(*task, *statistics_);
         std::size_t i = 0;
         for (const Data* item : data) STARPU_TASK_SET_HANDLE(task, item->handle(), i++);
+        trace_task(*task);
         if (const int failed = starpu_task_submit(task); failed != 0) {
             task->destroy = 0;
             starpu_task_destroy(task);

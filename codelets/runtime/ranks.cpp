@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 
 namespace tessera {
 namespace {
@@ -118,6 +119,39 @@ void Ranks::broadcast(void* data, std::size_t bytes) const {
     }
 }
 
+void Ranks::wait_for_all() const {
+    if (are_several()) MPI_Barrier(MPI_COMM_WORLD);
+}
+
+void Ranks::gather(std::span<const std::byte> bytes,
+                   const std::function<void(std::span<const std::byte>)>& visit) const {
+    constexpr std::size_t piece = std::size_t{1} << 30;
+    constexpr int tag = 0;
+    if (is_first()) visit(bytes);
+    for (int from = 1; is_first() && from < size_; ++from) {
+        std::size_t size = 0;
+        MPI_Recv(&size, sizeof size, MPI_BYTE, from, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        std::vector<std::byte> received(size);
+        for (std::size_t done = 0; done < size; done += piece) {
+            MPI_Recv(received.data() + done, checked_int(std::min(piece, size - done)), MPI_BYTE, from, tag,
+                     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        }
+        visit(received);
+    }
+    if (is_first()) return;
+    const std::size_t size = bytes.size();
+    MPI_Send(&size, sizeof size, MPI_BYTE, 0, tag, MPI_COMM_WORLD);
+    for (std::size_t done = 0; done < size; done += piece) {
+        MPI_Send(bytes.data() + done, checked_int(std::min(piece, size - done)), MPI_BYTE, 0, tag,
+                 MPI_COMM_WORLD);
+    }
+}
+
+void Ranks::wait_for_tasks() const {
+    starpu_task_wait_for_all();
+    if (are_several()) starpu_mpi_wait_for_all(MPI_COMM_WORLD);
+}
+
 void Ranks::end_all(const Error& failure) const {
     const int code = static_cast<int>(failure.code());
     const std::string_view text = failure.what();
@@ -133,12 +167,14 @@ void Ranks::end_all(const Error& failure) const {
 
 void Ranks::send(const Data& data, int to, int tag) const {
     bytes_sent_ += data.bytes();
-    if (starpu_mpi_isend_detached(data.handle(), to, tag, MPI_COMM_WORLD, nullptr, nullptr) != 0)
+    const MessageDone done = trace_message(EventKind::send, data, to, tag);
+    if (starpu_mpi_isend_detached(data.handle(), to, tag, MPI_COMM_WORLD, done.call, done.argument) != 0)
         throw runtime_failure("StarPU-MPI: rank {} cannot send to rank {}", rank_, to);
 }
 
 void Ranks::receive(const Data& data, int from, int tag) const {
-    if (starpu_mpi_irecv_detached(data.handle(), from, tag, MPI_COMM_WORLD, nullptr, nullptr) != 0)
+    const MessageDone done = trace_message(EventKind::receive, data, from, tag);
+    if (starpu_mpi_irecv_detached(data.handle(), from, tag, MPI_COMM_WORLD, done.call, done.argument) != 0)
         throw runtime_failure("StarPU-MPI: rank {} cannot receive from rank {}", rank_, from);
 }
 

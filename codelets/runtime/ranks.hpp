@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <new>
 #include <span>
 #include <string>
@@ -57,6 +58,10 @@ class Ranks {
     void sum_disjoint(std::span<double> values) const;
     std::size_t least(std::size_t value) const;
     void broadcast(void* data, std::size_t bytes) const;  // the first rank's
+    void wait_for_all() const;
+    // Every rank's bytes to the first one, which visits them in the order of ranks, one at a time.
+    void gather(std::span<const std::byte> bytes,
+                const std::function<void(std::span<const std::byte>)>& visit) const;
     // Ends all ranks at once, with one message: that of `failure`, or of the rank that has one.
     [[noreturn]] void end_all(const Error& failure) const;
 
@@ -64,6 +69,7 @@ class Ranks {
     // A message goes to the receive with the same tag, in the order of submission.
     void send(const Data& data, int to, int tag) const;
     void receive(const Data& data, int from, int tag) const;
+    void wait_for_tasks() const;  // and for messages: nothing is on its way any more
 
     // What send() has carried so far.
     std::size_t bytes_sent() const { return bytes_sent_; }

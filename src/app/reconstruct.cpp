@@ -12,8 +12,10 @@
 #include "app/commands.hpp"
 #include "app/memory.hpp"
 #include "app/progress.hpp"
+#include "app/trace_files.hpp"
 #include "base/log.hpp"
 #include "codelets/runtime/gpus.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/pictures.hpp"
 #include "io/scan_reader.hpp"
@@ -288,6 +290,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
 
     const Runtime runtime(config.runtime, ranks, problem.out_of_core());
     describe(problem, runtime, ranks);
+    std::optional<TraceRecorder> recorder;
+    if (config.runtime.trace) recorder.emplace(ranks, name_of_tag);
     const CheckedFrames frames(*prepared.reader, problem.scan);
     Handles handles = make_handles(problem, ranks, &frames);
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
@@ -331,6 +335,10 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     if (ranks.is_first())
         writer.post([&] { write_output(config.output.file, result, config.output.pictures); });
     writer.finish();
+    if (recorder) {
+        const Schedule schedule = recorder->collect();
+        if (ranks.is_first()) write_trace_files(*config.runtime.trace, schedule);
+    }
     const ExitCode code = reconstruction.stopped_early() ? ExitCode::stopped : ExitCode::done;
     if (!ranks.is_first()) return code;
     tell_result(config.output, result);

@@ -242,6 +242,7 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
     MemoryLimit memory_limit{c.memory_limit_host_bytes, c.memory_limit_gpu_bytes};
     io.group("memory_limit", memory_limit);
     io.key("disk", c.disk);
+    io.key("trace", c.trace);
     io.key("time_limit", c.time_limit_s, above(0).in(Unit::seconds));
     io.key("random_seed", c.random_seed);
 }

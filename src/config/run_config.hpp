@@ -183,6 +183,7 @@ struct RuntimeConfig {
     std::optional<std::uint64_t> memory_limit_host_bytes;  // written as 8GiB, 500MB or a number of bytes
     std::optional<std::uint64_t> memory_limit_gpu_bytes;   // of each GPU
     std::optional<std::filesystem::path> disk;             // a folder for kept waves beyond the memory limit
+    std::optional<std::filesystem::path> trace;            // a folder for what every task did, and when
     std::optional<double> time_limit_s;                    // written as seconds, 90s, 10min, 2h
     std::uint64_t random_seed = 0;
     bool operator==(const RuntimeConfig&) const = default;

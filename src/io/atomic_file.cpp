@@ -66,4 +66,10 @@ void AtomicFile::finish() {
     ::close(folder_descriptor);
 }
 
+void write_text_file(const std::filesystem::path& target, std::string_view text) {
+    AtomicFile file(target);
+    file.write(std::as_bytes(std::span(text)));
+    file.finish();
+}
+
 }  // namespace tessera

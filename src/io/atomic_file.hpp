@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace tessera {
 
@@ -28,5 +29,7 @@ class AtomicFile {
     std::filesystem::path target_, beside_;
     int descriptor_ = -1;  // until finished
 };
+
+void write_text_file(const std::filesystem::path& target, std::string_view text);
 
 }  // namespace tessera
