@@ -33,7 +33,8 @@ function draw() {
   g.font = "12px system-ui, sans-serif"; g.textBaseline = "middle";
   const x = t => left + (t - t0) / (t1 - t0) * (width - left - 8);
   g.fillStyle = ink; g.strokeStyle = ink;
-  const step = Math.pow(10, Math.floor(Math.log10((t1 - t0) / 3)));
+  const least = (t1 - t0) * 90 / width, ten = Math.pow(10, Math.floor(Math.log10(least)));
+  const step = ten * [1, 2, 5, 10].find(n => n * ten >= least);
   for (let t = Math.ceil(t0 / step) * step; t <= t1; t += step) {
     g.globalAlpha = 0.15; g.fillRect(x(t), top_, 1, height - top_); g.globalAlpha = 1;
     if (x(t) < width - 60) g.fillText(time(t), x(t) + 3, 11);
@@ -121,8 +122,9 @@ std::string figures(const ScheduleAnalysis& analysis) {
                            static_cast<double>(analysis.message_bytes) / (1 << 20)),
                "between ranks"});
     for (const NameTime& message : analysis.messages) {
-        table.row({"", percent(analysis.waited_for_share(message)),
-                   fmt::format("of the workers' time waited for: {} ({} messages)", message.name, message.count)});
+        table.row(
+            {"", percent(analysis.waited_for_share(message)),
+             fmt::format("of the workers' time waited for: {} ({} messages)", message.name, message.count)});
     }
     return table.text();
 }

@@ -221,7 +221,8 @@ std::string describe(const ScheduleAnalysis& analysis) {
         names.push_back(fmt::format("{} {:.1f} %", analysis.names[n].name, 100 * share));
     }
     for (const NameTime& message : analysis.messages)
-        messages.push_back(fmt::format("{} {:.1f} %", message.name, 100 * analysis.waited_for_share(message)));
+        messages.push_back(
+            fmt::format("{} {:.1f} %", message.name, 100 * analysis.waited_for_share(message)));
     return fmt::format(
         "workers were busy {:.1f} % of {:.3f} s ({}); idle: {}{}\n"
         "bounds: {:.3f} s of work for each worker, {:.3f} s on the longest chain of tasks: the best possible "

@@ -48,8 +48,8 @@ struct ScheduleAnalysis {
     double start_s = 0, makespan_s = 0;  // from the first start of a task to the last end
     double work_s = 0, area_s = 0, critical_path_s = 0;
     std::vector<WorkerTime> workers;
-    std::vector<NameTime> names;     // of tasks, by falling total
-    std::vector<NameTime> messages;  // as sent, by falling time waited for
+    std::vector<NameTime> names;               // of tasks, by falling total
+    std::vector<NameTime> messages;            // as sent, by falling time waited for
     std::vector<std::uint32_t> critical_path;  // events, as numbered by Dependencies
     std::int64_t message_bytes = 0;
     std::size_t num_messages = 0;

@@ -18,6 +18,8 @@ from pathlib import Path
 import h5py
 import yaml
 
+from mpi_environment import RANKS_ON_ANY_MACHINE
+
 PROGRAM, MPIRUN = "", ""
 DONE, USAGE, DATA, STOPPED = 0, 2, 3, 75
 
@@ -44,14 +46,6 @@ RECOMPUTE = ("--set", "runtime.waves=recompute")
 KEEP = ("--set", "runtime.waves=keep")
 # A second or so on one rank, which is faster than several on few cores.
 LONG = (*RECOMPUTE, "--set", "engines[1].num_iter=300")
-
-# Open MPI takes all it needs from here: as root, more ranks than cores, nothing bound, no network.
-RANKS_ON_ANY_MACHINE = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl": "self,vader",
-    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-}
 
 RESULTS = ["image_1/data", "image_2/data"] + [
     "process_1/" + name for name in ("cost", "data_error", "step", "data_error_per_frame")
