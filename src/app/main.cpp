@@ -18,6 +18,7 @@ struct CommandLine {
     app::SimulateOptions simulate;
     std::filesystem::path inspect;
     app::CompareOptions compare;
+    app::TuneOptions tune;
     std::string log_format = "text";
     bool verbose = false;
     bool quiet = false;
@@ -74,6 +75,20 @@ void add_compare(CLI::App& program, CommandLine& line) {
     command->footer("Example:\n  tessera compare result.h5 star.cxi");
 }
 
+void add_tune(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "tune", "Find the fastest settings of a run file on this machine, with evidence (its block `tune`)");
+    command->add_option("RUN.yaml", line.tune.run_file, "The run file")->required();
+    command->add_option("--set", line.tune.overrides, set_help)->allow_extra_args(false);
+    command
+        ->add_option("--output", line.tune.output,
+                     "The folder of the report, the best settings as a run file, and the trials done so far")
+        ->capture_default_str();
+    command->footer(
+        "Interrupted, the same command goes on with it.\n"
+        "Example:\n  tessera tune inputs/tune.yaml --output tune");
+}
+
 ExitCode run(const CLI::App& program, const CommandLine& line) {
     const auto level = line.verbose ? log::Level::debug : line.quiet ? log::Level::warning : log::Level::info;
     log::configure(line.log_format == "json" ? log::Format::json : log::Format::text, level);
@@ -81,6 +96,7 @@ ExitCode run(const CLI::App& program, const CommandLine& line) {
     if (program.got_subcommand("check")) return app::check(line.check);
     if (program.got_subcommand("simulate")) return app::simulate(line.simulate);
     if (program.got_subcommand("inspect")) return app::inspect(line.inspect);
+    if (program.got_subcommand("tune")) return app::tune(line.tune);
     return app::compare(line.compare);
 }
 
@@ -102,6 +118,7 @@ int main_in_frame(int argc, char** argv) {
     add_simulate(program, line);
     add_inspect(program, line);
     add_compare(program, line);
+    add_tune(program, line);
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {

@@ -46,6 +46,11 @@ void KeyReader::check(bool holds, std::string_view key, std::string_view message
     add_problem(*node, document_.where(*node), path, std::string(message));
 }
 
+bool KeyReader::is_there(std::string_view name, bool) {
+    const YamlNode* node = ask(name);
+    return node != nullptr && node->kind != YamlNode::Kind::null;
+}
+
 void KeyReader::visit_key(std::string_view name, const Rule& rule, const Read& read, const Text&) {
     const YamlNode* node = ask(name);
     if (node == nullptr || node->kind == YamlNode::Kind::null) return;

@@ -1,10 +1,12 @@
 #include "config/run_config.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
 #include "config/schema.hpp"
+#include "config/wording.hpp"
 
 // The schema of the run file: one describe() per struct of run_config.hpp, one line per key.
 namespace tessera {
@@ -40,6 +42,8 @@ constexpr Word<Waves> waves_words[] = {
     {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
 constexpr Word<Exchange> exchanges[] = {
     {"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}, {"voxels", Exchange::voxels}};
+constexpr Word<TuneSearch> tune_searches[] = {
+    {"auto", TuneSearch::automatic}, {"grid", TuneSearch::grid}, {"one_by_one", TuneSearch::one_by_one}};
 constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
 constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
                                                  {"on_chip", GpuKernels::on_chip}};
@@ -254,6 +258,41 @@ static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("pictures", c.pictures);
 }
 
+// A map from keys to lists, both of which only the reader of a changed run file can judge.
+static std::string read_value(const YamlNode& node, const Rule&, VariedKeys& varied) {
+    constexpr std::string_view expected =
+        "expected a map from keys to lists of values, such as {tiling.batch_size: [5, 10]}";
+    if (node.kind != YamlNode::Kind::map) return fmt::format("{}, {}", expected, got(node));
+    VariedKeys read;
+    for (const YamlNode& child : node.children) {
+        if (child.kind != YamlNode::Kind::sequence || child.children.empty())
+            return fmt::format("{}: {}, {}", shown(child.key), expected, got(child));
+        VariedKey key{child.key, {}};
+        for (const YamlNode& value : child.children) key.values.push_back(flow_text(value));
+        read.keys.push_back(std::move(key));
+    }
+    varied = std::move(read);
+    return {};
+}
+
+static std::string value_text(const VariedKeys& varied, const Rule&) {
+    std::vector<std::string> keys;
+    for (const VariedKey& key : varied.keys)
+        keys.push_back(fmt::format("{}: [{}]", value_text(key.key, {}), fmt::join(key.values, ", ")));
+    return fmt::format("{{{}}}", fmt::join(keys, ", "));
+}
+
+static void describe(KeyVisitor& io, TuneConfig& c) {
+    io.key("vary", c.vary);
+    io.choice("search", c.search, tune_searches);
+    io.key("warm_up", c.warm_up, at_least(1));
+    io.key("num_iter", c.num_iter, at_least(1));
+    io.key("repetitions", c.repetitions, at_least(1));
+    io.key("confirmations", c.confirmations, at_least(1));
+    io.key("max_trials", c.max_trials, at_least(1));
+    io.key("launcher", c.launcher);
+}
+
 void describe(KeyVisitor& io, RunConfig& c) {
     io.group("scan", c.scan);
     io.group("object", c.object);
@@ -263,6 +302,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.group("tiling", c.tiling);
     io.group("runtime", c.runtime);
     io.group("output", c.output);
+    io.optional_group("tune", c.tune);
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
 }

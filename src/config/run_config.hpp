@@ -197,6 +197,32 @@ struct OutputConfig {
     bool operator==(const OutputConfig&) const = default;
 };
 
+// Keys of the run file, each with the values to try, as YAML.
+struct VariedKey {
+    std::string key;
+    std::vector<std::string> values;
+    bool operator==(const VariedKey&) const = default;
+};
+struct VariedKeys {
+    std::vector<VariedKey> keys;
+    bool operator==(const VariedKeys&) const = default;
+};
+
+enum class TuneSearch { automatic, grid, one_by_one };
+
+// For `tessera tune`; a reconstruction does not look at it.
+struct TuneConfig {
+    VariedKeys vary;  // {tiling.batch_size: [5, 10, 20], ...}; none: a selection
+    TuneSearch search = TuneSearch::automatic;
+    int warm_up = 2;        // iterations of each engine before those that count
+    int num_iter = 8;       // iterations of each engine that count
+    int repetitions = 3;    // of each trial, interleaved
+    int confirmations = 5;  // pairs of the best settings and the run file's own, at the end
+    int max_trials = 200;   // of a grid: where there are more, one key is varied after the other
+    std::optional<std::string> launcher;  // before the program, such as `mpirun -n 4`
+    bool operator==(const TuneConfig&) const = default;
+};
+
 struct RunConfig {
     ScanConfig scan;
     ObjectConfig object;
@@ -206,6 +232,7 @@ struct RunConfig {
     TilingConfig tiling;
     RuntimeConfig runtime;
     OutputConfig output;
+    std::optional<TuneConfig> tune;
     bool operator==(const RunConfig&) const = default;
 };
 
