@@ -171,10 +171,11 @@ std::string TuneReport::verdict() const {
     if (best == space.as_in_the_run_file()) return "Nothing was faster than the run file's own settings.";
     if (ratios.empty()) return "The best settings failed when they were measured again.";
     const auto [least, most] = std::ranges::minmax(ratios);
-    return fmt::format(
-        "{:.3g} x as fast as the run file's own settings ({:.3g} to {:.3g} in {} pairs, measured again "
-        "side by side)",
+    const std::string measured = fmt::format(
+        "{:.3g} x as fast as the run file's own settings ({:.3g} to {:.3g} in {} pairs, measured "
+        "again side by side)",
         median(ratios), least, most, ratios.size());
+    return least > 1 ? measured : "No clear gain: " + measured;
 }
 
 void write_tune_report(const std::filesystem::path& folder, const TuneReport& report) {

@@ -18,7 +18,7 @@ struct TuneReport {
     std::vector<double> ratios;  // confirmed: as in the run file / best
     bool is_complete = false;
 
-    // "1.21 x as fast as the run file's own settings (1.18 ... 1.25 in 5 pairs)"
+    // "1.21 x as fast as the run file's own settings (1.18 to 1.25 in 5 pairs, measured again side by side)"
     std::string verdict() const;
 };
 

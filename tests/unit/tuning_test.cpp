@@ -176,6 +176,8 @@ TEST_F(Tuning, ReportsSayWhatWasFound) {
     report.ratios = confirmed_ratios(report.best, done);
     report.is_complete = true;
     EXPECT_NE(report.verdict().find("2.67 x as fast"), std::string::npos) << report.verdict();
+    report.ratios = {1.2, 0.9, 1.1};
+    EXPECT_TRUE(report.verdict().starts_with("No clear gain: 1.1 x")) << report.verdict();
     write_tune_report(folder_, report);
     std::ifstream table(folder_ / "table.csv");
     std::string header, best;
