@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tiling/halo_moves.hpp"
+#include "tiling/object_pieces.hpp"
 
 namespace tessera {
 namespace {
@@ -68,7 +69,7 @@ std::size_t num_gradients(Exchange exchange) {
 
 // What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
-    std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
+    std::size_t tiles = 0, frames = 0, pixels = 0, interior_pixels = 0, strip_pixels = 0, handles = 0;
 };
 
 OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
@@ -84,9 +85,27 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
         ++own.tiles;
         own.frames += static_cast<std::size_t>(tile.num_frames());
         own.pixels += static_cast<std::size_t>(tile.extended.area() * in.num_slices);
+        own.interior_pixels += static_cast<std::size_t>(tile.interior.area() * in.num_slices);
         own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
     }
     return own;
+}
+
+// Of the first rank, for the file and one tile of another's.
+std::size_t pieces_bytes(const ForecastInput& in, const Tiling& tiling) {
+    const auto& owners = in.owner_of_tile;
+    const bool are_several = std::any_of(owners.begin(), owners.end(), [](int owner) { return owner > 0; });
+    const PieceMemory pixels = piece_memory(tiling, in.num_slices, are_several);
+    return static_cast<std::size_t>(pixels.piece + pixels.tile) * complex_bytes;
+}
+
+// Values of a picture, and their sorted copy or their colours (io/pictures.cpp).
+std::size_t pictures_bytes(const Tiling& tiling) {
+    constexpr int most_extent = 4096;
+    constexpr std::size_t bytes_per_pixel = 16;
+    const int longest = std::max(tiling.object_shape[0], tiling.object_shape[1]);
+    const int block = (longest + most_extent - 1) / most_extent;
+    return area({tiling.object_shape[0] / block, tiling.object_shape[1] / block}) * bytes_per_pixel;
 }
 
 // Value, direction, gradient; illumination or coverage.
@@ -192,12 +211,12 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
         add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
     }
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
-    // The first rank puts the object together and writes it.
-    const std::size_t object = in.rank == 0 ? 2 * slices * area(tiling.object_shape) : 0;
-    add("copies for results: from the tiles, put together, as a file",
-        (own.pixels + object + 3 * probe) * complex_bytes);
-    if (in.checkpoints)
-        add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(own.pixels, probe));
+    add("copies for results", (own.interior_pixels + 3 * probe) * complex_bytes);
+    if (in.rank == 0) {
+        add("the result's file: pieces of the object", pieces_bytes(in, tiling));
+        if (in.pictures) add("pictures", pictures_bytes(tiling));
+    }
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
     return forecast;
 }
 

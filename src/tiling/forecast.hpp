@@ -38,6 +38,7 @@ struct ForecastInput {
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;
+    bool pictures = false;
     std::size_t gpu_scratch_bytes = 0;
     std::vector<int> owner_of_tile;  // empty: all of them this rank's
     int rank = 0;
