@@ -9,6 +9,7 @@
 #include "codelets/device_scratch.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
+#include "tasks/tile_sums.hpp"
 
 namespace tessera {
 namespace {
@@ -96,6 +97,18 @@ void require_possible_waves(const RunConfig& config) {
         "runtime.waves: keep needs object.num_slices: 1, it is {}: the far fields of several slices do not "
         "follow a step as those of one do (use auto or recompute)",
         config.object.num_slices);
+}
+
+// Each strip between tiles is a message of its own, told apart by its number.
+void require_few_strips(const Tiling& tiling, Exchange exchange) {
+    if (exchange == Exchange::passes) return;
+    std::size_t strips = 0;
+    for (const Tile& tile : tiling.tiles) strips += tile.neighbours.size();
+    if (strips <= tags_per_kind) return;
+    throw usage_error(
+        "tiling.exchange: {} has {} strips between {} x {} tiles, {} are allowed (fewer tiling.tiles, or "
+        "exchange: passes)",
+        name(exchange), strips, tiling.grid[0], tiling.grid[1], tags_per_kind);
 }
 
 void require_gpu_memory(const Problem& problem) {
@@ -208,10 +221,8 @@ ForecastInput forecast_input(const Problem& problem) {
 
 }  // namespace
 
-MemoryForecast forecast_memory_of(const Problem& problem, int rank) {
-    ForecastInput input = forecast_input(problem);
-    input.rank = rank;
-    return forecast_memory(input, problem.tiling, plan_patterns(input, problem.tiling, host_limit(problem)));
+std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem) {
+    return forecast_memory_of_ranks(forecast_input(problem), problem.tiling, host_limit(problem));
 }
 
 MemoryForecast forecast_memory_alone(const Problem& problem) {
@@ -237,6 +248,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
         batch_size, config.tiling.exchange);
+    require_few_strips(problem.tiling, config.tiling.exchange);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input = forecast_input(problem);

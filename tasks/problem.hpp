@@ -52,8 +52,8 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
 // The run file with its automatic choices made, as a checkpoint keeps it.
 RunConfig resolved_config(const Problem& problem);
 
-// The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
-MemoryForecast forecast_memory_of(const Problem& problem, int rank);
+// The memory of each rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
+std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem);
 MemoryForecast forecast_memory_alone(const Problem& problem);
 
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
