@@ -106,9 +106,10 @@ void require_few_strips(const Tiling& tiling, Exchange exchange) {
     for (const Tile& tile : tiling.tiles) strips += tile.neighbours.size();
     if (strips <= tags_per_kind) return;
     throw usage_error(
-        "tiling.exchange: {} has {} strips between {} x {} tiles, {} are allowed (fewer tiling.tiles, or "
+        "tiling.exchange: {} strips between {} x {} tiles are too many, {} are allowed (fewer tiling.tiles, "
+        "or "
         "exchange: passes)",
-        name(exchange), strips, tiling.grid[0], tiling.grid[1], tags_per_kind);
+        strips, tiling.grid[0], tiling.grid[1], tags_per_kind);
 }
 
 void require_gpu_memory(const Problem& problem) {

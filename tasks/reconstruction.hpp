@@ -49,8 +49,8 @@ class Reconstruction {
     void run(const RunState& from = {});
     bool stopped_early() const { return stopped_early_; }  // by a signal or the time limit
 
-    // After run(), on every rank: probe (orthogonal modes by falling power), history, errors per frame; and the
-    // object, for the output thread.
+    // After run(), on every rank: probe (orthogonal modes by falling power), history, errors per frame; and
+    // the object, for the output thread.
     Result result_without_object() const;
     std::shared_ptr<ObjectOnItsWay> object() const { return snapshot_.object(); }
 

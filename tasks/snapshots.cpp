@@ -30,8 +30,8 @@ void Snapshot::submit_copies() {
 }
 
 std::shared_ptr<ObjectOnItsWay> Snapshot::object() const {
-    auto object = std::make_shared<ObjectOnItsWay>(problem_.tiling, handles_.owners, handles_.num_slices,
-                                                   memory_);
+    auto object =
+        std::make_shared<ObjectOnItsWay>(problem_.tiling, handles_.owners, handles_.num_slices, memory_);
     for (const std::size_t t : handles_.own) object->add(t, interiors_[t]);
     return object;
 }

@@ -17,9 +17,9 @@
 
 namespace tessera {
 
-// The object at a moment of the run, on its way into a file: each rank has the interiors of its own tiles, and
-// the first gets all of them in pieces (tiling/object_pieces.hpp), so that nothing of the object's size is
-// anywhere.
+// The object at a moment of the run, on its way into a file: each rank has the interiors of its own tiles,
+// and the first gets all of them in pieces (tiling/object_pieces.hpp), so that nothing of the object's size
+// is anywhere.
 class ObjectOnItsWay {
   public:
     // Where the first rank puts pieces together: one for all snapshots of a run.

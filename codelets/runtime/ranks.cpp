@@ -106,8 +106,10 @@ void Ranks::throw_together(ExitCode code, const std::string& failure) const {
     if (first == size_) return;
     int its_code = static_cast<int>(code);
     MPI_Bcast(&its_code, 1, MPI_INT, first, MPI_COMM_WORLD);
-    const std::string told = first == 0 ? failure : fmt::format("rank {}: {}", first, failure);
-    throw Error(static_cast<ExitCode>(its_code), first == rank_ ? told : "");
+    // Told here: where ranks leave MPI they wait for each other, but once one has ended its launcher may end
+    // the others before they have said anything.
+    if (first == rank_) log::error("{}{}", first == 0 ? "" : fmt::format("rank {}: ", first), failure);
+    throw Error(static_cast<ExitCode>(its_code), "");
 }
 
 void Ranks::require_equal(const std::string& text, const char* what) const {

@@ -31,8 +31,8 @@ class Ranks {
 
     // ---- The hosts among themselves: every rank must call them in the same order.
 
-    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them,
-    // told once (the others' copies have no message): nobody goes on alone.
+    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them:
+    // nobody goes on alone. Of several ranks it has told the message already, once, and the Errors have none.
     template <class Prepare>
     void agree(const Prepare& prepare) const {
         std::string failure;

@@ -23,7 +23,7 @@ class AtomicFile {
     void write(std::span<const std::byte> bytes);
     void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
     void read_at(std::uint64_t offset, std::span<std::byte> bytes) const;  // what was written
-    void resize(std::uint64_t bytes);  // zeros where nothing was written
+    void resize(std::uint64_t bytes);                                      // zeros where nothing was written
     // Waits for the disk and puts the file in its place. Nothing may be written afterwards.
     void finish();
     [[noreturn]] void fail(const std::string& reason) const;

@@ -13,8 +13,8 @@
 namespace tessera::hdf5 {
 
 // The bytes of a file that HDF5 makes, in memory, a page wherever something was written: what HDF5 only
-// reserves takes no room. A file driver of our own, since HDF5's driver for memory allocates all up to the end
-// of the file. It cannot fail but for want of memory, so HDF5 can always close the file.
+// reserves takes no room. A file driver of our own, since HDF5's driver for memory allocates all up to the
+// end of the file. It cannot fail but for want of memory, so HDF5 can always close the file.
 class FilePages {
   public:
     FilePages() = default;

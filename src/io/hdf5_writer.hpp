@@ -14,10 +14,10 @@
 namespace tessera::hdf5 {
 
 // Makes one HDF5 file (io/atomic_file.hpp: an earlier file stays whole until it is on disk). HDF5 makes it in
-// memory, because it cannot close a file that it failed to write: it would crash the program at its end. Large
-// datasets go to the disk directly, where HDF5 has reserved their place, and take no memory. Files are the same
-// bytes for the same contents. HDF5 is this thread's only within a call, and never while the disk is waited
-// for: frames may be read meanwhile.
+// memory, because it cannot close a file that it failed to write: it would crash the program at its end.
+// Large datasets go to the disk directly, where HDF5 has reserved their place, and take no memory. Files are
+// the same bytes for the same contents. HDF5 is this thread's only within a call, and never while the disk is
+// waited for: frames may be read meanwhile.
 class Writer {
   public:
     explicit Writer(const std::filesystem::path& target);

@@ -18,8 +18,8 @@ constexpr std::ptrdiff_t max_picture_extent = 4096;
 constexpr std::ptrdiff_t gap = 4;  // between images
 constexpr Colour unseen = {48, 48, 48};
 
-// One slice of the object, read from the result's file a few rows at a time, in order: a sweep over an object of
-// any size takes little memory.
+// One slice of the object, read from the result's file a few rows at a time, in order: a sweep over an object
+// of any size takes little memory.
 class Slice {
   public:
     Slice(const ResultReader& result, std::ptrdiff_t index) : result_(&result), index_(index) {}
@@ -52,9 +52,9 @@ class Slice {
     std::ptrdiff_t index_;
 };
 
-// Object pixels inside the central half of some probe window, where the probe has its power; all of them where
-// there are none. Found row by row: `above` counts the windows that each column of a row is in, as differences
-// between neighbours, so the cost does not grow with their size.
+// Object pixels inside the central half of some probe window, where the probe has its power; all of them
+// where there are none. Found row by row: `above` counts the windows that each column of a row is in, as
+// differences between neighbours, so the cost does not grow with their size.
 class Region {
   public:
     Region(const Result& result, const Extents<3>& object_shape)
@@ -266,7 +266,8 @@ std::array<double, 2> shown_range(const std::vector<Values>& images) {
     finite.reserve(static_cast<std::size_t>(count));
     for (const Values& values : images) std::ranges::copy_if(values, std::back_inserter(finite), is_finite);
     const auto at = [&](double fraction) {
-        const auto place = finite.begin() + static_cast<std::ptrdiff_t>(fraction * static_cast<double>(count - 1));
+        const auto place =
+            finite.begin() + static_cast<std::ptrdiff_t>(fraction * static_cast<double>(count - 1));
         std::ranges::nth_element(finite, place);
         return *place;
     };

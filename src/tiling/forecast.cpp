@@ -1,6 +1,7 @@
 #include "tiling/forecast.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
@@ -17,9 +18,9 @@ namespace {
 constexpr std::size_t program_bytes = 93u << 20;
 constexpr std::size_t reading_bytes = 8u << 20;
 
-// Every rank knows where all frames are and their counts: positions and indices in the file (twice: as read and
-// as part of the problem), windows, batches, counts, errors. The first also has them as the result and as its
-// file.
+// Every rank knows where all frames are and their counts: positions and indices in the file (twice: as read
+// and as part of the problem), windows, batches, counts, errors. The first also has them as the result and as
+// its file.
 constexpr std::size_t bytes_per_frame = 88, more_per_frame_on_first = 80;
 
 constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_handle = 4096;
@@ -117,13 +118,20 @@ std::size_t pieces_bytes(const ForecastInput& in, const Tiling& tiling) {
     return static_cast<std::size_t>(pixels.piece + pixels.tile) * complex_bytes;
 }
 
-// Values of a picture, and their sorted copy or their colours (io/pictures.cpp).
-std::size_t pictures_bytes(const Tiling& tiling) {
+// Values of the larger picture, of the projection or of all slices in rows, and their copy to be sorted or
+// their colours (io/pictures.cpp).
+std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
     constexpr int most_extent = 4096;
     constexpr std::size_t bytes_per_pixel = 16;
-    const int longest = std::max(tiling.object_shape[0], tiling.object_shape[1]);
-    const int block = (longest + most_extent - 1) / most_extent;
-    return area({tiling.object_shape[0] / block, tiling.object_shape[1] / block}) * bytes_per_pixel;
+    const auto pixels = [&](int images, int most) {
+        const int longest = std::max(tiling.object_shape[0], tiling.object_shape[1]);
+        const int block = (longest + most - 1) / most;
+        const auto reduced = [&](int extent) { return (extent + block - 1) / block; };
+        return static_cast<std::size_t>(images) *
+               area({reduced(tiling.object_shape[0]), reduced(tiling.object_shape[1])});
+    };
+    const auto columns = static_cast<int>(std::ceil(std::sqrt(num_slices)));
+    return std::max(pixels(1, most_extent), pixels(num_slices, most_extent / columns)) * bytes_per_pixel;
 }
 
 // Value, direction, gradient; illumination or coverage.
@@ -183,7 +191,8 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
     const auto slices = static_cast<std::size_t>(in.num_slices);
     const std::size_t window = slices * area(tiling.largest_window());
-    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
+    const std::size_t slots =
+        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
     const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
@@ -218,7 +227,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("copies for results", (own.interior_pixels + 3 * probe) * complex_bytes);
     if (in.rank == 0) {
         add("the result's file: pieces of the object", pieces_bytes(in, tiling));
-        if (in.pictures) add("pictures", pictures_bytes(tiling));
+        if (in.pictures) add("pictures", pictures_bytes(tiling, in.num_slices));
     }
     if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
     add("positions, counts and errors of all frames",
@@ -276,7 +285,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const OwnTiles own = own_tiles(in, tiling);
     const auto slices = static_cast<std::size_t>(in.num_slices);
     const std::size_t window = slices * area(tiling.largest_window());
-    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
+    const std::size_t slots =
+        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
     const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;

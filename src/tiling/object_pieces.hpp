@@ -8,8 +8,9 @@
 
 namespace tessera {
 
-// How an object goes into a file without being anywhere as a whole: in pieces that cover it, each the interiors
-// of neighbouring tiles of one row. Small tiles go together, since their own rows of pixels are short.
+// How an object goes into a file without being anywhere as a whole: in pieces that cover it, each the
+// interiors of neighbouring tiles of one row. Small tiles go together, since their own rows of pixels are
+// short.
 struct ObjectPiece {
     Rect rect;
     std::size_t first_tile = 0, num_tiles = 1;

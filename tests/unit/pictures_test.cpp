@@ -152,7 +152,8 @@ TEST(Pictures, ObjectsOfManyPiecesAreShownAsOne) {
         for (std::ptrdiff_t x = 0; x < 4096; ++x) {
             const double phase = ((y / 100 + x / 100) % 2 == 0 ? 0.5 : -0.5) + 0.01 * static_cast<double>(y) -
                                  0.02 * static_cast<double>(x);
-            result.object(0, y, x) = {static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase))};
+            result.object(0, y, x) = {static_cast<float>(std::cos(phase)),
+                                      static_cast<float>(std::sin(phase))};
         }
     }
     result.probe = Array<cfloat, 3>({1, 400, 400}, cfloat{1, 0});

@@ -148,7 +148,8 @@ TEST_F(ResultFileTest, TakesTheMemoryOfAPiece) {
     status >> pages;
     rlimit earlier{};
     ASSERT_EQ(getrlimit(RLIMIT_AS, &earlier), 0);
-    const rlimit tight = {pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{64} << 20), earlier.rlim_max};
+    const rlimit tight = {pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{64} << 20),
+                          earlier.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_AS, &tight), 0);
     EXPECT_NO_THROW({
         ResultWriter writer(folder_ / "result.h5", result, {1, extent, extent});
