@@ -1,6 +1,7 @@
 #include "io/pictures.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <system_error>
@@ -256,35 +257,62 @@ Values amplitude_values(const Slice& slice, const Region& region, std::ptrdiff_t
         [](cdouble sum, double count) { return sum.re / count; });
 }
 
+// Unsigned integers in the order of the values, and back.
+constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+std::uint64_t ordered_bits(double value) {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    return (bits & sign_bit) != 0 ? ~bits : bits | sign_bit;
+}
+double value_of_bits(std::uint64_t ordered) {
+    return std::bit_cast<double>((ordered & sign_bit) != 0 ? ordered & ~sign_bit : ~ordered);
+}
+
+// The finite value that `rank` others go before, found 16 bits at a time: to sort, they would have to be
+// there twice.
+double value_at(const std::vector<Values>& images, std::size_t rank) {
+    std::uint64_t found = 0;
+    for (int shift = 48; shift >= 0; shift -= 16) {
+        std::vector<std::size_t> counts(std::size_t{1} << 16);
+        for (const Values& values : images) {
+            for (const double value : values) {
+                const std::uint64_t bits = ordered_bits(value);
+                const bool goes_with_found = shift == 48 || bits >> (shift + 16) == found;
+                if (goes_with_found && std::isfinite(value)) ++counts[bits >> shift & 0xffff];
+            }
+        }
+        std::uint64_t next = 0;
+        for (; rank >= counts[next]; ++next) rank -= counts[next];
+        found = found << 16 | next;
+    }
+    return value_of_bits(found);
+}
+
 // Values at 0.5 % and 99.5 %, so that single pixels do not set the contrast; one range for all images.
 std::array<double, 2> shown_range(const std::vector<Values>& images) {
-    std::vector<double> finite;
-    const auto is_finite = [](double value) { return std::isfinite(value); };
-    std::ptrdiff_t count = 0;
-    for (const Values& values : images) count += std::ranges::count_if(values, is_finite);
+    std::size_t count = 0;
+    for (const Values& values : images) {
+        count += static_cast<std::size_t>(
+            std::ranges::count_if(values, [](double value) { return std::isfinite(value); }));
+    }
     if (count == 0) return {0, 1};
-    finite.reserve(static_cast<std::size_t>(count));
-    for (const Values& values : images) std::ranges::copy_if(values, std::back_inserter(finite), is_finite);
     const auto at = [&](double fraction) {
-        const auto place =
-            finite.begin() + static_cast<std::ptrdiff_t>(fraction * static_cast<double>(count - 1));
-        std::ranges::nth_element(finite, place);
-        return *place;
+        return value_at(images, static_cast<std::size_t>(fraction * static_cast<double>(count - 1)));
     };
     return {at(0.005), at(0.995)};
 }
 
-// Rows of `num_columns` pictures of one size each.
-Picture in_rows(const std::vector<Picture>& pictures, std::ptrdiff_t num_columns) {
-    const auto count = std::ssize(pictures);
+// Rows of `num_columns` images of one size each; colour_of(image, pixel).
+template <class ColourOf>
+Picture in_rows(std::ptrdiff_t count, const Extents<2>& size, std::ptrdiff_t num_columns,
+                const ColourOf& colour_of) {
     const std::ptrdiff_t num_rows = (count + num_columns - 1) / num_columns;
-    const std::ptrdiff_t height = pictures.front().extent(0), width = pictures.front().extent(1);
+    const auto [height, width] = size;
     Picture all({num_rows * (height + gap) - gap, num_columns * (width + gap) - gap}, Colour{255, 255, 255});
     for (std::ptrdiff_t i = 0; i < count; ++i) {
-        const Picture& picture = pictures[static_cast<std::size_t>(i)];
         const std::ptrdiff_t top = i / num_columns * (height + gap), left = i % num_columns * (width + gap);
         for (std::ptrdiff_t y = 0; y < height; ++y)
-            for (std::ptrdiff_t x = 0; x < width; ++x) all(top + y, left + x) = picture(y, x);
+            for (std::ptrdiff_t x = 0; x < width; ++x)
+                all(top + y, left + x) = colour_of(static_cast<std::size_t>(i), y * width + x);
     }
     return all;
 }
@@ -292,15 +320,12 @@ Picture in_rows(const std::vector<Picture>& pictures, std::ptrdiff_t num_columns
 template <class Map>
 Picture coloured(const std::vector<Values>& images, std::ptrdiff_t num_columns, const Map& map) {
     const auto [least, most] = shown_range(images);
-    const double span = most > least ? most - least : 1;
-    std::vector<Picture> pictures;
-    for (const Values& values : images) {
-        Picture picture(values.extents(), unseen);
-        for (std::ptrdiff_t i = 0; i < values.size(); ++i)
-            if (!std::isnan(values[i])) picture[i] = map((values[i] - least) / span);
-        pictures.push_back(std::move(picture));
-    }
-    return in_rows(pictures, num_columns);
+    const double from = least, span = most > least ? most - least : 1;
+    return in_rows(std::ssize(images), images.front().extents(), num_columns,
+                   [&](std::size_t image, std::ptrdiff_t pixel) {
+                       const double value = images[image][pixel];
+                       return std::isnan(value) ? unseen : map((value - from) / span);
+                   });
 }
 
 // What is drawn of the object: a result and what was found out about it.
@@ -352,16 +377,20 @@ void write_slices(const std::filesystem::path& folder, const Drawn& drawn) {
     write_png(folder / "slices_amplitude.png", coloured(images, num_columns, grey));
 }
 
-// Phase as hue, amplitude relative to the mode's largest as brightness.
-Picture probe_mode(const View<const cfloat, 2>& mode) {
-    double most = 0;
-    for (const cfloat value : mode) most = std::max(most, std::sqrt(norm(to_double(value))));
-    Picture picture(mode.extents());
-    for (std::ptrdiff_t i = 0; i < mode.size(); ++i) {
-        const cdouble value = to_double(mode[i]);
-        picture[i] = phase_colour(phase(value), most > 0 ? std::sqrt(norm(value)) / most : 0);
+// Modes side by side: phase as hue, amplitude relative to the mode's largest as brightness.
+Picture probe_modes(const Array<cfloat, 3>& probe) {
+    std::vector<double> most;
+    for (std::ptrdiff_t mode = 0; mode < probe.extent(0); ++mode) {
+        double here = 0;
+        for (const cfloat value : probe.slice(mode)) here = std::max(here, std::sqrt(norm(to_double(value))));
+        most.push_back(here);
     }
-    return picture;
+    return in_rows(probe.extent(0), {probe.extent(1), probe.extent(2)}, probe.extent(0),
+                   [&](std::size_t mode, std::ptrdiff_t pixel) {
+                       const cdouble value = to_double(probe.slice(static_cast<std::ptrdiff_t>(mode))[pixel]);
+                       return phase_colour(phase(value),
+                                           most[mode] > 0 ? std::sqrt(norm(value)) / most[mode] : 0);
+                   });
 }
 
 }  // namespace
@@ -379,10 +408,7 @@ void write_pictures(const std::filesystem::path& folder, const std::filesystem::
         drawn.ramps.push_back(phase_ramp({reader, slice}, drawn.region));
     write_projection(folder, drawn);
     if (drawn.num_slices() > 1) write_slices(folder, drawn);
-    std::vector<Picture> modes;
-    for (std::ptrdiff_t mode = 0; mode < result.probe.extent(0); ++mode)
-        modes.push_back(probe_mode(result.probe.slice(mode)));
-    write_png(folder / "probe.png", in_rows(modes, std::ssize(modes)));
+    write_png(folder / "probe.png", probe_modes(result.probe));
     write_png(folder / "error.png", plot_data_error(result.data_error));
 }
 

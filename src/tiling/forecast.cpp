@@ -122,7 +122,7 @@ std::size_t pieces_bytes(const ForecastInput& in, const Tiling& tiling) {
 // their colours (io/pictures.cpp).
 std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
     constexpr int most_extent = 4096;
-    constexpr std::size_t bytes_per_pixel = 16;
+    constexpr std::size_t drawn_bytes = 11, together_bytes = 16;  // a pixel
     const auto pixels = [&](int images, int most) {
         const int longest = std::max(tiling.object_shape[0], tiling.object_shape[1]);
         const int block = (longest + most - 1) / most;
@@ -131,7 +131,8 @@ std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
                area({reduced(tiling.object_shape[0]), reduced(tiling.object_shape[1])});
     };
     const auto columns = static_cast<int>(std::ceil(std::sqrt(num_slices)));
-    return std::max(pixels(1, most_extent), pixels(num_slices, most_extent / columns)) * bytes_per_pixel;
+    return std::max(pixels(1, most_extent) * (num_slices > 1 ? together_bytes : drawn_bytes),
+                    pixels(num_slices, most_extent / columns) * drawn_bytes);
 }
 
 // Value, direction, gradient; illumination or coverage.

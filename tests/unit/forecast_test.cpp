@@ -133,7 +133,7 @@ TEST(Forecast, OfTheFirstRankFollowsItsTilesToo) {
     // All slices in five columns, one pixel for 2 x 2.
     in.pictures = true;
     EXPECT_NEAR(static_cast<double>(term(forecast_memory(in, tiling), "pictures")),
-                static_cast<double>(object / 8 / 4 * 16), 0.01 * static_cast<double>(object));
+                static_cast<double>(object / 8 / 4 * 11), 0.01 * static_cast<double>(object));
 }
 
 TEST(ObjectPieces, CoverTheObjectOnce) {
