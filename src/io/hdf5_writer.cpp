@@ -72,6 +72,7 @@ Writer::Writer(const std::filesystem::path& target) : on_disk_(target) {
     silence();
     const Handle access = in_memory_.access();
     file_ = Handle(H5Fcreate(on_disk_.beside().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
+    check(file_.valid());
     make_parents_ = Handle(H5Pcreate(H5P_LINK_CREATE));
     H5Pset_create_intermediate_group(make_parents_.get(), 1);
 }

@@ -140,7 +140,7 @@ TEST_F(ResultFileTest, AnObjectInPiecesIsTheSameBytes) {
 
 // Nothing of the object's size is in memory: the file may be larger than what the process may still allocate.
 TEST_F(ResultFileTest, TakesTheMemoryOfAPiece) {
-    constexpr std::ptrdiff_t extent = 8192, height = 64;  // 512 MiB, in pieces of 4 MiB
+    constexpr std::ptrdiff_t extent = 4096, height = 64;  // 128 MiB, in pieces of 2 MiB
     const Result result = some_result();
     const Array<cfloat, 3> piece({1, height, extent}, cfloat{1, 2});
     std::ifstream status("/proc/self/statm");
@@ -148,7 +148,7 @@ TEST_F(ResultFileTest, TakesTheMemoryOfAPiece) {
     status >> pages;
     rlimit earlier{};
     ASSERT_EQ(getrlimit(RLIMIT_AS, &earlier), 0);
-    const rlimit tight = {pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{64} << 20),
+    const rlimit tight = {pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{32} << 20),
                           earlier.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_AS, &tight), 0);
     EXPECT_NO_THROW({
