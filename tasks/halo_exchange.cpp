@@ -11,22 +11,27 @@ tessera::Strip inside(const Rect& rect, const Rect& tile) {
 
 HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices)
     : kind_(kind), num_slices_(num_slices) {
-    for (const Tile& tile : tiling.tiles) {
+    for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+        const Tile& tile = tiling.tiles[t];
         shapes_.push_back({tile.extended.height(), tile.extended.width()});
         overlaps_.emplace_back();
+        if (!owners.is_mine(t)) continue;
         for (const Neighbour& neighbour : tile.neighbours)
             overlaps_.back().push_back(inside(neighbour.overlap, tile.extended));
     }
+    std::size_t edge = 0;
     for (const HaloMove& move : halo_moves(tiling, kind)) {
+        const std::size_t number = edge++;
+        if (!owners.is_mine(move.from) && !owners.is_mine(move.to)) continue;
         Strip strip;
         strip.move = move;
+        strip.edge = number;
         strip.cut = inside(move.rect, tiling.tiles[move.from].extended);
         strip.land = inside(move.rect, tiling.tiles[move.to].extended);
-        if (owners.is_mine(move.from) || owners.is_mine(move.to))
-            strip.data = Data(field_bytes(strip.cut.shape, num_slices));
+        strip.data = Data(field_bytes(strip.cut.shape, num_slices));
         strips_.push_back(std::move(strip));
     }
-    TESSERA_EXPECT(strips_.size() <= tags_per_kind);
+    TESSERA_EXPECT(edge <= tags_per_kind);
 }
 
 std::size_t HaloExchange::bytes() const {
@@ -43,9 +48,9 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, 
         cut_strip.submit({shapes_[strip.move.from], strip.cut, num_slices_},
                          {from[strip.move.from], &strip.data}, priority);
     if (starts_here && !ends_here)
-        owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(Message::halo, s));
+        owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(Message::halo, strip.edge));
     if (ends_here && !starts_here)
-        owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(Message::halo, s));
+        owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(Message::halo, strip.edge));
 }
 
 void HaloExchange::land(std::size_t s, const Fields& to, int priority) const {

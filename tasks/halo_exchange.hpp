@@ -53,8 +53,9 @@ class HaloExchange {
     // A rectangle on its way from one tile to another.
     struct Strip {
         HaloMove move;
+        std::size_t edge = 0;  // its number among the moves of all ranks
         tessera::Strip cut, land;
-        Data data;  // where either tile is an own one
+        Data data;
     };
     void cut(const Owners& owners, std::size_t strip, const Fields& from, int priority) const;
     void land(std::size_t strip, const Fields& to, int priority) const;
@@ -65,8 +66,8 @@ class HaloExchange {
     Exchange kind_ = Exchange::neighbours;
     int num_slices_ = 1;
     std::vector<Shape2> shapes_;                         // of the extended tiles
-    std::vector<Strip> strips_;                          // in the order of the moves
-    std::vector<std::vector<tessera::Strip>> overlaps_;  // of each tile with others, in the tile
+    std::vector<Strip> strips_;                          // from or to own tiles, in the order of the moves
+    std::vector<std::vector<tessera::Strip>> overlaps_;  // of each own tile with others, in the tile
 };
 
 }  // namespace tessera

@@ -7,9 +7,9 @@
 
 #include "base/checksum.hpp"
 #include "codelets/device_scratch.hpp"
-#include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
+#include "tasks/tile_sums.hpp"
 
 namespace tessera {
 namespace {
@@ -97,6 +97,19 @@ void require_possible_waves(const RunConfig& config) {
         "runtime.waves: keep needs object.num_slices: 1, it is {}: the far fields of several slices do not "
         "follow a step as those of one do (use auto or recompute)",
         config.object.num_slices);
+}
+
+// Each strip between tiles is a message of its own, told apart by its number.
+void require_few_strips(const Tiling& tiling, Exchange exchange) {
+    if (exchange == Exchange::passes) return;
+    std::size_t strips = 0;
+    for (const Tile& tile : tiling.tiles) strips += tile.neighbours.size();
+    if (strips <= tags_per_kind) return;
+    throw usage_error(
+        "tiling.exchange: {} strips between {} x {} tiles are too many, {} are allowed (fewer tiling.tiles, "
+        "or "
+        "exchange: passes)",
+        strips, tiling.grid[0], tiling.grid[1], tags_per_kind);
 }
 
 void require_gpu_memory(const Problem& problem) {
@@ -201,6 +214,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.waves_memory_bytes = problem.waves_memory_bytes;
     input.exchange = problem.config.tiling.exchange;
     input.line_search = has_line_search(problem.config);
+    input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     return input;
@@ -208,10 +222,8 @@ ForecastInput forecast_input(const Problem& problem) {
 
 }  // namespace
 
-MemoryForecast forecast_memory_of(const Problem& problem, int rank) {
-    ForecastInput input = forecast_input(problem);
-    input.rank = rank;
-    return forecast_memory(input, problem.tiling, plan_patterns(input, problem.tiling, host_limit(problem)));
+std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem) {
+    return forecast_memory_of_ranks(forecast_input(problem), problem.tiling, host_limit(problem));
 }
 
 MemoryForecast forecast_memory_alone(const Problem& problem) {
@@ -237,6 +249,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.tiling = make_tiling(
         problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
         batch_size, config.tiling.exchange);
+    require_few_strips(problem.tiling, config.tiling.exchange);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input = forecast_input(problem);
@@ -317,11 +330,12 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
     const ObjectConfig& config = problem.config.object;
     if (config.initial != InitialObject::file) return;
     const auto file = resolved(run_folder, config.file.value());
-    Result earlier = read_result(file);
+    earlier_ = std::make_unique<ResultReader>(file);
+    const Result earlier = earlier_->without_object();
     require_equal_pixels("object.file", file, earlier, problem.scan);
-    if (earlier.object.extent(0) != problem.num_slices()) {
+    if (earlier_->object_shape()[0] != problem.num_slices()) {
         throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
-                         file.string(), earlier.object.extent(0), problem.num_slices());
+                         file.string(), earlier_->object_shape()[0], problem.num_slices());
     }
     // Whole pixels between the two arrays' origins in scan coordinates.
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -329,7 +343,6 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
         earlier_shift_px_[axis] =
             std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
     }
-    earlier_ = std::move(earlier.object);
 }
 
 void InitialObjectMaker::fill(const Rect& rect, cfloat* pixels) const {
@@ -353,13 +366,17 @@ void InitialObjectMaker::fill_random(int slice, const Rect& rect, cfloat* pixels
     }
 }
 
+// Row by row where the two overlap.
 void InitialObjectMaker::fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const {
-    for (int y = rect.y0; y < rect.y1; ++y) {
-        for (int x = rect.x0; x < rect.x1; ++x, ++pixels) {
-            const auto v = y + earlier_shift_px_[0], u = x + earlier_shift_px_[1];
-            if (v >= 0 && u >= 0 && v < earlier_.extent(1) && u < earlier_.extent(2))
-                *pixels = earlier_(slice, v, u);
-        }
+    const auto& shape = earlier_->object_shape();
+    const std::ptrdiff_t first_x = std::max<std::ptrdiff_t>(rect.x0 + earlier_shift_px_[1], 0);
+    const std::ptrdiff_t end_x = std::min<std::ptrdiff_t>(rect.x1 + earlier_shift_px_[1], shape[2]);
+    if (first_x >= end_x) return;
+    for (int y = rect.y0; y < rect.y1; ++y, pixels += rect.width()) {
+        const std::ptrdiff_t there = y + earlier_shift_px_[0];
+        if (there < 0 || there >= shape[1]) continue;
+        cfloat* to = pixels + (first_x - earlier_shift_px_[1] - rect.x0);
+        earlier_->read_object(slice, there, first_x, {to, {1, end_x - first_x}});
     }
 }
 
@@ -369,7 +386,7 @@ Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& st
     config.size = problem.probe_shape;
     if (!config.file) return make_probe(config, problem.scan, statistics.mean_pattern, nullptr);
     const auto file = resolved(run_folder, *config.file);
-    const Result earlier = read_result(file);
+    const Result earlier = ResultReader(file).without_object();
     require_equal_pixels("probe.file", file, earlier, problem.scan);
     return make_probe(config, problem.scan, statistics.mean_pattern, &earlier.probe);
 }

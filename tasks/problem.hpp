@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "codelets/runtime/ranks.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "config/run_config.hpp"
+#include "io/result_file.hpp"
 #include "math/complex.hpp"
 #include "scan/frame_source.hpp"
 #include "scan/positions.hpp"
@@ -50,8 +52,8 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
 // The run file with its automatic choices made, as a checkpoint keeps it.
 RunConfig resolved_config(const Problem& problem);
 
-// The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
-MemoryForecast forecast_memory_of(const Problem& problem, int rank);
+// The memory of each rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
+std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem);
 MemoryForecast forecast_memory_alone(const Problem& problem);
 
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
@@ -94,7 +96,7 @@ class InitialObjectMaker {
     void fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const;
 
     const Problem& problem_;
-    Array<cfloat, 3> earlier_;  // of a file
+    std::unique_ptr<ResultReader> earlier_;  // of a file
     std::array<std::ptrdiff_t, 2> earlier_shift_px_ = {0, 0};
 };
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,

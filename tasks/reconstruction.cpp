@@ -139,7 +139,7 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     // This record has the cost after the step whose object and probe were copied.
     if (run.snapshot_at + 1 == iteration && run.snapshot_at >= 0) {
         run.snapshot_at = -1;
-        hooks_.on_snapshot(snapshot_result(run, record));
+        hooks_.on_snapshot(snapshot_result(run, record), snapshot_.object());
     }
     // What was submitted after this record does nothing any more.
     if (run.reason != StopReason::none) handles_.stream.abandon();
@@ -194,10 +194,7 @@ Result Reconstruction::snapshot_result(const EngineRun& run, const IterationStat
     History history = history_;
     const double data_error = record.squared_error / statistics_.total_counts;
     append(history, run, run.records.size() - 1, record.cost, data_error);
-    Result result = result_without_fields(history, record.cost, data_error);
-    snapshot_.collect(result.object, result.probe);
-    if (!result.probe.empty()) result.probe = orthogonal_modes(result.probe);
-    return result;
+    return result_of(history, record.cost, data_error);
 }
 
 void Reconstruction::submit_snapshot(EngineRun& run, int iteration) {
@@ -227,8 +224,11 @@ std::vector<double> Reconstruction::error_per_frame() const {
     return errors;
 }
 
-Result Reconstruction::result_without_fields(const History& history, double cost, double data_error) const {
+// Of the copied probe.
+Result Reconstruction::result_of(const History& history, double cost, double data_error) const {
     Result result;
+    if (!handles_.owners.ranks->is_first()) return result;
+    result.probe = orthogonal_modes(snapshot_.probe());
     result.pixel_size_m = problem_.scan.pixel_size_m;
     result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -251,10 +251,8 @@ Result Reconstruction::result_without_fields(const History& history, double cost
     return result;
 }
 
-Result Reconstruction::result() const {
-    Result result = result_without_fields(history_, final_cost_, final_data_error_);
-    snapshot_.collect(result.object, result.probe);
-    if (!result.probe.empty()) result.probe = orthogonal_modes(result.probe);
+Result Reconstruction::result_without_object() const {
+    Result result = result_of(history_, final_cost_, final_data_error_);
     result.data_error_per_frame = error_per_frame();
     return result;
 }

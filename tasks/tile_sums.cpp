@@ -17,8 +17,6 @@ std::string name_of_tag(int tag) {
             return "total of scalars";
         case Message::halo:
             return "halo strip";
-        case Message::object:
-            return "object of a tile";
     }
     return "message";
 }

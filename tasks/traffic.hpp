@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "tasks/engines.hpp"
 #include "tasks/problem.hpp"
 
@@ -18,7 +20,7 @@ struct Traffic {
                made.scalars * scalars_bytes;
     }
 };
-Traffic traffic_of(const Problem& problem, int rank);
+std::vector<Traffic> traffic_of_ranks(const Problem& problem);
 
 // In a whole run: every iteration of every engine, and the evaluation at the end of each.
 std::size_t bytes_sent_in_run(const Problem& problem, int rank);

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "base/log.hpp"
@@ -31,7 +33,31 @@ int checked_int(std::size_t count) {
     return static_cast<int>(count);
 }
 
+// Others compute meanwhile, perhaps on the same core.
+void wait_for(MPI_Request request) {
+    using namespace std::chrono_literals;
+    auto pause = 10us;
+    for (int done = 0;; pause = std::min(2 * pause, 1000us)) {
+        MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (done != 0) return;
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+constexpr std::size_t largest_message = std::size_t{1} << 30;
+
+// visit(first byte, count) of messages that MPI can count.
+template <class Visit>
+void in_messages(std::size_t bytes, const Visit& visit) {
+    for (std::size_t done = 0; done < bytes; done += largest_message)
+        visit(done, checked_int(std::min(largest_message, bytes - done)));
+}
+
 }  // namespace
+
+struct Ranks::Outputs {
+    MPI_Comm channel = MPI_COMM_NULL;
+};
 
 Ranks::Ranks() {
     if (!started_with_others()) return;
@@ -44,6 +70,8 @@ Ranks::Ranks() {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     data_is_shared_between_ranks(size_ > 1);
+    outputs_ = std::make_unique<Outputs>();
+    MPI_Comm_dup(MPI_COMM_WORLD, &outputs_->channel);
     count_neighbours();
 }
 
@@ -64,7 +92,9 @@ void Ranks::count_neighbours() {
 Ranks::~Ranks() {
     int started = 0;
     MPI_Initialized(&started);
-    if (started != 0) MPI_Finalize();
+    if (started == 0) return;
+    if (outputs_) MPI_Comm_free(&outputs_->channel);
+    MPI_Finalize();
 }
 
 void Ranks::throw_together(ExitCode code, const std::string& failure) const {
@@ -77,8 +107,10 @@ void Ranks::throw_together(ExitCode code, const std::string& failure) const {
     if (first == size_) return;
     int its_code = static_cast<int>(code);
     MPI_Bcast(&its_code, 1, MPI_INT, first, MPI_COMM_WORLD);
-    const std::string told = first == 0 ? failure : fmt::format("rank {}: {}", first, failure);
-    throw Error(static_cast<ExitCode>(its_code), first == rank_ ? told : "");
+    // Told here: where ranks leave MPI they wait for each other, but once one has ended its launcher may end
+    // the others before they have said anything.
+    if (first == rank_) log::error("{}{}", first == 0 ? "" : fmt::format("rank {}: ", first), failure);
+    throw Error(static_cast<ExitCode>(its_code), "");
 }
 
 void Ranks::require_equal(const std::string& text, const char* what) const {
@@ -112,11 +144,10 @@ std::size_t Ranks::least(std::size_t value) const {
 }
 
 void Ranks::broadcast(void* data, std::size_t bytes) const {
-    constexpr std::size_t piece = std::size_t{1} << 30;
-    for (std::size_t done = 0; are_several() && done < bytes; done += piece) {
-        MPI_Bcast(static_cast<std::byte*>(data) + done, checked_int(std::min(piece, bytes - done)), MPI_BYTE,
-                  0, MPI_COMM_WORLD);
-    }
+    if (!are_several()) return;
+    in_messages(bytes, [&](std::size_t from, int count) {
+        MPI_Bcast(static_cast<std::byte*>(data) + from, count, MPI_BYTE, 0, MPI_COMM_WORLD);
+    });
 }
 
 void Ranks::wait_for_all() const {
@@ -163,6 +194,23 @@ void Ranks::end_all(const Error& failure) const {
                    text);
     MPI_Abort(MPI_COMM_WORLD, code);
     std::_Exit(code);
+}
+
+// Synchronous: nothing piles up at the first rank.
+void Ranks::send_to_first(std::span<const std::byte> bytes) const {
+    in_messages(bytes.size(), [&](std::size_t from, int count) {
+        MPI_Request request = MPI_REQUEST_NULL;
+        MPI_Issend(bytes.data() + from, count, MPI_BYTE, 0, 0, outputs_->channel, &request);
+        wait_for(request);
+    });
+}
+
+void Ranks::receive_from(int rank, std::span<std::byte> bytes) const {
+    in_messages(bytes.size(), [&](std::size_t to, int count) {
+        MPI_Request request = MPI_REQUEST_NULL;
+        MPI_Irecv(bytes.data() + to, count, MPI_BYTE, rank, 0, outputs_->channel, &request);
+        wait_for(request);
+    });
 }
 
 void Ranks::send(const Data& data, int to, int tag) const {

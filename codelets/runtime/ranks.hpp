@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -31,8 +32,8 @@ class Ranks {
 
     // ---- The hosts among themselves: every rank must call them in the same order.
 
-    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them,
-    // told once (the others' copies have no message): nobody goes on alone.
+    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them:
+    // nobody goes on alone. Of several ranks it has told the message already, once, and the Errors have none.
     template <class Prepare>
     void agree(const Prepare& prepare) const {
         std::string failure;
@@ -65,6 +66,11 @@ class Ranks {
     // Ends all ranks at once, with one message: that of `failure`, or of the rank that has one.
     [[noreturn]] void end_all(const Error& failure) const;
 
+    // ---- Output threads among themselves, beside the hosts and the graph: they wait without keeping a core
+    // busy. What a rank sends is received in its order.
+    void send_to_first(std::span<const std::byte> bytes) const;
+    void receive_from(int rank, std::span<std::byte> bytes) const;
+
     // ---- Data between ranks, as part of the graph: return at once, StarPU orders them with the tasks.
     // A message goes to the receive with the same tag, in the order of submission.
     void send(const Data& data, int to, int tag) const;
@@ -79,6 +85,8 @@ class Ranks {
 
     void count_neighbours();
 
+    struct Outputs;  // the output threads' own channel
+    std::unique_ptr<Outputs> outputs_;
     int rank_ = 0, size_ = 1, on_this_node_ = 1, on_the_same_cores_ = 1;
     mutable std::size_t bytes_sent_ = 0;
 };

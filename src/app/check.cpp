@@ -115,18 +115,18 @@ void print_ranks(const Problem& problem, int num_ranks) {
         std::size_t memory = 0;
         Traffic traffic;
     };
-    std::vector<Row> rows;
-    for (int rank = 0; rank < num_ranks; ++rank) {
-        Row row;
-        row.rank = rank;
-        row.memory = forecast_memory_of(problem, rank).total_bytes();
-        for (std::size_t t = 0; t < problem.owner_of_tile.size(); ++t) {
-            if (problem.owner_of_tile[t] != rank) continue;
-            ++row.tiles;
-            row.frames += problem.tiling.tiles[t].num_frames();
-        }
-        row.traffic = traffic_of(problem, rank);
-        rows.push_back(row);
+    std::vector<Row> rows(static_cast<std::size_t>(num_ranks));
+    const std::vector<std::size_t> memory = forecast_memory_of_ranks(problem);
+    const std::vector<Traffic> traffic = traffic_of_ranks(problem);
+    for (std::size_t rank = 0; rank < rows.size(); ++rank) {
+        rows[rank].rank = static_cast<int>(rank);
+        rows[rank].memory = memory[rank];
+        rows[rank].traffic = traffic[rank];
+    }
+    for (std::size_t t = 0; t < problem.owner_of_tile.size(); ++t) {
+        Row& row = rows[static_cast<std::size_t>(problem.owner_of_tile[t])];
+        ++row.tiles;
+        row.frames += problem.tiling.tiles[t].num_frames();
     }
     const std::size_t alone = forecast_memory_alone(problem).total_bytes();
     std::stable_sort(rows.begin(), rows.end(),

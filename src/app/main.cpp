@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
     try {
         return main_in_frame(argc, argv);
     } catch (const Error& problem) {
-        // Of several ranks that stop together, one has the message.
+        // Of several ranks that stop together, one has told the message.
         if (*problem.what() != '\0') log::error("{}", problem.what());
         return static_cast<int>(problem.code());
     } catch (const std::bad_alloc&) {

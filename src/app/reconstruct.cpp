@@ -97,11 +97,19 @@ std::filesystem::path picture_folder(const std::filesystem::path& result) {
     return folder.replace_extension("").concat("_pictures");
 }
 
-void write_output(const std::filesystem::path& file, const Result& result, bool pictures) {
-    write_result(file, result);
-    if (!pictures) return;
+// On the output thread of every rank; only the first has a result.
+void write_output(const OutputConfig& output, const Result& result, ObjectOnItsWay& object) {
+    std::optional<ResultWriter> writer;
+    object.hand_over([&](const Rect& rect, const View<const cfloat, 3>& pixels) {
+        if (!writer) writer.emplace(output.file, result, object.shape());
+        writer->write_object(rect.y0, rect.x0, pixels);
+    });
+    if (!writer) return;
+    writer->finish();
+    writer.reset();
+    if (!output.pictures) return;
     try {
-        write_pictures(picture_folder(file), result);
+        write_pictures(picture_folder(output.file), output.file);
     } catch (const Error& problem) {
         log::warning("{} (the result itself is written)", problem.what());
     }
@@ -259,10 +267,11 @@ Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatist
     return setup;
 }
 
-void post_snapshot(OutputThread& writer, const OutputConfig& output, Result result) {
-    writer.post([&output, snapshot = std::make_shared<Result>(std::move(result))] {
+void post_snapshot(OutputThread& writer, const OutputConfig& output, Result result,
+                   std::shared_ptr<ObjectOnItsWay> object) {
+    writer.post([&output, object, snapshot = std::make_shared<Result>(std::move(result))] {
         try {
-            write_output(output.file, *snapshot, output.pictures);
+            write_output(output, *snapshot, *object);
         } catch (const Error& failure) {
             log::warning("{} (an intermediate result; the run goes on)", failure.what());
         }
@@ -313,10 +322,9 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     hooks.on_iteration = [&](const IterationReport& report) {
         if (ranks.is_first()) progress.show(report);
     };
-    hooks.on_snapshot = [&](Result result) {
-        if (!ranks.is_first()) return;
+    hooks.on_snapshot = [&](Result result, std::shared_ptr<ObjectOnItsWay> object) {
         complete(result);
-        post_snapshot(writer, config.output, std::move(result));
+        post_snapshot(writer, config.output, std::move(result), std::move(object));
     };
     std::optional<Checkpoints> checkpoints;
     if (config.output.checkpoint_interval_s > 0) {
@@ -328,12 +336,11 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     reconstruction.run(from);
     progress.close();
     const std::size_t bytes_sent = ranks.bytes_sent();
-    Result result = reconstruction.result();
+    Result result = reconstruction.result_without_object();
     complete(result);
     record_timings(result, read_s, watch.lap());
     record_ranks(result, ranks, problem, bytes_sent);
-    if (ranks.is_first())
-        writer.post([&] { write_output(config.output.file, result, config.output.pictures); });
+    writer.post([&, object = reconstruction.object()] { write_output(config.output, result, *object); });
     writer.finish();
     if (recorder) {
         const Schedule schedule = recorder->collect();

@@ -121,15 +121,15 @@ CheckpointFile write_checkpoint_part(const std::filesystem::path& folder, std::i
     file.name = checkpoint_part_name(num_iterations, rank);
     hdf5::Writer writer(folder / file.name);
     writer.write_scalar<std::int64_t>("/format", checkpoint_format);
-    for (const CheckpointBlock& block : part.blocks)
-        writer.write(block.path, {static_cast<std::ptrdiff_t>(block.size)}, block.values);
+    for (const CheckpointBlock& block : part.blocks) {
+        const hdf5::Shape shape = {static_cast<std::ptrdiff_t>(block.size)};
+        writer.create_on_disk<float>(block.path, shape);
+        writer.write_on_disk(block.path, {0}, shape, block.values);
+    }
     for (const auto& [path, numbers] : part.numbers) writer.write(path, numbers);
-    const auto image = writer.image();
-    file.bytes = image.size();
-    Checksum checksum;
-    checksum.add(image.data(), image.size());
-    file.checksum = checksum.value();
-    writer.finish();
+    const hdf5::Writer::Contents contents = writer.finish_and_sum();
+    file.bytes = contents.bytes;
+    file.checksum = contents.checksum;
     return file;
 }
 

@@ -38,11 +38,10 @@ struct ForecastInput {
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;
+    bool pictures = false;
     std::size_t gpu_scratch_bytes = 0;
     std::vector<int> owner_of_tile;  // empty: all of them this rank's
     int rank = 0;
-
-    bool owns(std::size_t tile) const { return owner_of_tile.empty() || owner_of_tile[tile] == rank; }
 };
 
 // Which batches of a rank keep their patterns in memory. The others are read from the scan again in every
@@ -73,6 +72,9 @@ int num_pattern_buffers(int num_workers);
 
 // The peak resident memory of one rank, term by term, in the sizes of codelets/layout.hpp.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling, const PatternPlan& patterns);
+// In all of each rank, with the patterns that its plan within the limit lets stay.
+std::vector<std::size_t> forecast_memory_of_ranks(const ForecastInput& input, const Tiling& tiling,
+                                                  std::size_t limit_bytes);
 std::size_t kept_waves_bytes(const ForecastInput& input, const Tiling& tiling);
 // With all patterns in memory.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);

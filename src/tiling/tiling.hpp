@@ -80,7 +80,8 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
 std::vector<int> assign_owners(const Tiling& tiling, int num_ranks);
 
 // The automatic choices: functions of the scan's shape, the number of modes and the kind of device alone,
-// never of timings or workers, so that the same run file gives the same answer everywhere.
+// never of timings, workers or ranks, so that the same run file gives the same answer everywhere; nor of the
+// exchange, which can do with any grid, so that its kinds can be compared.
 //  - batch: about 1.5 ms of gradient on a nominal core (25 GFLOP/s of transforms); on a GPU 256 frames of 128
 //  x
 //    128 pixels, a sixteenth of the scan at most;

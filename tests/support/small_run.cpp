@@ -138,7 +138,15 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     hooks.checkpoints = checkpoints ? &*checkpoints : nullptr;
     Reconstruction reconstruction(problem, handles, statistics, hooks);
     reconstruction.run(from);
-    outcome.result = reconstruction.result();
+    outcome.result = reconstruction.result_without_object();
+    const auto object = reconstruction.object();
+    outcome.result.object = Array<cfloat, 3>(object->shape());
+    object->hand_over([&](const Rect& rect, const View<const cfloat, 3>& pixels) {
+        for (std::ptrdiff_t slice = 0; slice < pixels.extent(0); ++slice)
+            for (std::ptrdiff_t y = 0; y < pixels.extent(1); ++y)
+                std::copy_n(&pixels(slice, y, 0), pixels.extent(2),
+                            &outcome.result.object(slice, rect.y0 + y, rect.x0));
+    });
     outcome.stopped_early = reconstruction.stopped_early();
     for (const TileHandles& tile : handles.tiles)
         outcome.tile_objects.push_back(value_of(tile, handles.num_slices));

@@ -251,7 +251,7 @@ TEST_F(CheckpointsTest, TakeTheMemoryOfTheForecast) {
     for (const MemoryTerm& term : problem.memory.terms) {
         if (term.what.starts_with("checkpoints")) forecast += term.bytes;
     }
-    EXPECT_NEAR(2 * static_cast<double>(checkpoints.bytes()) / static_cast<double>(forecast), 1, 0.03);
+    EXPECT_NEAR(static_cast<double>(checkpoints.bytes()) / static_cast<double>(forecast), 1, 0.03);
 }
 
 }  // namespace
