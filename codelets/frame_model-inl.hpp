@@ -7,6 +7,7 @@
 #define TESSERA_CODELETS_FRAME_MODEL_INL_HPP
 #endif
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -73,7 +74,8 @@ enum class Moving { nothing, object, object_and_probe };
 // and its gradient passes them backwards, b_L-1 = chi:
 //   g_O,l = conj(u_l) b_l,  c_l = conj(O_l(r)) b_l,  b_l-1 = F^-1 conj(H_l-1) F c_l,  g_P = c_0
 // Every slice is read at the frame's position, bilinear between its pixels or at the whole pixel; fourier
-// interpolation moves u_0 = P_k by the fraction, as with one slice, and with it all that follows.
+// interpolation moves u_0 = P_k by the fraction, as with one slice, and with it all that follows. Where a
+// window reaches beyond the tile there is vacuum, O = 1, which never moves: no direction, no gradient.
 class FrameModel {
   public:
     using Slot = Workspace::Slot;
@@ -85,6 +87,7 @@ class FrameModel {
           window_(s),
           fourier_(s.interpolation == Interpolation::fourier),
           bilinear_(s.interpolation == Interpolation::bilinear),
+          read_({s.probe.y + (bilinear_ ? 1 : 0), s.probe.x + (bilinear_ ? 1 : 0)}),
           plan_(fourier_ || s.num_slices > 1 ? &fft_plan({s.probe.y, s.probe.x}) : nullptr),
           probe_(moving_field(probe, s.probe_size())),
           object_(moving_field(object, s.tile_size())),
@@ -111,8 +114,10 @@ class FrameModel {
         at_ = at;
         probe_here_ = probe_.value;
         probe_direction_here_ = probe_.direction;
-        object_here_ = tile_window(object_.value);
-        object_direction_here_ = tile_window(object_.direction);
+        reaches_out_ = s_.reaches_out && !part_inside(s_.tile, at.y, at.x, read_).is_all_of(read_);
+        object_here_ = tile_window(object_.value, {1, 0}, Slot::padded_object);
+        if (along_ != Moving::nothing)
+            object_direction_here_ = tile_window(object_.direction, {0, 0}, Slot::padded_direction);
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
@@ -204,9 +209,21 @@ class FrameModel {
             return {data + static_cast<std::size_t>(slice) * slice_stride, stride};
         }
     };
-    Windows tile_window(const cfloat* object) const {
-        return {object + static_cast<std::ptrdiff_t>(at_.y) * s_.tile.x + at_.x, s_.tile.x, s_.tile.area()};
+    // Of the tile itself or, where it reaches out, a copy that goes on with `outside`.
+    Windows tile_window(const cfloat* object, cfloat outside, Slot slot) const {
+        if (!reaches_out_) return {object + tile_pixel(at_.y, at_.x), s_.tile.x, s_.tile.area()};
+        const WindowPart part = part_inside(s_.tile, at_.y, at_.x, read_);
+        cfloat* padded = workspace_.get<cfloat>(slot, volume(read_, s_.num_slices));
+        std::fill_n(padded, volume(read_, s_.num_slices), outside);
+        for (int slice = 0; slice < s_.num_slices; ++slice) {
+            for (int y = part.y0; y < part.y1; ++y) {
+                const cfloat* row = object + volume(s_.tile, slice) + tile_pixel(at_.y + y, at_.x + part.x0);
+                std::copy_n(row, part.x1 - part.x0, padded + volume(read_, slice) + y * read_.x + part.x0);
+            }
+        }
+        return {padded, read_.x, read_.area()};
     }
+    std::ptrdiff_t tile_pixel(int y, int x) const { return static_cast<std::ptrdiff_t>(y) * s_.tile.x + x; }
     Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area()}; }
 
     std::size_t further_slices() const { return static_cast<std::size_t>(s_.num_slices - 1); }
@@ -237,8 +254,26 @@ class FrameModel {
     void add_gradients(int slice, int k, const cfloat* chi, const BatchShape& shape, cfloat* window_part,
                        cfloat* before) {
         const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
-        cfloat* corner = window_part + volume(s_.window, slice) + row * s_.window.x + column;
-        const Window<cfloat> place = {corner, s_.window.x};
+        cfloat* plane = window_part + volume(s_.window, slice);
+        if (!reaches_out_) {
+            const Window<cfloat> place = {plane + row * s_.window.x + column, s_.window.x};
+            add_gradients_at<target>(slice, k, chi, shape, place, before);
+            return;
+        }
+        cfloat* padded = workspace_.get<cfloat>(Slot::padded_gradient, read_.area());
+        std::memset(static_cast<void*>(padded), 0, read_.area() * sizeof(cfloat));
+        add_gradients_at<target>(slice, k, chi, shape, {padded, read_.x}, before);
+        const WindowPart part = part_inside(s_.window, at_.y - s_.window_y, at_.x - s_.window_x, read_);
+        for (int y = part.y0; y < part.y1; ++y) {
+            const cfloat* from = padded + static_cast<std::ptrdiff_t>(y) * read_.x;
+            cfloat* to = plane + (row + y) * s_.window.x + column;
+            for (int x = part.x0; x < part.x1; ++x) to[x] = to[x] + from[x];
+        }
+    }
+
+    template <Target target>
+    void add_gradients_at(int slice, int k, const cfloat* chi, const BatchShape& shape, Window<cfloat> place,
+                          cfloat* before) {
         if (!bilinear_) {
             HWY_NAMESPACE::add_gradients<target>(chi, incident(slice, k), object(slice), place, before,
                                                  shape);
@@ -277,6 +312,8 @@ class FrameModel {
     const BatchShape& s_;
     BatchShape window_;  // the same, waves without the padding of a frame: between slices
     bool fourier_, bilinear_;
+    Shape2 read_;  // what is read of the object: the probe's shape, a pixel more with bilinear interpolation
+    bool reaches_out_ = false;  // the frame that place() was called for
     Moving along_ = Moving::nothing;
     const FftPlan* plan_;  // of the probe's shape
     FieldView<const cfloat> probe_, object_;

@@ -44,6 +44,8 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
     for (std::size_t j = 0; j < batch.frames.size(); ++j) {
         const WindowPosition& w = problem.placement.windows[static_cast<std::size_t>(batch.frames[j])];
         positions[j] = {w.y - tile.extended.y0, w.x - tile.extended.x0, w.frac_y, w.frac_x};
+        const auto [height, width] = problem.placement.window_shape;
+        s.reaches_out = s.reaches_out || !tile.extended.contains({w.y, w.x, w.y + height, w.x + width});
     }
     return handles;
 }

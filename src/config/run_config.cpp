@@ -219,6 +219,7 @@ static void describe(KeyVisitor& io, TilingConfig& c) {
     io.key("tiles", c.tiles, within(1, max_side_px).or_auto());
     io.key("batch_size", c.batch_size, at_least(1).or_auto());
     io.choice("exchange", c.exchange, exchanges);
+    io.key("halo_m", c.halo_m, above(0));
 }
 
 // memory_limit is a map in the file, and plain members here.

@@ -165,6 +165,8 @@ struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto
     std::optional<int> batch_size;            // null: auto
     Exchange exchange = Exchange::neighbours;
+    // Of tiles beyond the centres of their frames, at least a pixel; null: as far as the windows reach.
+    std::optional<double> halo_m;
     bool operator==(const TilingConfig&) const = default;
 };
 

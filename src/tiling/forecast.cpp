@@ -33,6 +33,15 @@ std::size_t slices_scratch_pixels(const ForecastInput& in) {
     return (planes + between_pixels) * area(in.probe_shape);
 }
 
+// Per worker, of a frame whose window reaches beyond its tile: the object and its direction with the vacuum
+// around the tile, a slice's gradient.
+std::size_t padded_windows_pixels(const ForecastInput& in) {
+    if (!in.is_truncated) return 0;
+    const int beside = in.interpolation == Interpolation::bilinear ? 1 : 0;
+    return (2 * static_cast<std::size_t>(in.num_slices) + 1) *
+           area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
+}
+
 // Transfer functions from each slice to the next.
 std::size_t slice_transfers_bytes(const ForecastInput& in) {
     return static_cast<std::size_t>(in.num_slices - 1) * area(in.probe_shape) * 8;
@@ -184,8 +193,10 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
-    add("scratch of the workers",
-        workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
+    add("scratch of the workers", workers *
+                                      (waves * frame * modes + shifted + probe + slices_scratch_pixels(in) +
+                                       padded_windows_pixels(in)) *
+                                      complex_bytes);
     if (in.keep_waves) {
         const std::size_t bytes = kept_waves_bytes(in, tiling);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);

@@ -35,7 +35,8 @@ struct ForecastInput {
     bool keep_waves = false;
     std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
     Exchange exchange = Exchange::neighbours;
-    bool line_search = true;  // two passes over the frames an iteration, not one
+    bool is_truncated = false;  // windows reach beyond their tiles
+    bool line_search = true;    // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;
     std::size_t gpu_scratch_bytes = 0;

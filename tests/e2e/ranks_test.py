@@ -99,6 +99,7 @@ class Ranks(unittest.TestCase):
     def test_same_bits_on_any_number_of_ranks(self):
         for case in (["engines[0].name=CG"], ["tiling.exchange=passes", "runtime.waves=recompute"],
                      ["tiling.exchange=voxels", "runtime.waves=recompute"],
+                     ["tiling.halo_m=2.8e-6", "runtime.waves=recompute"],
                      ["engines[0].name=GD", "engines[0].step=0.3"]):
             settings = [word for setting in case for word in ("--set", setting)]
             expected = None

@@ -69,7 +69,7 @@ engines:
     tolerance: 1e-4
   - {name: CG, num_iter: 5, noise_model: poisson, beta: dai_yuan}
 positions: {interpolation: bilinear}
-tiling: {tiles: [2, 3], batch_size: 16, exchange: passes}
+tiling: {tiles: [2, 3], batch_size: 16, exchange: passes, halo_m: 600.0e-12}
 runtime:
   scheduler: dmdas
   cpus: 4
@@ -127,6 +127,7 @@ RunConfig expected_full_run() {
     c.tiling.tiles = {2, 3};
     c.tiling.batch_size = 16;
     c.tiling.exchange = Exchange::passes;
+    c.tiling.halo_m = 600e-12;
     c.runtime = {"dmdas",
                  4,
                  2,
@@ -201,8 +202,9 @@ TEST(RunFile, UnknownKeysNameTheNearest) {
                    "run.yaml:3: scan.geometry.energy: unknown key (did you mean energy_eV?)");
     expect_problem(with_scan("num_modes: 2\n"),
                    "run.yaml:2: num_modes: unknown key (did you mean probe.num_modes?)");
-    expect_problem(with_scan("tiling:\n  halo: 5\n"),
-                   "run.yaml:3: tiling.halo: unknown key (known here: tiles, batch_size, exchange)");
+    expect_problem(
+        with_scan("tiling:\n  overlap: 5\n"),
+        "run.yaml:3: tiling.overlap: unknown key (known here: tiles, batch_size, exchange, halo_m)");
 }
 
 TEST(RunFile, DuplicateKeysAreFound) {
@@ -231,6 +233,8 @@ TEST(RunFile, WrongTypes) {
     expect_problem(with_scan("output: {file: ''}"), "run.yaml:2: output.file: must not be empty");
     expect_problem(with_scan("output: {file: \"a\\0b\"}"),
                    "run.yaml:2: output.file: 'a?b' holds a control character");
+    expect_problem(with_scan("tiling: {halo_m: 0}"),
+                   "run.yaml:2: tiling.halo_m: 0 is out of range (allowed: above 0)");
     expect_problem(with_scan("tiling: {tiles: [1, 2, 3]}"),
                    "run.yaml:2: tiling.tiles: expected a list of two values, got a list of 3 (or auto)");
     expect_problem(with_scan("tiling: {batch_size: some}"),
