@@ -94,6 +94,10 @@ class FrameModel {
           slice_transfers_(slice_transfers),
           workspace_(workspace) {
         window_.frame = s.probe;
+        if (s.reaches_out) {
+            padded_object_ = {workspace.get<cfloat>(Slot::padded_object, read_.area()), {1, 0}, -1};
+            padded_direction_ = {workspace.get<cfloat>(Slot::padded_direction, read_.area()), {0, 0}, -1};
+        }
         if (s.num_slices == 1) return;
         slice_waves_ = workspace.get<cfloat>(Slot::slice_waves, further_slices() * s.probe_size());
         slice_gradients_ = workspace.get<cfloat>(Slot::slice_gradients, 2 * s.probe.area());
@@ -115,9 +119,9 @@ class FrameModel {
         probe_here_ = probe_.value;
         probe_direction_here_ = probe_.direction;
         reaches_out_ = s_.reaches_out && !part_inside(s_.tile, at.y, at.x, read_).is_all_of(read_);
-        object_here_ = tile_window(object_.value, {1, 0}, Slot::padded_object);
+        object_here_ = tile_window(object_.value, padded_object_);
         if (along_ != Moving::nothing)
-            object_direction_here_ = tile_window(object_.direction, {0, 0}, Slot::padded_direction);
+            object_direction_here_ = tile_window(object_.direction, padded_direction_);
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
@@ -136,8 +140,10 @@ class FrameModel {
     // Of the frame that place() was called for: one mode of the probe, the object's window in a slice.
     const cfloat* probe(int k) const { return mode(probe_here_, k); }
     const cfloat* probe_direction(int k) const { return mode(probe_direction_here_, k); }
-    Window<const cfloat> object(int slice = 0) const { return object_here_.of(slice); }
-    Window<const cfloat> object_direction(int slice = 0) const { return object_direction_here_.of(slice); }
+    Window<const cfloat> object(int slice = 0) const { return window_in(object_here_, slice); }
+    Window<const cfloat> object_direction(int slice = 0) const {
+        return window_in(object_direction_here_, slice);
+    }
 
     // From here to the next place() or move(): probe and object of this frame are where a step along their
     // directions leads to.
@@ -200,31 +206,42 @@ class FrameModel {
     }
 
   private:
+    // A window that reaches out of the tile, one slice at a time: a copy with what is outside.
+    struct Padded {
+        cfloat* pixels;
+        cfloat outside;
+        int slice;  // that it holds now
+    };
     // A frame's window in every slice.
     struct Windows {
         const cfloat* data;
         std::ptrdiff_t stride;
         std::size_t slice_stride;
-        Window<const cfloat> of(int slice) const {
-            return {data + static_cast<std::size_t>(slice) * slice_stride, stride};
-        }
+        Padded* padded;  // null: inside the tile, `data` is the first pixel; else the tile's
     };
-    // Of the tile itself or, where it reaches out, a copy that goes on with `outside`.
-    Windows tile_window(const cfloat* object, cfloat outside, Slot slot) const {
-        if (!reaches_out_) return {object + tile_pixel(at_.y, at_.x), s_.tile.x, s_.tile.area()};
+    Windows tile_window(const cfloat* object, Padded& padded) const {
+        if (!reaches_out_) return {object + tile_pixel(at_.y, at_.x), s_.tile.x, s_.tile.area(), nullptr};
+        padded.slice = -1;
+        return {object, s_.tile.x, s_.tile.area(), &padded};
+    }
+    Window<const cfloat> window_in(const Windows& windows, int slice) const {
+        const cfloat* data = windows.data + static_cast<std::size_t>(slice) * windows.slice_stride;
+        if (windows.padded == nullptr) return {data, windows.stride};
+        pad(data, slice, *windows.padded);
+        return {windows.padded->pixels, read_.x};
+    }
+    void pad(const cfloat* tile, int slice, Padded& padded) const {
+        if (padded.slice == slice) return;
+        padded.slice = slice;
         const WindowPart part = part_inside(s_.tile, at_.y, at_.x, read_);
-        cfloat* padded = workspace_.get<cfloat>(slot, volume(read_, s_.num_slices));
-        std::fill_n(padded, volume(read_, s_.num_slices), outside);
-        for (int slice = 0; slice < s_.num_slices; ++slice) {
-            for (int y = part.y0; y < part.y1; ++y) {
-                const cfloat* row = object + volume(s_.tile, slice) + tile_pixel(at_.y + y, at_.x + part.x0);
-                std::copy_n(row, part.x1 - part.x0, padded + volume(read_, slice) + y * read_.x + part.x0);
-            }
+        std::fill_n(padded.pixels, read_.area(), padded.outside);
+        for (int y = part.y0; y < part.y1; ++y) {
+            std::copy_n(tile + tile_pixel(at_.y + y, at_.x + part.x0), part.x1 - part.x0,
+                        padded.pixels + static_cast<std::ptrdiff_t>(y) * read_.x + part.x0);
         }
-        return {padded, read_.x, read_.area()};
     }
     std::ptrdiff_t tile_pixel(int y, int x) const { return static_cast<std::ptrdiff_t>(y) * s_.tile.x + x; }
-    Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area()}; }
+    Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area(), nullptr}; }
 
     std::size_t further_slices() const { return static_cast<std::size_t>(s_.num_slices - 1); }
     template <class Value>
@@ -303,8 +320,8 @@ class FrameModel {
     Windows interpolated(const Windows& object, Slot slot) {
         cfloat* between = workspace_.get<cfloat>(slot, volume(s_.probe, s_.num_slices));
         for (int slice = 0; slice < s_.num_slices; ++slice) {
-            interpolate(object.of(slice), bilinear_weights(at_.frac_y, at_.frac_x), plane(between, slice),
-                        s_);
+            interpolate(window_in(object, slice), bilinear_weights(at_.frac_y, at_.frac_x),
+                        plane(between, slice), s_);
         }
         return dense(between);
     }
@@ -326,6 +343,7 @@ class FrameModel {
     const cfloat* direction_spectrum_ = nullptr;
     const cfloat* probe_here_ = nullptr;
     const cfloat* probe_direction_here_ = nullptr;
+    Padded padded_object_ = {}, padded_direction_ = {};
     Windows object_here_ = {}, object_direction_here_ = {};
     std::pair<const cfloat*, Windows> value_ = {};  // of probe and object, where a move begins
     cfloat* slice_waves_ = nullptr;                 // (slice - 1, mode, y, x)

@@ -159,6 +159,10 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos =
         HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
+    if (problem.couples_slices()) {
+        handles.couplings = HaloExchange(problem.tiling, handles.owners, Exchange::voxels, handles.num_slices,
+                                         Message::voxels);
+    }
     handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/checksum.hpp"
+#include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
 #include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
@@ -223,6 +224,12 @@ ForecastInput forecast_input(const Problem& problem) {
     input.waves_memory_bytes = problem.waves_memory_bytes;
     input.exchange = problem.config.tiling.exchange;
     input.is_truncated = problem.is_truncated();
+    for (const Tile& tile : problem.tiling.tiles) {
+        if (!problem.couples_slices()) break;
+        const Shape2 shape = {tile.extended.height(), tile.extended.width()};
+        input.coupling_scratch_pixels =
+            std::max(input.coupling_scratch_pixels, couple_slices_scratch(shape, problem.num_slices()));
+    }
     input.line_search = has_line_search(problem.config);
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));

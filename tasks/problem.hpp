@@ -39,6 +39,7 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }
     // Is there something of the windows that tiles do not keep?
     bool is_truncated() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }

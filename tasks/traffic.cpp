@@ -21,7 +21,10 @@ Traffic traffic_of(const Problem& problem, int rank) {
     const Exchange exchange = problem.config.tiling.exchange;
     const std::size_t moved = halo_bytes_sent(problem.tiling, exchange, owners, rank, problem.num_slices());
     const bool moves_voxels = exchange == Exchange::voxels;
-    return {moves_voxels ? 0 : moved, moves_voxels ? moved : 0, messages * sums_bytes(probe_size),
+    const std::size_t coupled = problem.couples_slices() ? halo_bytes_sent(problem.tiling, Exchange::voxels,
+                                                                           owners, rank, problem.num_slices())
+                                                         : 0;
+    return {moves_voxels ? 0 : moved, moves_voxels ? moved : 0, coupled, messages * sums_bytes(probe_size),
             messages * sums_bytes(0)};
 }
 

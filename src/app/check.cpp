@@ -135,7 +135,7 @@ void print_ranks(const Problem& problem, int num_ranks) {
     std::stable_sort(rows.begin(), rows.end(),
                      [](const Row& a, const Row& b) { return a.memory > b.memory; });
     fmt::print("\nranks\n  rank  tiles  frames  memory MiB  sends MiB an iteration\n");
-    const auto engine = make_engine({problem.config.engines[0], 0, problem.keep_waves});
+    const auto engine = make_engine(settings_of(problem, problem.config.engines[0], 0));
     const auto print = [&](const Row& row) {
         fmt::print("  {:4}  {:5}  {:6}  {:10.1f}  {:.2f} (halos {:.2f})\n", row.rank, row.tiles, row.frames,
                    static_cast<double>(row.memory) / mebibyte,

@@ -152,6 +152,10 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
     describe_slices(io, c);
+    io.key("regularize_layers", c.regularize_layers,
+           within(0, 1).only_if(c.num_slices > 1, "num_slices above 1"));
+    io.key("regularize_interval", c.regularize_interval,
+           at_least(1).only_if(c.regularize_layers > 0, "regularize_layers above 0"));
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {

@@ -33,13 +33,12 @@ std::size_t slices_scratch_pixels(const ForecastInput& in) {
     return (planes + between_pixels) * area(in.probe_shape);
 }
 
-// Per worker, of a frame whose window reaches beyond its tile: the object and its direction with the vacuum
-// around the tile, a slice's gradient.
+// Per worker, of a frame whose window reaches beyond its tile: a slice of the object and of its direction
+// with the vacuum around the tile, and of the gradient.
 std::size_t padded_windows_pixels(const ForecastInput& in) {
     if (!in.is_truncated) return 0;
     const int beside = in.interpolation == Interpolation::bilinear ? 1 : 0;
-    return (2 * static_cast<std::size_t>(in.num_slices) + 1) *
-           area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
+    return 3 * area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
 }
 
 // Transfer functions from each slice to the next.
@@ -77,16 +76,22 @@ std::size_t num_gradients(Exchange exchange) {
 
 // What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
-    std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
+    std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, coupled_strip_pixels = 0, handles = 0;
 };
 
 OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
     OwnTiles own;
-    for (const HaloMove& move : halo_moves(tiling, in.exchange)) {
-        // Both sides of a message hold it.
-        if (in.owns(move.from) || in.owns(move.to))
-            own.strip_pixels += static_cast<std::size_t>(move.rect.area() * in.num_slices);
-    }
+    const auto strip_pixels = [&](Exchange exchange) {
+        std::size_t pixels = 0;
+        for (const HaloMove& move : halo_moves(tiling, exchange)) {
+            // Both sides of a message hold it.
+            if (in.owns(move.from) || in.owns(move.to))
+                pixels += static_cast<std::size_t>(move.rect.area() * in.num_slices);
+        }
+        return pixels;
+    };
+    own.strip_pixels = strip_pixels(in.exchange);
+    if (in.coupling_scratch_pixels > 0) own.coupled_strip_pixels = strip_pixels(Exchange::voxels);
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
         if (!in.owns(t)) continue;
@@ -203,6 +208,11 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
         add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
     }
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
+    if (in.coupling_scratch_pixels > 0) {
+        const std::size_t at_once = std::min(std::max<std::size_t>(workers, 1), own.tiles);
+        add("coupling of slices: scratch, strips between tiles",
+            (at_once * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+    }
     // The first rank puts the object together and writes it.
     const std::size_t object = in.rank == 0 ? 2 * slices * area(tiling.object_shape) : 0;
     add("copies for results: from the tiles, put together, as a file",
@@ -238,6 +248,10 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
     if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (in.coupling_scratch_pixels > 0) {
+        add("coupling of slices: scratch, strips between tiles",
+            (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+    }
     if (slices > 1) {
         add("transfer functions between slices, batch windows at trial steps",
             slice_transfers_bytes(in) + 3 * window * complex_bytes);

@@ -86,10 +86,10 @@ TEST(Forecast, FollowsANarrowHalo) {
     EXPECT_EQ(object(narrow), static_cast<std::size_t>(narrow.extended_area()) * 4 * 2 * 8);
     EXPECT_LT(object(narrow), object(whole));
     EXPECT_LT(term(forecast_memory(in, narrow), "strips"), term(forecast_memory(in, whole), "strips"));
-    // Of each worker: object and direction with what is around the tile, and a gradient.
+    // Of each worker: a slice of object and direction with what is around the tile, and of the gradient.
     const std::size_t scratch = term(forecast_memory(in, narrow), "scratch");
     in.is_truncated = false;
-    EXPECT_EQ(scratch - term(forecast_memory(in, narrow), "scratch"), 4 * (2 * 4 + 1) * frame_pixels * 8);
+    EXPECT_EQ(scratch - term(forecast_memory(in, narrow), "scratch"), 4 * 3 * frame_pixels * 8);
 }
 
 TEST(Forecast, FollowsTheExtendedTiles) {
