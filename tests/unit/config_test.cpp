@@ -48,6 +48,8 @@ object:
   num_slices: 3
   slice_spacings_m: [1.5e-9, 2.5e-9]
   slice_propagation: fresnel
+  regularize_layers: 0.25
+  regularize_interval: 5
 probe:
   initial: zone_plate
   num_modes: 3
@@ -106,7 +108,8 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel};
+    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25,
+                5};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -411,6 +414,22 @@ TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
     expect_problem(
         object("2\n  slice_spacings_m: 1e-9\n  slice_propagation: asm"),
         "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
+}
+
+TEST(RunFile, SlicesAreCoupledWhereThereAreSeveral) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  slice_spacings_m: 1e-9\n  num_slices: 2\n  " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("regularize_layers: 0.5")).object.regularize_interval, 1);
+    EXPECT_EQ(run_of(object("margin_px: 4")).object.regularize_layers, 0);
+    expect_problem(
+        object("regularize_layers: 1.5"),
+        "run.yaml:5: object.regularize_layers: 1.5 is out of range (allowed: at least 0, at most 1)");
+    expect_problem(
+        object("regularize_interval: 2"),
+        "run.yaml:5: object.regularize_interval: has no meaning here (only for regularize_layers above 0)");
+    expect_problem(with_scan("object: {regularize_layers: 0.1}"),
+                   "run.yaml:2: object.regularize_layers: has no meaning here (only for num_slices above 1)");
 }
 
 TEST(RunFile, OtherContradictions) {
