@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -32,7 +33,7 @@ inline std::size_t volume(Shape2 plane, std::int32_t num_slices) {
     return static_cast<std::size_t>(num_slices) * plane.area();
 }
 
-// Where a frame's probe window falls in its extended tile.
+// Where a frame's probe window falls in its extended tile; below 0 or beyond its end where it reaches out.
 struct FramePosition {
     std::int32_t y = 0, x = 0;
     float frac_y = 0, frac_x = 0;
@@ -40,6 +41,22 @@ struct FramePosition {
 
 inline constexpr std::size_t num_trials = 8;         // steps tried by a line search, beside no step at all
 inline constexpr std::size_t num_sliced_trials = 3;  // of an object of several slices
+
+// The part of a window that lies inside an array, [y0, y1) x [x0, x1) in the window's own coordinates; empty
+// where they do not meet.
+struct WindowPart {
+    std::int32_t y0 = 0, x0 = 0, y1 = 0, x1 = 0;
+    bool is_all_of(Shape2 window) const { return y0 == 0 && x0 == 0 && y1 == window.y && x1 == window.x; }
+    bool has_row(std::int32_t y) const { return y >= y0 && y < y1; }
+};
+// (y, x): of the array, where the window begins.
+inline WindowPart part_inside(Shape2 array, std::int32_t y, std::int32_t x, Shape2 window) {
+    const auto from = [](std::int32_t begin, std::int32_t size) { return std::clamp(-begin, 0, size); };
+    const auto to = [](std::int32_t begin, std::int32_t size, std::int32_t extent) {
+        return std::clamp(extent - begin, std::clamp(-begin, 0, size), size);
+    };
+    return {from(y, window.y), from(x, window.x), to(y, window.y, array.y), to(x, window.x, array.x)};
+}
 
 // Sums over frames. Added in a fixed order: batches within a tile, then a binary tree over tiles.
 struct BatchSums {
@@ -106,7 +123,8 @@ struct BatchShape {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool has_background = false;
-    bool on_chip = false;  // on a GPU, by kernels that keep waves on the chip where there are any
+    bool on_chip = false;      // on a GPU, by kernels that keep waves on the chip where there are any
+    bool reaches_out = false;  // windows of some frames reach beyond the tile: into vacuum
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }

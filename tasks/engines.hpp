@@ -8,9 +8,9 @@
 namespace tessera {
 
 // Sums over tiles of all ranks: of fields where tiles overlap, of scalars and a probe part, of scalars alone;
-// and steps.
+// steps; and couplings of slices.
 struct Exchanges {
-    std::size_t halos = 0, sums = 0, scalars = 0, steps = 0;
+    std::size_t halos = 0, sums = 0, scalars = 0, steps = 0, couplings = 0;
 };
 
 // An engine submits one iteration after the other; it never looks at a number. Adding one: a file like
@@ -31,24 +31,34 @@ struct EngineSettings {
     EngineConfig config;
     int probe_update_start = 0;
     bool keep_waves = false;
+    float coupling = 0;  // of slices, after every coupling_interval-th step; 0: none
+    int coupling_interval = 1;
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
     }
     // Preconditioners are remade now and then, since the object and the probe change.
     bool weighs_at(int iteration) const { return iteration % 5 == 0 || iteration == probe_update_start; }
+    bool couples_at(int iteration) const { return coupling > 0 && (iteration + 1) % coupling_interval == 0; }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
 };
+
+// Of an engine that begins after so many iterations of others.
+inline EngineSettings settings_of(const Problem& problem, const EngineConfig& engine, int before) {
+    const ObjectConfig& object = problem.config.object;
+    const double coupling = problem.couples_slices() ? object.regularize_layers : 0;
+    // The probe waits only when a run begins; a later engine moves it at once.
+    return {engine, std::max(problem.config.probe.update.start - before, 0), problem.keep_waves,
+            static_cast<float>(coupling), object.regularize_interval};
+}
 
 // The run's engines in their order: visit(settings, number of iterations before it).
 template <class Visit>
 void for_each_engine(const Problem& problem, const Visit& visit) {
     int before = 0;
     for (const EngineConfig& engine : problem.config.engines) {
-        // The probe waits only when a run begins; a later engine moves it at once.
-        const int probe_start = std::max(problem.config.probe.update.start - before, 0);
-        visit(EngineSettings{engine, probe_start, problem.keep_waves}, before);
+        visit(settings_of(problem, engine, before), before);
         before += engine.num_iter;
     }
 }

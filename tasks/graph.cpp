@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codelets/choose_step.hpp"
+#include "codelets/couple_slices.hpp"
 #include "codelets/direction.hpp"
 #include "codelets/dots.hpp"
 #include "codelets/evaluate.hpp"
@@ -217,6 +218,17 @@ void Graph::step(ProbeMotion probe) {
     if (probe == ProbeMotion::moving) {
         tessera::step.submit({handles_.probe_size}, {&handles_.probe, &handles_.state}, scalar);
     }
+}
+
+void Graph::couple_slices(float strength) {
+    HaloExchange::Fields objects(handles_.tiles.size());
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        tessera::couple_slices.submit({tile.shape, tile.interior, handles_.num_slices, strength},
+                                      {&tile.object, &handles_.state}, summing);
+        objects[t] = &tile.object;
+    }
+    handles_.couplings.copy_voxels(handles_.owners, objects, summing);
 }
 
 void Graph::evaluate() {

@@ -38,6 +38,9 @@ class Graph {
     void choose_step();
     // Objects agree wherever tiles overlap, before and after.
     void step(ProbeMotion probe);
+    // Pulls the slices of the object together, each tile's interior by itself, and tells it to the halos of
+    // others.
+    void couple_slices(float strength);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.
     void evaluate();
     // The state as the record of iteration `iteration`.

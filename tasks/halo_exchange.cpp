@@ -9,8 +9,9 @@ tessera::Strip inside(const Rect& rect, const Rect& tile) {
 
 }  // namespace
 
-HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices)
-    : kind_(kind), num_slices_(num_slices) {
+HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices,
+                           Message message)
+    : kind_(kind), message_(message), num_slices_(num_slices) {
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
         shapes_.push_back({tile.extended.height(), tile.extended.width()});
@@ -48,9 +49,9 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, 
         cut_strip.submit({shapes_[strip.move.from], strip.cut, num_slices_},
                          {from[strip.move.from], &strip.data}, priority);
     if (starts_here && !ends_here)
-        owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(Message::halo, strip.edge));
+        owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(message_, strip.edge));
     if (ends_here && !starts_here)
-        owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(Message::halo, strip.edge));
+        owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(message_, strip.edge));
 }
 
 void HaloExchange::land(std::size_t s, const Fields& to, int priority) const {

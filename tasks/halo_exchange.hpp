@@ -37,7 +37,9 @@ class HaloExchange {
     using Fields = std::vector<const Data*>;
 
     HaloExchange() = default;
-    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1);
+    // `message`: the kind of its messages, where there are several exchanges.
+    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1,
+                 Message message = Message::halo);
 
     // Once all that own[.] holds where tiles overlap has been added to it: strips set off. Until finish(),
     // more may be added elsewhere.
@@ -64,6 +66,7 @@ class HaloExchange {
     void take_overlaps(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
 
     Exchange kind_ = Exchange::neighbours;
+    Message message_ = Message::halo;
     int num_slices_ = 1;
     std::vector<Shape2> shapes_;                         // of the extended tiles
     std::vector<Strip> strips_;                          // from or to own tiles, in the order of the moves

@@ -44,6 +44,8 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
     for (std::size_t j = 0; j < batch.frames.size(); ++j) {
         const WindowPosition& w = problem.placement.windows[static_cast<std::size_t>(batch.frames[j])];
         positions[j] = {w.y - tile.extended.y0, w.x - tile.extended.x0, w.frac_y, w.frac_x};
+        const auto [height, width] = problem.placement.window_shape;
+        s.reaches_out = s.reaches_out || !tile.extended.contains({w.y, w.x, w.y + height, w.x + width});
     }
     return handles;
 }
@@ -157,6 +159,10 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos =
         HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
+    if (problem.couples_slices()) {
+        handles.couplings = HaloExchange(problem.tiling, handles.owners, Exchange::voxels, handles.num_slices,
+                                         Message::voxels);
+    }
     handles.sums = TileSums(handles.owners, handles.probe_size, Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);

@@ -41,6 +41,7 @@ struct Handles {
     std::vector<TileHandles> tiles;  // of all ranks
     std::vector<std::size_t> own;    // indices of this rank's
     HaloExchange halos;
+    HaloExchange couplings;     // of voxels whose slices were coupled; none where they are not
     TileSums sums, trial_sums;  // with and without a probe part
     PatternStream stream;       // of patterns that do not stay
     Data detector;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/checksum.hpp"
+#include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
@@ -112,6 +113,24 @@ void require_few_strips(const Tiling& tiling, Exchange exchange) {
         strips, tiling.grid[0], tiling.grid[1], tags_per_kind);
 }
 
+HaloWidth halo_of(const RunConfig& config, const ScanInfo& scan) {
+    if (!config.tiling.halo_m) return whole_window;
+    const double halo_m = *config.tiling.halo_m;
+    HaloWidth halo = whole_window;
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        const double pixels = halo_m / scan.pixel_size_m[axis];
+        if (pixels < 1) {
+            throw usage_error(
+                "tiling.halo_m: {:.6g} m is less than an object pixel, {:.6g} m (a pixel at least is "
+                "allowed; without the key tiles keep whole windows)",
+                halo_m, scan.pixel_size_m[axis]);
+        }
+        // What is a whole number but for rounding is that number.
+        halo[axis] = static_cast<int>(std::ceil(std::min<double>(pixels, whole_window[axis]) * (1 - 1e-9)));
+    }
+    return halo;
+}
+
 void require_gpu_memory(const Problem& problem) {
     const std::size_t limit = problem.machine.gpu_memory_bytes;
     if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
@@ -161,6 +180,10 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
 }
 
 }  // namespace
+
+bool Problem::is_truncated() const {
+    return 2 * halo_px[0] + 1 < placement.window_shape[0] || 2 * halo_px[1] + 1 < placement.window_shape[1];
+}
 
 OutOfCoreNeeds Problem::out_of_core() const {
     OutOfCoreNeeds needs;
@@ -213,6 +236,13 @@ ForecastInput forecast_input(const Problem& problem) {
     input.keep_waves = problem.keep_waves;
     input.waves_memory_bytes = problem.waves_memory_bytes;
     input.exchange = problem.config.tiling.exchange;
+    input.is_truncated = problem.is_truncated();
+    for (const Tile& tile : problem.tiling.tiles) {
+        if (!problem.couples_slices()) break;
+        const Shape2 shape = {tile.extended.height(), tile.extended.width()};
+        input.coupling_scratch_pixels =
+            std::max(input.coupling_scratch_pixels, couple_slices_scratch(shape, problem.num_slices()));
+    }
     input.line_search = has_line_search(problem.config);
     input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
@@ -246,9 +276,10 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     const int num_passes = config.probe.num_modes * (2 * config.object.num_slices - 1);
     const int batch_size = config.tiling.batch_size.value_or(
         automatic_batch_size(scan.frame_shape, num_passes, scan.num_frames, machine.kind()));
-    problem.tiling = make_tiling(
-        problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
-        batch_size, config.tiling.exchange);
+    problem.halo_px = halo_of(config, scan);
+    const auto automatic = automatic_grid(problem.placement, machine.kind(), problem.halo_px);
+    problem.tiling = make_tiling(problem.placement, config.tiling.tiles.value_or(automatic), batch_size,
+                                 config.tiling.exchange, problem.halo_px);
     require_few_strips(problem.tiling, config.tiling.exchange);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 

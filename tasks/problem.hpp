@@ -28,7 +28,8 @@ struct Problem {
     std::array<int, 2> probe_shape = {0, 0};
     Placement placement;
     Tiling tiling;
-    std::vector<int> owner_of_tile;  // the rank
+    HaloWidth halo_px = whole_window;  // tiling.halo_m in pixels, rounded up
+    std::vector<int> owner_of_tile;    // the rank
     bool keep_waves = false;
     PatternPlan patterns;  // which of them stay in memory
     // Of kept waves in memory, when the others go to runtime.disk; null: none go.
@@ -40,6 +41,9 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }
+    // Is there something of the windows that tiles do not keep?
+    bool is_truncated() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 

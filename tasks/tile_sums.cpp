@@ -17,6 +17,8 @@ std::string name_of_tag(int tag) {
             return "total of scalars";
         case Message::halo:
             return "halo strip";
+        case Message::voxels:
+            return "coupled voxels";
     }
     return "message";
 }

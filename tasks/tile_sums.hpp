@@ -18,7 +18,7 @@ struct Owners {
 
 // Messages of the graph are told apart by these: each kind of message has its own range, one tag per edge.
 inline constexpr int tags_per_kind = 1 << 20;
-enum class Message : int { sums, total, scalars, scalar_total, halo };
+enum class Message : int { sums, total, scalars, scalar_total, halo, voxels };
 inline int tag_of(Message kind, std::size_t edge) {
     return static_cast<int>(kind) * tags_per_kind + static_cast<int>(edge);
 }

@@ -22,12 +22,17 @@ std::vector<Traffic> traffic_of_ranks(const Problem& problem) {
                                    static_cast<std::size_t>(problem.probe_shape[1]);
     const Exchange exchange = problem.config.tiling.exchange;
     const bool moves_voxels = exchange == Exchange::voxels;
+    const std::size_t size = static_cast<std::size_t>(num_ranks);
+    const auto sent = [&](Exchange kind) {
+        return halo_bytes_sent(problem.tiling, kind, owners, num_ranks, problem.num_slices());
+    };
+    const std::vector<std::size_t> coupled =
+        problem.couples_slices() ? sent(Exchange::voxels) : std::vector<std::size_t>(size, 0);
     std::vector<Traffic> traffic;
-    for (const std::size_t moved :
-         halo_bytes_sent(problem.tiling, exchange, owners, num_ranks, problem.num_slices())) {
-        const std::size_t sums = messages[traffic.size()];
-        traffic.push_back({moves_voxels ? 0 : moved, moves_voxels ? moved : 0, sums * sums_bytes(probe_size),
-                           sums * sums_bytes(0)});
+    for (const std::size_t moved : sent(exchange)) {
+        const std::size_t r = traffic.size(), sums = messages[r];
+        traffic.push_back({moves_voxels ? 0 : moved, moves_voxels ? moved : 0, coupled[r],
+                           sums * sums_bytes(probe_size), sums * sums_bytes(0)});
     }
     return traffic;
 }

@@ -10,6 +10,7 @@
 #include "io/scan_reader.hpp"
 #include "tasks/engines.hpp"
 #include "tasks/traffic.hpp"
+#include "tasks/truncation.hpp"
 
 namespace tessera::app {
 namespace {
@@ -35,7 +36,7 @@ double frames_held(const Problem& problem) {
     return static_cast<double>(problem.tiling.num_frames()) / static_cast<double>(problem.scan.num_frames);
 }
 
-void print_plan(const Problem& problem) {
+void print_plan(const Problem& problem, const std::filesystem::path& run_folder) {
     std::size_t batches = 0;
     for (const Tile& tile : problem.tiling.tiles) batches += tile.batches.size();
     const Machine& machine = problem.machine;
@@ -45,6 +46,8 @@ void print_plan(const Problem& problem) {
     fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
                problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
                problem.keep_waves ? "keep" : "recompute");
+    if (problem.config.tiling.halo_m)
+        fmt::print("  {}\n", halo_text(problem, probe_without_frames(problem, run_folder)));
     if (problem.config.tiling.exchange != Exchange::voxels) return;
     fmt::print("  exchange: voxels: tiles hold {:.2f} x the frames, and compute as many gradients\n",
                frames_held(problem));
@@ -132,7 +135,7 @@ void print_ranks(const Problem& problem, int num_ranks) {
     std::stable_sort(rows.begin(), rows.end(),
                      [](const Row& a, const Row& b) { return a.memory > b.memory; });
     fmt::print("\nranks\n  rank  tiles  frames  memory MiB  sends MiB an iteration\n");
-    const auto engine = make_engine({problem.config.engines[0], 0, problem.keep_waves});
+    const auto engine = make_engine(settings_of(problem, problem.config.engines[0], 0));
     const auto print = [&](const Row& row) {
         fmt::print("  {:4}  {:5}  {:6}  {:10.1f}  {:.2f} (halos {:.2f})\n", row.rank, row.tiles, row.frames,
                    static_cast<double>(row.memory) / mebibyte,
@@ -198,7 +201,7 @@ ExitCode check(const CheckOptions& options) {
         begin = end + 1;
     }
     print_scan(reader.info(), problem);
-    print_plan(problem);
+    print_plan(problem, options.run_file.parent_path());
     print_memory(problem);
     if (options.num_ranks > 1) print_ranks(problem, options.num_ranks);
     print_time(problem);

@@ -23,6 +23,7 @@
 #include "tasks/reconstruction.hpp"
 #include "tasks/resume.hpp"
 #include "tasks/traffic.hpp"
+#include "tasks/truncation.hpp"
 
 namespace tessera::app {
 namespace {
@@ -227,7 +228,9 @@ RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& 
     ranks.agree([&] { set_object(handles, problem, run_folder); });
     Array<cfloat, 3> probe({problem.config.probe.num_modes, problem.probe_shape[0], problem.probe_shape[1]});
     ranks.agree([&] {
-        if (ranks.is_first()) probe = initial_probe(problem, statistics, run_folder);
+        if (!ranks.is_first()) return;
+        probe = initial_probe(problem, statistics, run_folder);
+        if (problem.config.tiling.halo_m) log::info("{}", halo_text(problem, probe));
     });
     ranks.broadcast(probe.data(), probe.bytes());
     set_probe(handles, probe);

@@ -156,6 +156,10 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
     describe_slices(io, c);
+    io.key("regularize_layers", c.regularize_layers,
+           within(0, 1).only_if(c.num_slices > 1, "num_slices above 1"));
+    io.key("regularize_interval", c.regularize_interval,
+           at_least(1).only_if(c.regularize_layers > 0, "regularize_layers above 0"));
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
@@ -223,6 +227,7 @@ static void describe(KeyVisitor& io, TilingConfig& c) {
     io.key("tiles", c.tiles, within(1, max_side_px).or_auto());
     io.key("batch_size", c.batch_size, at_least(1).or_auto());
     io.choice("exchange", c.exchange, exchanges);
+    io.key("halo_m", c.halo_m, above(0));
 }
 
 // memory_limit is a map in the file, and plain members here.

@@ -106,6 +106,8 @@ struct ObjectConfig {
     int num_slices = 1;                         // along the beam; the wave travels from each to the next
     std::vector<double> slice_spacings_m;       // num_slices - 1 of them; one value in the file means all
     SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
+    double regularize_layers = 0;  // how strongly slices are pulled together after a step; 0: not at all
+    int regularize_interval = 1;   // iterations from one time to the next
     bool operator==(const ObjectConfig&) const = default;
 };
 
@@ -165,6 +167,8 @@ struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto
     std::optional<int> batch_size;            // null: auto
     Exchange exchange = Exchange::neighbours;
+    // Of tiles beyond the centres of their frames, at least a pixel; null: as far as the windows reach.
+    std::optional<double> halo_m;
     bool operator==(const TilingConfig&) const = default;
 };
 

@@ -40,6 +40,14 @@ std::size_t slices_scratch_pixels(const ForecastInput& in) {
     return (planes + between_pixels) * area(in.probe_shape);
 }
 
+// Per worker, of a frame whose window reaches beyond its tile: a slice of the object and of its direction
+// with the vacuum around the tile, and of the gradient.
+std::size_t padded_windows_pixels(const ForecastInput& in) {
+    if (!in.is_truncated) return 0;
+    const int beside = in.interpolation == Interpolation::bilinear ? 1 : 0;
+    return 3 * area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
+}
+
 // Transfer functions from each slice to the next.
 std::size_t slice_transfers_bytes(const ForecastInput& in) {
     return static_cast<std::size_t>(in.num_slices - 1) * area(in.probe_shape) * 8;
@@ -76,7 +84,8 @@ std::size_t num_gradients(Exchange exchange) {
 // What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
     std::vector<std::size_t> which;
-    std::size_t frames = 0, pixels = 0, interior_pixels = 0, strip_pixels = 0, handles = 0;
+    std::size_t frames = 0, pixels = 0, interior_pixels = 0, strip_pixels = 0, coupled_strip_pixels = 0,
+                handles = 0;
 };
 
 int num_ranks(const ForecastInput& in) {
@@ -90,12 +99,16 @@ std::vector<OwnTiles> tiles_of_ranks(const ForecastInput& in, const Tiling& tili
         return in.owner_of_tile.empty() ? 0U : static_cast<std::size_t>(in.owner_of_tile[tile]);
     };
     std::vector<OwnTiles> ranks(static_cast<std::size_t>(num_ranks(in)));
-    for (const HaloMove& move : halo_moves(tiling, in.exchange)) {
-        // Both sides of a message hold it.
-        const auto pixels = static_cast<std::size_t>(move.rect.area() * in.num_slices);
-        ranks[owner(move.from)].strip_pixels += pixels;
-        if (owner(move.to) != owner(move.from)) ranks[owner(move.to)].strip_pixels += pixels;
-    }
+    const auto count_strips = [&](Exchange exchange, std::size_t OwnTiles::*strips) {
+        for (const HaloMove& move : halo_moves(tiling, exchange)) {
+            // Both sides of a message hold it.
+            const auto pixels = static_cast<std::size_t>(move.rect.area() * in.num_slices);
+            ranks[owner(move.from)].*strips += pixels;
+            if (owner(move.to) != owner(move.from)) ranks[owner(move.to)].*strips += pixels;
+        }
+    };
+    count_strips(in.exchange, &OwnTiles::strip_pixels);
+    if (in.coupling_scratch_pixels > 0) count_strips(Exchange::voxels, &OwnTiles::coupled_strip_pixels);
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
         OwnTiles& own = ranks[owner(t)];
@@ -217,14 +230,21 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight", slots * (window + probe) * complex_bytes);
     add("probe: value, direction, gradients, sums", (4 + own.which.size()) * probe * complex_bytes);
-    add("scratch of the workers",
-        workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
+    add("scratch of the workers", workers *
+                                      (waves * frame * modes + shifted + probe + slices_scratch_pixels(in) +
+                                       padded_windows_pixels(in)) *
+                                      complex_bytes);
     if (in.keep_waves) {
         const std::size_t bytes = waves_bytes(in, own);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);
         add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
     }
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
+    if (in.coupling_scratch_pixels > 0) {
+        const std::size_t at_once = std::min(std::max<std::size_t>(workers, 1), own.which.size());
+        add("coupling of slices: scratch, strips between tiles",
+            (at_once * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+    }
     add("copies for results", (own.interior_pixels + 3 * probe) * complex_bytes);
     if (in.rank == 0) {
         add("the result's file: pieces of the object", pieces_bytes(in, tiling));
@@ -305,6 +325,10 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
     if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (in.coupling_scratch_pixels > 0) {
+        add("coupling of slices: scratch, strips between tiles",
+            (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+    }
     if (slices > 1) {
         add("transfer functions between slices, batch windows at trial steps",
             slice_transfers_bytes(in) + 3 * window * complex_bytes);

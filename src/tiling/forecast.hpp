@@ -35,6 +35,9 @@ struct ForecastInput {
     bool keep_waves = false;
     std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
     Exchange exchange = Exchange::neighbours;
+    bool is_truncated = false;  // windows reach beyond their tiles
+    std::size_t coupling_scratch_pixels =
+        0;                    // of a worker or GPU that couples slices; 0: they are not coupled
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;

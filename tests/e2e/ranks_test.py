@@ -99,6 +99,10 @@ class Ranks(unittest.TestCase):
     def test_same_bits_on_any_number_of_ranks(self):
         for case in (["engines[0].name=CG"], ["tiling.exchange=passes", "runtime.waves=recompute"],
                      ["tiling.exchange=voxels", "runtime.waves=recompute"],
+                     ["tiling.halo_m=5.2e-7"],  # 7 x 9 pixels of windows of 24 x 32
+                     ["tiling.halo_m=5.2e-7", "tiling.exchange=passes", "runtime.waves=recompute"],
+                     ["object.num_slices=2", "object.slice_spacings_m=1.0e-5", "object.regularize_layers=0.3",
+                      "runtime.waves=recompute"],
                      ["engines[0].name=GD", "engines[0].step=0.3"]):
             settings = [word for setting in case for word in ("--set", setting)]
             expected = None

@@ -61,6 +61,7 @@ struct ResumeCase {
     int can_begin_every = 1;  // iterations
     ConjugateRule beta = ConjugateRule::polak_ribiere;
     int num_slices = 1;
+    double coupling = 0;  // of the slices, every second iteration
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -71,6 +72,8 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.engines[0].beta = GetParam().beta;
     config_.object.num_slices = GetParam().num_slices;
     config_.object.slice_spacings_m.assign(static_cast<std::size_t>(GetParam().num_slices - 1), 2e-5);
+    config_.object.regularize_layers = GetParam().coupling;
+    config_.object.regularize_interval = 2;
     config_.runtime.waves = GetParam().waves;
     config_.tiling.exchange = GetParam().exchange;
     const Outcome whole = run(config_);
@@ -100,6 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
                                ConjugateRule::dai_yuan},
                     ResumeCase{"cg_slices", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 3},
+                    ResumeCase{"cg_coupled_slices", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 2, 0.5},
                     ResumeCase{"cg_voxels", EngineName::CG, Waves::recompute, Exchange::voxels},
                     ResumeCase{"gd", EngineName::GD, Waves::recompute}),
     [](const auto& chosen) { return std::string(chosen.param.name); });

@@ -48,6 +48,8 @@ object:
   num_slices: 3
   slice_spacings_m: [1.5e-9, 2.5e-9]
   slice_propagation: fresnel
+  regularize_layers: 0.25
+  regularize_interval: 5
 probe:
   initial: zone_plate
   num_modes: 3
@@ -69,7 +71,7 @@ engines:
     tolerance: 1e-4
   - {name: CG, num_iter: 5, noise_model: poisson, beta: dai_yuan}
 positions: {interpolation: bilinear}
-tiling: {tiles: [2, 3], batch_size: 16, exchange: passes}
+tiling: {tiles: [2, 3], batch_size: 16, exchange: passes, halo_m: 600.0e-12}
 runtime:
   scheduler: dmdas
   cpus: 4
@@ -106,7 +108,8 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel};
+    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25,
+                5};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -127,6 +130,7 @@ RunConfig expected_full_run() {
     c.tiling.tiles = {2, 3};
     c.tiling.batch_size = 16;
     c.tiling.exchange = Exchange::passes;
+    c.tiling.halo_m = 600e-12;
     c.runtime = {"dmdas",
                  4,
                  2,
@@ -201,8 +205,9 @@ TEST(RunFile, UnknownKeysNameTheNearest) {
                    "run.yaml:3: scan.geometry.energy: unknown key (did you mean energy_eV?)");
     expect_problem(with_scan("num_modes: 2\n"),
                    "run.yaml:2: num_modes: unknown key (did you mean probe.num_modes?)");
-    expect_problem(with_scan("tiling:\n  halo: 5\n"),
-                   "run.yaml:3: tiling.halo: unknown key (known here: tiles, batch_size, exchange)");
+    expect_problem(
+        with_scan("tiling:\n  overlap: 5\n"),
+        "run.yaml:3: tiling.overlap: unknown key (known here: tiles, batch_size, exchange, halo_m)");
 }
 
 TEST(RunFile, DuplicateKeysAreFound) {
@@ -231,6 +236,8 @@ TEST(RunFile, WrongTypes) {
     expect_problem(with_scan("output: {file: ''}"), "run.yaml:2: output.file: must not be empty");
     expect_problem(with_scan("output: {file: \"a\\0b\"}"),
                    "run.yaml:2: output.file: 'a?b' holds a control character");
+    expect_problem(with_scan("tiling: {halo_m: 0}"),
+                   "run.yaml:2: tiling.halo_m: 0 is out of range (allowed: above 0)");
     expect_problem(with_scan("tiling: {tiles: [1, 2, 3]}"),
                    "run.yaml:2: tiling.tiles: expected a list of two values, got a list of 3 (or auto)");
     expect_problem(with_scan("tiling: {batch_size: some}"),
@@ -407,6 +414,22 @@ TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
     expect_problem(
         object("2\n  slice_spacings_m: 1e-9\n  slice_propagation: asm"),
         "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
+}
+
+TEST(RunFile, SlicesAreCoupledWhereThereAreSeveral) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  slice_spacings_m: 1e-9\n  num_slices: 2\n  " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("regularize_layers: 0.5")).object.regularize_interval, 1);
+    EXPECT_EQ(run_of(object("margin_px: 4")).object.regularize_layers, 0);
+    expect_problem(
+        object("regularize_layers: 1.5"),
+        "run.yaml:5: object.regularize_layers: 1.5 is out of range (allowed: at least 0, at most 1)");
+    expect_problem(
+        object("regularize_interval: 2"),
+        "run.yaml:5: object.regularize_interval: has no meaning here (only for regularize_layers above 0)");
+    expect_problem(with_scan("object: {regularize_layers: 0.1}"),
+                   "run.yaml:2: object.regularize_layers: has no meaning here (only for num_slices above 1)");
 }
 
 TEST(RunFile, OtherContradictions) {

@@ -74,6 +74,27 @@ TEST(Forecast, OfKeptWavesIsThreeFieldsAFrame) {
     EXPECT_GT(total(in, tiling), total(input(), tiling) + 3 * 100 * frame_pixels * 2 * 8);
 }
 
+TEST(Forecast, FollowsANarrowHalo) {
+    const Placement placement = raster(10, 12);
+    const Tiling whole = make_tiling(placement, {3, 3}, 8),
+                 narrow = make_tiling(placement, {3, 3}, 8, Exchange::neighbours, {6, 6});
+    ForecastInput in = input();
+    in.num_slices = 4;
+    const std::size_t of_whole = total(in, whole);
+    in.is_truncated = true;
+    EXPECT_LT(total(in, narrow), of_whole);
+    const auto object = [&](const Tiling& tiling) {
+        return term(forecast_memory(in, tiling), "value, direction");
+    };
+    EXPECT_EQ(object(narrow), static_cast<std::size_t>(narrow.extended_area()) * 4 * 2 * 8);
+    EXPECT_LT(object(narrow), object(whole));
+    EXPECT_LT(term(forecast_memory(in, narrow), "strips"), term(forecast_memory(in, whole), "strips"));
+    // Of each worker: a slice of object and direction with what is around the tile, and of the gradient.
+    const std::size_t scratch = term(forecast_memory(in, narrow), "scratch");
+    in.is_truncated = false;
+    EXPECT_EQ(scratch - term(forecast_memory(in, narrow), "scratch"), 4 * 3 * frame_pixels * 8);
+}
+
 TEST(Forecast, FollowsTheExtendedTiles) {
     const Placement placement = raster(10, 12);
     const Tiling whole = make_tiling(placement, {1, 1}, 8), tiled = make_tiling(placement, {3, 3}, 8);
