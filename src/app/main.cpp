@@ -92,7 +92,8 @@ void add_tune(CLI::App& program, CommandLine& line) {
 void add_status(CLI::App& program, CommandLine& line) {
     CLI::App* command = program.add_subcommand(
         "status", "Say where a run is, or how it ended: while it lives and afterwards, from any machine");
-    command->add_option("FILE", line.status, "The result, the run file, or the .job file beside the result")->required();
+    command->add_option("FILE", line.status, "The result, the run file, or the .job file beside the result")
+        ->required();
     command->footer("Example:\n  tessera status result.h5");
 }
 

@@ -31,11 +31,12 @@ void Progress::show(const IterationReport& report) {
     if (log::format() == log::Format::json) {
         log::event(
             "iteration",
-            fmt::format(R"("engine":{},"iteration":{},"num_iter":{},"cost":{:.9g},"data_error":{:.9g},)"
-                        R"("step":{:.6g},"beta":{:.6g},"time_s":{:.6f},"frames_per_s":{:.6g},"memory_bytes":{})",
-                        log::json_string(report.engine), report.iteration + 1, report.num_iter, report.cost,
-                        report.data_error, report.step, report.beta, report.time_s,
-                        rate_of(report, num_frames_).frames_per_s, resident_bytes()),
+            fmt::format(
+                R"("engine":{},"iteration":{},"num_iter":{},"cost":{:.9g},"data_error":{:.9g},)"
+                R"("step":{:.6g},"beta":{:.6g},"time_s":{:.6f},"frames_per_s":{:.6g},"memory_bytes":{})",
+                log::json_string(report.engine), report.iteration + 1, report.num_iter, report.cost,
+                report.data_error, report.step, report.beta, report.time_s,
+                rate_of(report, num_frames_).frames_per_s, resident_bytes()),
             "");
     } else if (terminal_) {
         draw(report);

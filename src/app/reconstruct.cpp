@@ -187,8 +187,9 @@ void tell_of_the_run_before(const std::filesystem::path& result) {
     }
     if (!before || !before->ended_without_a_word()) return;
     log::warning("the run before ended without a word after {} iterations{}", before->status.iteration,
-                 before->was_probably_killed_for_memory() ? ", most likely killed for memory: " + memory_text(before->status)
-                                                          : "");
+                 before->was_probably_killed_for_memory()
+                     ? ", most likely killed for memory: " + memory_text(before->status)
+                     : "");
 }
 
 // --resume: what to go on from, and the settings that the run began with.
@@ -284,7 +285,8 @@ Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatist
     setup.scan = fingerprint(prepared.problem->scan);
     setup.frames = fingerprint(statistics);
     setup.began_with = prepared.checkpoint;
-    setup.on_written = [&progress, job = prepared.job.get(), folder = setup.folder](const CheckpointManifest& manifest) {
+    setup.on_written = [&progress, job = prepared.job.get(),
+                        folder = setup.folder](const CheckpointManifest& manifest) {
         const std::string file = manifest_path(folder, manifest.num_iterations).string();
         progress.close();
         log::event(

@@ -44,8 +44,9 @@ std::string how_it_stands(const JobSighting& job) {
             break;
     }
     return fmt::format("ended without a word {} ({}){}", ago(status.updated),
-                       job.was_probably_killed_for_memory() ? "most likely killed for memory: " + memory_text(status)
-                                                            : "killed, or its machine went away",
+                       job.was_probably_killed_for_memory()
+                           ? "most likely killed for memory: " + memory_text(status)
+                           : "killed, or its machine went away",
                        status.checkpoint_iterations >= 0 ? "; reconstruct --resume goes on" : "");
 }
 
@@ -56,15 +57,16 @@ void print(const std::filesystem::path& file, const JobSighting& job) {
                status.num_ranks > 1 ? fmt::format(", {} ranks", status.num_ranks) : "",
                clock_text(status.started), ago(status.updated));
     if (status.iteration > 0) {
-        fmt::print("  iteration {} of {} ({}), cost {:.6g}, data error {:.4g}\n", status.iteration, status.num_iter,
-                   status.engine, status.cost, status.data_error);
+        fmt::print("  iteration {} of {} ({}), cost {:.6g}, data error {:.4g}\n", status.iteration,
+                   status.num_iter, status.engine, status.cost, status.data_error);
     }
     if (job.is_alive && status.iteration > 0) {
         fmt::print("  {:.0f} frames/s, {} left, {}\n", status.frames_per_s, duration(status.seconds_left),
                    memory_text(status));
     }
     if (status.checkpoint_iterations >= 0)
-        fmt::print("  checkpoint after {} iterations, {}\n", status.checkpoint_iterations, ago(status.checkpointed));
+        fmt::print("  checkpoint after {} iterations, {}\n", status.checkpoint_iterations,
+                   ago(status.checkpointed));
 }
 
 }  // namespace
@@ -72,8 +74,9 @@ void print(const std::filesystem::path& file, const JobSighting& job) {
 ExitCode status(const std::filesystem::path& file) {
     const auto found = job_file_of(file);
     const auto job = look_at_job(found);
-    if (!job) throw data_error("{}: there is no such file: no run has begun to write this result", found.string());
-    print(found, *job);
+    if (!job)
+        throw data_error("{}: there is no such file: no run has begun to write this result", found.string());
+    print(file, *job);
     return ExitCode::done;
 }
 

@@ -74,8 +74,8 @@ std::string text_of(Number value) {
 }
 
 std::string json(const JobStatus& status) {
-    std::string text =
-        fmt::format(R"({{"tessera_job": 1, "state": "{}")", state_words[static_cast<std::size_t>(status.state)]);
+    std::string text = fmt::format(R"({{"tessera_job": 1, "state": "{}")",
+                                   state_words[static_cast<std::size_t>(status.state)]);
     for_each_member(status, [&](const char* key, const auto& value) {
         text += fmt::format(R"(, "{}": {})", key, text_of(value));
     });
@@ -126,9 +126,10 @@ JobFile::JobFile(const std::filesystem::path& result, int num_ranks) {
         ::close(descriptor_);
         descriptor_ = -1;
         const auto other = look_at_job(file);
-        throw usage_error("output.file: {} is being written by another run (process {} on {}); give it another name",
-                          result.string(), other ? other->status.process : 0,
-                          other ? other->status.host : "another machine");
+        throw usage_error(
+            "output.file: {} is being written by another run (process {} on {}); give it another name",
+            result.string(), other ? other->status.process : 0,
+            other ? other->status.host : "another machine");
     }
     update([&](JobStatus& status) {
         status.host = host_name();
