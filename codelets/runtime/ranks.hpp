@@ -5,7 +5,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
 
@@ -40,15 +39,10 @@ class Ranks {
         ExitCode code = ExitCode::done;
         try {
             prepare();
-        } catch (const Error& error) {
+        } catch (const std::exception& problem) {
+            const Error error = as_error(problem);
             failure = error.what();
             code = error.code();
-        } catch (const std::bad_alloc&) {
-            failure = "out of memory (tessera check prints what a run needs)";
-            code = ExitCode::runtime;
-        } catch (const std::exception& error) {
-            failure = error.what();
-            code = ExitCode::runtime;
         }
         throw_together(code, failure);
     }

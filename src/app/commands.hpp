@@ -40,6 +40,8 @@ struct TuneOptions {
 };
 ExitCode tune(const TuneOptions& options);
 
+ExitCode status(const std::filesystem::path& file);
+
 ExitCode inspect(const std::filesystem::path& file);
 
 struct CompareOptions {

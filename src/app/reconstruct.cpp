@@ -4,19 +4,21 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <memory>
 #include <numeric>
 #include <optional>
 
 #include "app/about.hpp"
 #include "app/commands.hpp"
-#include "app/memory.hpp"
 #include "app/progress.hpp"
 #include "app/trace_files.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "codelets/runtime/gpus.hpp"
 #include "codelets/runtime/trace_recorder.hpp"
 #include "config/yaml_reader.hpp"
+#include "io/job_file.hpp"
 #include "io/pictures.hpp"
 #include "io/scan_reader.hpp"
 #include "scan/checked_frames.hpp"
@@ -181,7 +183,23 @@ struct Prepared {
     std::optional<Problem> problem;
     std::optional<CheckpointManifest> checkpoint;  // to go on from
     std::string checkpoint_name;
+    std::unique_ptr<JobFile> job;  // of the first rank
 };
+
+// Of the run that wrote this result before, if it did not say how it ended.
+void tell_of_the_run_before(const std::filesystem::path& result) {
+    std::optional<JobSighting> before;
+    try {
+        before = look_at_job(job_file(result));
+    } catch (const Error&) {
+        return;  // somebody else's file
+    }
+    if (!before || !before->ended_without_a_word()) return;
+    log::warning("the run before ended without a word after {} iterations{}", before->status.iteration,
+                 before->was_probably_killed_for_memory()
+                     ? ", most likely killed for memory: " + memory_text(before->status)
+                     : "");
+}
 
 // --resume: what to go on from, and the settings that the run began with.
 void find_where_to_go_on(Prepared& prepared, const Ranks& ranks) {
@@ -204,7 +222,10 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         if (options.output) prepared.config.output.file = *options.output;
         if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
         prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
-        if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
+        if (!ranks.is_first()) return;
+        check_output_is_writable(prepared.config.output.file);
+        if (options.resume) tell_of_the_run_before(prepared.config.output.file);
+        prepared.job = std::make_unique<JobFile>(prepared.config.output.file, ranks.size());
     });
     ranks.require_equal(write_run_config(prepared.config), "the run file");
     ranks.require_equal(options.resume ? "given" : "not given", "--resume (given or not)");
@@ -251,6 +272,22 @@ RunState go_on(Handles& handles, const Prepared& prepared, const FrameStatistics
     return from;
 }
 
+void report_to_job(JobFile& job, const IterationReport& report, std::ptrdiff_t num_frames) {
+    const Rate rate = rate_of(report, num_frames);
+    job.update(
+        [&](JobStatus& status) {
+            status.state = JobState::running;
+            status.engine = report.engine;
+            status.iteration = report.overall + 1;
+            status.num_iter = report.overall_num_iter;
+            status.cost = report.cost;
+            status.data_error = report.data_error;
+            status.frames_per_s = rate.frames_per_s;
+            status.seconds_left = rate.seconds_left;
+        },
+        JobFile::Pace::seldom);
+}
+
 Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatistics& statistics,
                                     Progress& progress) {
     Checkpoints::Setup setup;
@@ -259,13 +296,18 @@ Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatist
     setup.scan = fingerprint(prepared.problem->scan);
     setup.frames = fingerprint(statistics);
     setup.began_with = prepared.checkpoint;
-    setup.on_written = [&progress, folder = setup.folder](const CheckpointManifest& manifest) {
+    setup.on_written = [&progress, job = prepared.job.get(),
+                        folder = setup.folder](const CheckpointManifest& manifest) {
         const std::string file = manifest_path(folder, manifest.num_iterations).string();
         progress.close();
         log::event(
             "checkpoint",
             fmt::format(R"("file":{},"iterations":{})", log::json_string(file), manifest.num_iterations),
             fmt::format("checkpoint after {} iterations: {}", manifest.num_iterations, file));
+        job->update([&](JobStatus& status) {
+            status.checkpoint_iterations = static_cast<int>(manifest.num_iterations);
+            status.checkpointed = std::time(nullptr);
+        });
     };
     return setup;
 }
@@ -323,7 +365,9 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     ReconstructionHooks hooks;
     hooks.stop_requested = &stop_requested;
     hooks.on_iteration = [&](const IterationReport& report) {
-        if (ranks.is_first()) progress.show(report);
+        if (!ranks.is_first()) return;
+        progress.show(report);
+        report_to_job(*prepared.job, report, problem.scan.num_frames);
     };
     hooks.on_snapshot = [&](Result result, std::shared_ptr<ObjectOnItsWay> object) {
         complete(result);
@@ -351,6 +395,14 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     }
     const ExitCode code = reconstruction.stopped_early() ? ExitCode::stopped : ExitCode::done;
     if (!ranks.is_first()) return code;
+    prepared.job->update([&](JobStatus& status) {
+        status.state = code == ExitCode::done ? JobState::done : JobState::stopped;
+        status.exit_code = static_cast<int>(code);
+        status.iteration = static_cast<int>(result.cost.size());
+        status.data_error = result.final_data_error;
+        status.cost = result.final_cost;
+        status.seconds_left = 0;
+    });
     tell_result(config.output, result);
     if (reconstruction.stopped_early()) {
         log::warning("stopped early ({}); the result so far is written{}",
@@ -358,6 +410,14 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
                      checkpoints && checkpoints->is_any_on_disk() ? "; --resume goes on" : "");
     }
     return code;
+}
+
+void say_failed(JobFile& job, const Error& failure) {
+    job.update([&](JobStatus& status) {
+        status.state = JobState::failed;
+        status.exit_code = static_cast<int>(failure.code());
+        status.message = failure.what();
+    });
 }
 
 }  // namespace
@@ -370,12 +430,11 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     // From here on ranks wait for each other's messages: what fails on one has to end them all.
     try {
         return run_prepared(options, ranks, prepared, watch);
-    } catch (const Error& failure) {
+    } catch (const std::exception& problem) {
+        const Error failure = as_error(problem);
+        if (prepared.job) say_failed(*prepared.job, failure);
         if (!ranks.are_several()) throw;
         ranks.end_all(failure);
-    } catch (const std::exception& failure) {
-        if (!ranks.are_several()) throw;
-        ranks.end_all(runtime_failure("{}", failure.what()));
     }
 }
 
