@@ -215,8 +215,7 @@ void find_where_to_go_on(Prepared& prepared, const Ranks& ranks) {
     });
 }
 
-Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
-    Prepared prepared;
+void prepare(const ReconstructOptions& options, const Ranks& ranks, Prepared& prepared) {
     ranks.agree([&] {
         prepared.config = read_run_config(options.run_file, options.overrides);
         if (options.output) prepared.config.output.file = *options.output;
@@ -241,7 +240,6 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         if (prepared.checkpoint)
             require_same_scan(*prepared.checkpoint, prepared.checkpoint_name, *prepared.problem);
     });
-    return prepared;
 }
 
 RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& statistics,
@@ -416,7 +414,7 @@ void say_failed(JobFile& job, const Error& failure) {
     job.update([&](JobStatus& status) {
         status.state = JobState::failed;
         status.exit_code = static_cast<int>(failure.code());
-        status.message = failure.what();
+        status.message = *failure.what() != '\0' ? failure.what() : "another rank has said why";
     });
 }
 
@@ -426,7 +424,13 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     Stopwatch watch;
     const Ranks ranks;
     if (!ranks.is_first()) log::at_least(log::Level::warning);
-    Prepared prepared = prepare(options, ranks);
+    Prepared prepared;
+    try {
+        prepare(options, ranks, prepared);
+    } catch (const std::exception& problem) {
+        if (prepared.job) say_failed(*prepared.job, as_error(problem));
+        throw;
+    }
     // From here on ranks wait for each other's messages: what fails on one has to end them all.
     try {
         return run_prepared(options, ranks, prepared, watch);

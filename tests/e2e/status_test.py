@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 PROGRAM = ""
-DONE, USAGE, DATA, DIVERGED, STOPPED = 0, 2, 3, 5, 75
+DONE, USAGE, DATA, RUNTIME, DIVERGED, STOPPED = 0, 2, 3, 4, 5, 75
 
 SIMULATION = """
 object: {pattern: random_features}
@@ -106,6 +106,8 @@ class Status(unittest.TestCase):
         self.program("reconstruct", "run.yaml", *short, "--set", "engines[0].step=1e20", expected=DIVERGED)
         told = self.program("status", "result.h5")
         self.assertRegex(told, r"failed with exit code 5: GD: the cost is not finite")
+        self.program("reconstruct", "run.yaml", "--set", "runtime.memory_limit.host=1MB", expected=RUNTIME)
+        self.assertRegex(self.program("status", "result.h5"), r"failed with exit code 4: this run needs [\d.]+ GiB")
 
     def test_two_runs_do_not_share_a_result(self):
         job, _ = self.begin()
