@@ -38,6 +38,11 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    // Does an engine of the run project exit waves, and another move along gradients?
+    bool projects_waves() const;
+    bool has_gradients() const;
+    // Of what batches of a tile add up to, as many as the engine with most of them needs.
+    int planes_of_sums() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 

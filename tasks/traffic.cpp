@@ -15,14 +15,14 @@ Traffic traffic_of(const Problem& problem, int rank) {
         messages += owners[from] == rank && owners[to] != rank ? 1 : 0;
     });
     for_each_told_by(rank, num_ranks, [&](int) { ++messages; });
-    const std::size_t probe_size = static_cast<std::size_t>(problem.config.probe.num_modes) *
-                                   static_cast<std::size_t>(problem.probe_shape[0]) *
-                                   static_cast<std::size_t>(problem.probe_shape[1]);
+    const BatchShape shape = largest_batch(problem);
+    const std::size_t probe_size = problem.projects_waves() ? overlap_probe_size(shape) : shape.probe_size();
     const Exchange exchange = problem.config.tiling.exchange;
     const std::size_t moved = halo_bytes_sent(problem.tiling, exchange, owners, rank, problem.num_slices());
     const bool moves_voxels = exchange == Exchange::voxels;
     return {moves_voxels ? 0 : moved, moves_voxels ? moved : 0, messages * sums_bytes(probe_size),
-            messages * sums_bytes(0)};
+            messages * sums_bytes(0),
+            halo_bytes_sent(problem.tiling, exchange, owners, rank, num_overlap_planes)};
 }
 
 std::size_t bytes_sent_in_run(const Problem& problem, int rank) {

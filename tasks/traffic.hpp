@@ -12,10 +12,11 @@ struct Traffic {
     std::size_t voxel_bytes = 0;    // one step with Exchange::voxels
     std::size_t sums_bytes = 0;     // one sum over all tiles with a probe part, and telling it
     std::size_t scalars_bytes = 0;  // the same without
+    std::size_t overlap_bytes = 0;  // as halo_bytes, of numerator and weight
 
     std::size_t of(const Exchanges& made) const {
         return made.halos * halo_bytes + made.steps * voxel_bytes + made.sums * sums_bytes +
-               made.scalars * scalars_bytes;
+               made.scalars * scalars_bytes + made.overlaps * overlap_bytes;
     }
 };
 Traffic traffic_of(const Problem& problem, int rank);

@@ -28,6 +28,8 @@ class Workspace {
         slice_gradients,
         moved_probe,
         moved_object,
+        quotients,
+        power,
         count
     };
 

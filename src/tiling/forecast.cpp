@@ -89,9 +89,20 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
     return own;
 }
 
+// Of what batches of a tile add up to: an overlap projection has numerator and weight.
+std::size_t planes_per_slice(const ForecastInput& in) {
+    return in.exit_waves ? 2 : 1;
+}
+
+// Strips of a gradient, and of an overlap projection.
+std::size_t strip_planes(const ForecastInput& in) {
+    return 1 + (in.exit_waves ? 2 : 0);
+}
+
 // Value, direction, gradient; illumination or coverage.
-std::size_t checkpoint_bytes(std::size_t object_pixels, std::size_t probe_pixels) {
-    return (object_pixels + probe_pixels) * (3 * complex_bytes + 4);
+std::size_t checkpoint_bytes(const ForecastInput& in, std::size_t object_pixels, std::size_t probe_pixels) {
+    return object_pixels * ((2 + planes_per_slice(in)) * complex_bytes + 4) +
+           probe_pixels * (3 * complex_bytes + 4);
 }
 
 }  // namespace
@@ -148,9 +159,18 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
     return forecast_memory(in, tiling, plan_with(in, tiling, SIZE_MAX));
 }
 
+namespace {
+
+// A, B and C, or the exit wave.
+std::size_t waves_per_mode(const ForecastInput& in) {
+    return in.keep_waves ? 3 : in.exit_waves ? 1 : 0;
+}
+
+}  // namespace
+
 std::size_t kept_waves_bytes(const ForecastInput& in, const Tiling& tiling) {
-    return 3 * own_tiles(in, tiling).frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) *
-           complex_bytes;
+    return waves_per_mode(in) * own_tiles(in, tiling).frames * area(in.frame_shape) *
+           static_cast<std::size_t>(in.num_modes) * complex_bytes;
 }
 
 MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, const PatternPlan& plan) {
@@ -162,7 +182,8 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
     const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
+    // Of a frame, as scratch.
+    const std::size_t waves = in.keep_waves || slices > 1 || !in.gradients ? 1 : 3;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -178,18 +199,23 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
         add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
     const std::size_t gradients = num_gradients(in.exchange);
-    add(fmt::format("object tiles: {} gradients, illumination", gradients == 3 ? "three" : "two"),
-        own.pixels * (gradients * complex_bytes + 4));
-    add("strips between tiles", own.strip_pixels * complex_bytes);
+    const std::size_t planes = planes_per_slice(in);
+    add(fmt::format("object tiles: {} gradients{}, illumination", gradients == 3 ? "three" : "two",
+                    in.exit_waves ? " or overlap sums" : ""),
+        own.pixels * (gradients * planes * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
-    add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
+    const std::size_t part = probe + (in.exit_waves ? area(in.probe_shape) : 0);
+    add("batch windows in flight", slots * (planes * window + part) * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 * probe + own.tiles * part) * complex_bytes);
     add("scratch of the workers",
         workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
-    if (in.keep_waves) {
+    if (in.keep_waves || in.exit_waves) {
         const std::size_t bytes = kept_waves_bytes(in, tiling);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);
-        add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
+        add(fmt::format("{}{}", in.keep_waves ? "kept far fields" : "exit waves",
+                        here < bytes ? ", beside those on the disk" : ""),
+            here);
     }
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
     // The first rank puts the object together and writes it.
@@ -197,7 +223,7 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
     add("copies for results: from the tiles, put together, as a file",
         (own.pixels + object + 3 * probe) * complex_bytes);
     if (in.checkpoints)
-        add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(own.pixels, probe));
+        add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(in, own.pixels, probe));
     return forecast;
 }
 
@@ -211,7 +237,9 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
-    const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
+    const std::size_t wave = waves_per_mode(in) * frame * modes * complex_bytes;
+    const std::size_t planes = planes_per_slice(in);
+    const std::size_t part = probe + (in.exit_waves ? area(in.probe_shape) : 0);
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;
@@ -220,19 +248,22 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.least_bytes += bytes;
     };
     add("object tiles: value, direction, gradients, illumination",
-        own.pixels * ((2 + num_gradients(in.exchange)) * complex_bytes + 4));
-    add("strips between tiles", own.strip_pixels * complex_bytes);
-    add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + own.tiles) * probe * complex_bytes);
+        own.pixels * ((2 + num_gradients(in.exchange) * planes) * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
+    add("batch windows in flight", slots * (planes * window + part) * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 * probe + own.tiles * part) * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
-    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
     if (slices > 1) {
         add("transfer functions between slices, batch windows at trial steps",
             slice_transfers_bytes(in) + 3 * window * complex_bytes);
     }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
-    if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
+    if (wave > 0) {
+        const char* what = in.keep_waves ? "kept far fields" : "exit waves";
+        forecast.terms.push_back({fmt::format("{}, of this GPU's share", what), waves});
+    }
     forecast.least_bytes +=
         batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
     const std::size_t passes = in.line_search ? 2 : 1;
