@@ -1,6 +1,6 @@
 #include "codelets/divide.hpp"
 
-#include "codelets/device/device.hpp"
+#include "codelets/device/frames.hpp"
 #include "codelets/iteration_rules.hpp"
 #include "pixel/formulas.hpp"
 
@@ -34,7 +34,8 @@ struct UpdateProbe {
         const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(y) * args.probe.x + x, i = k * area + pixel;
         cfloat now = value[i];
         if (!is_idle(*state)) {
-            now = pixel::overlap_update(now, numerators[i], weight[pixel].re, static_cast<float>(args.inertia));
+            now =
+                pixel::overlap_update(now, numerators[i], weight[pixel].re, static_cast<float>(args.inertia));
             if (args.support_radius > 0 && !rules::is_in_support(args, y, x)) now = {0, 0};
         }
         updated[i] = now;
@@ -68,9 +69,8 @@ struct ProbeFinishSums {
     TESSERA_HD void operator()() const {
         if (is_idle(*state)) return;
         const rules::ProbeMoments moments = {sums[1], sums[2], sums[3]};
-        const rules::ProbeRoll roll = args.centering == ProbeCentering::on
-                                          ? rules::centering_roll(args, moments)
-                                          : rules::ProbeRoll{};
+        const rules::ProbeRoll roll =
+            args.centering == ProbeCentering::on ? rules::centering_roll(args, moments) : rules::ProbeRoll{};
         rules::end_overlap(args, sums[0], sums[1], roll, *state);
     }
 };

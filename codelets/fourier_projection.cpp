@@ -56,8 +56,8 @@ class ProjectionOfBatch {
             model_.exit_wave(k, mode(waves_, k));
             propagator_.forward(mode(waves_, k));
         }
-        const FrameCost cost = compare<Factor::skip, NoiseModel::amplitude>(waves_, counts, detector_,
-                                                                            propagator_.scale(), s_);
+        const FrameCost cost =
+            compare<Factor::skip, NoiseModel::amplitude>(waves_, counts, detector_, propagator_.scale(), s_);
         BatchSums& sums = *batch_sums(out_);
         sums.cost += cost.cost;
         sums.squared_error += cost.squared_error;

@@ -70,8 +70,7 @@ struct ApplyModulus {
         const float quotient = modulus(waves, frame, pixel, used).quotient;
         const float factor = modulus.scale * pixel::relaxed_modulus_factor(quotient, share, 1.0f);
         const BatchShape& s = modulus.s;
-        cfloat* wave =
-            waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area_of(s.frame) + pixel;
+        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area_of(s.frame) + pixel;
         for (std::int32_t k = 0; k < s.num_modes; ++k)
             wave[k * area_of(s.frame)] = factor * wave[k * area_of(s.frame)];
     }
@@ -158,7 +157,8 @@ class ProjectionOfBatch {
         place_ramps(device_, s_, frames, num_frames, ramps_);
         propagator_.place(frames, num_frames);
         const ProbeModes probe = probe_.at(ramps_, num_frames);
-        if (args_.waves == ExitWaves::begin) device_.for_each(waves, ExitWave{s_, frames, probe, object_, psi});
+        if (args_.waves == ExitWaves::begin)
+            device_.for_each(waves, ExitWave{s_, frames, probe, object_, psi});
         if (args_.cost == OverlapCost::compute) {
             device_.for_each(waves, ExitWave{s_, frames, probe, object_, waves_});
             propagator_.forward(waves_);

@@ -222,9 +222,7 @@ class FrameModel {
         add_conjugate_ramp(product, ramp_y_, ramp_x_, mode(probe_part, k), s_);
     }
     //   sum |O|^2  on the probe, in real parts: with fourier interpolation at whole pixels
-    void add_object_power(cfloat* probe_plane) const {
-        add_power(object(), {probe_plane, s_.probe.x}, s_);
-    }
+    void add_object_power(cfloat* probe_plane) const { add_power(object(), {probe_plane, s_.probe.x}, s_); }
 
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
     void finish(cfloat* probe_gradient, Moving moving) const {
@@ -255,8 +253,7 @@ class FrameModel {
     const cfloat* power_of_probe() {
         cfloat* power = workspace_.get<cfloat>(Slot::power, s_.probe.area());
         std::memset(static_cast<void*>(power), 0, s_.probe.area() * sizeof(cfloat));
-        for (int k = 0; k < s_.num_modes; ++k)
-            add_power({probe(k), s_.probe.x}, {power, s_.probe.x}, s_);
+        for (int k = 0; k < s_.num_modes; ++k) add_power({probe(k), s_.probe.x}, {power, s_.probe.x}, s_);
         return power;
     }
 

@@ -171,8 +171,7 @@ TESSERA_HD void begin_projection(const BeginProjectionArgs& args, const BatchSum
     state.iteration = args.iteration;
     state.step = 0;
     state.checkpoint_votes = sums.checkpoint_votes;
-    state.stopped =
-        static_cast<std::int32_t>(sums.stop_votes > 0 ? StopReason::requested : StopReason::none);
+    state.stopped = static_cast<std::int32_t>(sums.stop_votes > 0 ? StopReason::requested : StopReason::none);
     state.overlap_done = state.stopped != 0 ? 1 : 0;
     state.roll_y = 0;
     state.roll_x = 0;

@@ -89,10 +89,10 @@ struct IterationState {
     double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;
-    double probe_change = 0;                // of the last update of the probe, a fraction; engines that project
-    std::int32_t roll_y = 0, roll_x = 0;    // by how much the probe was centred, and the waves have to follow
-    std::int32_t num_averaged = 0;          // iterations in the mean so far
-    double time_s = 0;  // when the record was made, by the worker's clock
+    double probe_change = 0;              // of the last update of the probe, a fraction; engines that project
+    std::int32_t roll_y = 0, roll_x = 0;  // by how much the probe was centred, and the waves have to follow
+    std::int32_t num_averaged = 0;        // iterations in the mean so far
+    double time_s = 0;                    // when the record was made, by the worker's clock
 };
 
 enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, requested };

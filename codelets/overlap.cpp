@@ -26,7 +26,8 @@ void follow_the_probe(const IterationState& state, const BatchShape& s, cfloat* 
         return ((shift % count) + count) % count;
     };
     const int roll_y = within(state.roll_y, s.frame.y), roll_x = within(state.roll_x, s.frame.x);
-    const std::size_t num_waves = static_cast<std::size_t>(s.num_frames) * static_cast<std::size_t>(s.num_modes);
+    const std::size_t num_waves =
+        static_cast<std::size_t>(s.num_frames) * static_cast<std::size_t>(s.num_modes);
     for (std::size_t i = 0; i < num_waves; ++i) roll(psi + i * s.frame.area(), s.frame, roll_y, roll_x);
 }
 
@@ -74,7 +75,11 @@ namespace {
 
 HWY_EXPORT(overlap_of_batch);
 
-void overlap_cpu(const OverlapArgs& args, const Buffers& buffers) {
+void overlap_object_cpu(const OverlapArgs& args, const Buffers& buffers) {
+    HWY_DYNAMIC_DISPATCH(overlap_of_batch)(args, buffers);
+}
+
+void overlap_probe_cpu(const OverlapArgs& args, const Buffers& buffers) {
     HWY_DYNAMIC_DISPATCH(overlap_of_batch)(args, buffers);
 }
 
@@ -93,10 +98,14 @@ BufferBytes OverlapArgs::buffer_bytes() const {
             exit_wave_bytes(shape)};
 }
 
-const Codelet<OverlapArgs> overlap =
-    Codelet<OverlapArgs>::make<overlap_cpu, TESSERA_ON_DEVICE(overlap_device), overlap_cost>(
-        "overlap",
+const Codelet<OverlapArgs> overlap_object =
+    Codelet<OverlapArgs>::make<overlap_object_cpu, TESSERA_ON_DEVICE(overlap_object_device), overlap_cost>(
+        "overlap_object",
         {Access::read, Access::read, Access::read, Access::read, Access::write, Access::read_write});
+const Codelet<OverlapArgs> overlap_probe =
+    Codelet<OverlapArgs>::make<overlap_probe_cpu, TESSERA_ON_DEVICE(overlap_probe_device), overlap_cost>(
+        "overlap_probe",
+        {Access::read, Access::read, Access::read, Access::read, Access::write, Access::read});
 
 }  // namespace tessera
 #endif  // HWY_ONCE

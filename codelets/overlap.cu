@@ -126,7 +126,11 @@ class OverlapOfBatch {
 
 }  // namespace
 
-void overlap_device(const OverlapArgs& args, const Buffers& buffers, Device& device) {
+void overlap_object_device(const OverlapArgs& args, const Buffers& buffers, Device& device) {
+    OverlapOfBatch(args, buffers, device).run();
+}
+
+void overlap_probe_device(const OverlapArgs& args, const Buffers& buffers, Device& device) {
     OverlapOfBatch(args, buffers, device).run();
 }
 

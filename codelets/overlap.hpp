@@ -19,13 +19,15 @@ struct OverlapArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// Waves follow the probe where it has just been centred (state: roll), before the object does.
-// Buffers: frames R, probe R, object R, state R, out W (overwritten; layout of overlap_out_bytes()), wave RW.
-// Returns at once, out as it is, when the state says stopped or that the overlap projection is done.
-// Cost: no transform; fourier interpolation 1 a mode and frame, 2 for the probe.
-extern const Codelet<OverlapArgs> overlap;
+// For the object, waves first follow the probe where it has just been centred (state: roll).
+// Buffers: frames R, probe R, object R, state R, out W (overwritten; layout of overlap_out_bytes()), wave RW
+// for the object, R for the probe. Returns at once, out as it is, when the state says stopped or that the
+// overlap projection is done. Cost: no transform; fourier interpolation 1 a mode and frame, 2 for the probe.
+extern const Codelet<OverlapArgs> overlap_object;
+extern const Codelet<OverlapArgs> overlap_probe;
 
 // On a device: overlap.cu.
-void overlap_device(const OverlapArgs&, const Buffers&, Device&);
+void overlap_object_device(const OverlapArgs&, const Buffers&, Device&);
+void overlap_probe_device(const OverlapArgs&, const Buffers&, Device&);
 
 }  // namespace tessera

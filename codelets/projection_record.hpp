@@ -20,8 +20,8 @@ struct NoteCostArgs {
     BufferBytes buffer_bytes() const { return {sizeof(BatchSums), sizeof(IterationState)}; }
 };
 
-// Cost and squared error of P O before the iteration into the state; a frame that is not finite stops the run.
-// Buffers: sums R (total), state RW.
+// Cost and squared error of P O before the iteration into the state; a frame that is not finite stops the
+// run. Buffers: sums R (total), state RW.
 extern const Codelet<NoteCostArgs> note_cost;
 
 // On a device: projection_record.cu.

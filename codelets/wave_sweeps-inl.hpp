@@ -181,9 +181,8 @@ void update_exit_wave(const cfloat* HWY_RESTRICT probe, Window<const cfloat> obj
         });
     }
     for_each_padding(s, [&](std::size_t begin, std::size_t count) HWY_ATTR {
-        for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
-            store(rest(begin + i, lanes), psi + begin + i, lanes);
-        });
+        for_each_vector(count, [&](std::size_t i, auto lanes)
+                                   HWY_ATTR { store(rest(begin + i, lanes), psi + begin + i, lanes); });
     });
 }
 
@@ -452,8 +451,7 @@ double modulus_quotients(const cfloat* HWY_RESTRICT waves, const Count* HWY_REST
             const std::size_t i = chunk + j;
             Vec intensity = norm(load(waves + i, lanes));
             for (int k = 1; k < s.num_modes; ++k)
-                intensity =
-                    norm_add(load(waves + static_cast<std::size_t>(k) * n + i, lanes), intensity);
+                intensity = norm_add(load(waves + static_cast<std::size_t>(k) * n + i, lanes), intensity);
             const Measured data = measured(counts + i, mask + i, lanes);
             const Vec under = background != nullptr ? load(background + i, lanes) : zero();
             const ModulusError<Vec> error =

@@ -6,8 +6,8 @@ namespace tessera {
 namespace {
 
 // Engines that keep the exit waves psi_jk of all frames and modes, and lead them to where two projections
-// agree: the overlap projection, which makes of them the closest products P_k O, and the Fourier projection F,
-// which gives their far fields the measured amplitudes.
+// agree: the overlap projection, which makes of them the closest products P_k O, and the Fourier projection
+// F, which gives their far fields the measured amplitudes.
 //   DM     psi += beta [F((1 + alpha) P O - alpha psi) - alpha P O - (1 - alpha) psi]
 //          the difference map (Thibault et al., Ultramicroscopy 109, 2009; Dong et al., NYSDS 2018 with their
 //          beta, PtyPy with its alpha; both 1: psi += F(2 P O - psi) - P O)
@@ -16,8 +16,8 @@ namespace {
 // In an iteration the waves move, then object and probe, in turns until the probe hardly changes.
 ProjectionMap map_of(const EngineConfig& engine) {
     const auto map = [](double psi, double overlap, double fourier, double reflect) {
-        return ProjectionMap{static_cast<float>(psi), static_cast<float>(overlap), static_cast<float>(fourier),
-                             static_cast<float>(reflect)};
+        return ProjectionMap{static_cast<float>(psi), static_cast<float>(overlap),
+                             static_cast<float>(fourier), static_cast<float>(reflect)};
     };
     const ProjectionConfig& c = engine.projection;
     switch (engine.name) {
@@ -47,9 +47,9 @@ class Projections : public Engine {
             graph.update_object(object_update(), has_sums ? ObjectSums::are_made : ObjectSums::make);
             if (!probe_moves) continue;
             const bool object_follows = turn + 1 < turns_at(n);
-            graph.update_probe(probe_update(config_.overlap_converge_factor,
-                                            object_follows && config_.probe_center_tol ? ProbeCentering::on
-                                                                                       : ProbeCentering::off));
+            graph.update_probe(probe_update(
+                config_.overlap_converge_factor,
+                object_follows && config_.probe_center_tol ? ProbeCentering::on : ProbeCentering::off));
         }
         if (averaging_at(n) != Averaging::off) graph.average(averaging_at(n));
     }

@@ -12,10 +12,8 @@ struct EngineEntry {
 };
 
 constexpr EngineEntry engines[] = {
-    {EngineName::CG, "CG", make_conjugate_gradient},
-    {EngineName::GD, "GD", make_gradient_descent},
-    {EngineName::DM, "DM", make_projections},
-    {EngineName::RAAR, "RAAR", make_projections},
+    {EngineName::CG, "CG", make_conjugate_gradient}, {EngineName::GD, "GD", make_gradient_descent},
+    {EngineName::DM, "DM", make_projections},        {EngineName::RAAR, "RAAR", make_projections},
     {EngineName::AP, "AP", make_projections},
 };
 

@@ -288,10 +288,10 @@ void Graph::project_waves(FourierProjectionArgs args) {
 
 void Graph::sum_overlaps(const Data* gate) {
     sum_over_tiles(handles_.overlap_halos, gate, [&](std::size_t t, BatchHandles& batch, const Data& out) {
-        overlap.submit({shape_of(batch), OverlapPart::object},
-                       {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out,
-                        &batch.waves},
-                       priority_of(batch), gate);
+        overlap_object.submit(
+            {shape_of(batch), OverlapPart::object},
+            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out, &batch.waves},
+            priority_of(batch), gate);
         add_object_sums(t, batch, out, gate);
     });
 }
@@ -313,10 +313,10 @@ void Graph::update_probe(DivideProbeArgs args) {
     args.inertia *= static_cast<double>(handles_.num_frames);
     handles_.sums.clear(summing, gate);
     for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
-        overlap.submit({shape_of(batch), OverlapPart::probe},
-                       {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out,
-                        &batch.waves},
-                       priority_of(batch), gate);
+        overlap_probe.submit(
+            {shape_of(batch), OverlapPart::probe},
+            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out, &batch.waves},
+            priority_of(batch), gate);
         add_sums.submit({args.sums_size()}, {&handles_.sums.of(t), &out}, summing, gate);
     });
     handles_.sums.add_up(handles_.owners, scalar, gate);

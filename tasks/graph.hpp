@@ -63,8 +63,8 @@ class Graph {
     // The waves move; sums for the object and the cost of what was before, when asked for. The shape is the
     // batches'.
     void project_waves(FourierProjectionArgs args);
-    // The overlap projection, the object's turn: the closest to the waves with this probe. Tiles agree wherever
-    // they overlap. The tile is each tile's, the inertia in mean powers under the probe.
+    // The overlap projection, the object's turn: the closest to the waves with this probe. Tiles agree
+    // wherever they overlap. The tile is each tile's, the inertia in mean powers under the probe.
     void update_object(DivideObjectArgs args, ObjectSums sums);
     // The probe's turn. The shape is the probe's, the inertia that of a frame.
     void update_probe(DivideProbeArgs args);

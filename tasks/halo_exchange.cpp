@@ -37,8 +37,7 @@ std::size_t HaloExchange::bytes() const {
 }
 
 // From the sender's field into the strip, and over to the receiver's rank.
-void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from,
-                       const Submission& how) const {
+void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, const Submission& how) const {
     const Strip& strip = strips_[s];
     const bool starts_here = owners.is_mine(strip.move.from), ends_here = owners.is_mine(strip.move.to);
     if (starts_here)
@@ -50,8 +49,7 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from,
         owners.ranks->receive(strip.data, owners.of_tile[strip.move.from], tag_of(message_, s));
 }
 
-void HaloExchange::land(std::size_t s, const Fields& to,
-                       const Submission& how) const {
+void HaloExchange::land(std::size_t s, const Fields& to, const Submission& how) const {
     const Strip& strip = strips_[s];
     if (strip.move.landing == Landing::added) {
         add_strip.submit({shapes_[strip.move.to], strip.land, num_slices_}, {&strip.data, to[strip.move.to]},
@@ -104,7 +102,7 @@ void HaloExchange::copy_voxels(const Owners& owners, const Fields& objects, int 
 
 // The passes run on a copy: `own` goes on growing where no tiles overlap.
 void HaloExchange::pass_on(const Owners& owners, const Fields& own, const Fields& total,
-                                 const Submission& how) const {
+                           const Submission& how) const {
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
         if (owners.is_mine(tile))
             copy.submit({volume(shapes_[tile], num_slices_) * sizeof(cfloat)}, {own[tile], total[tile]},
@@ -121,14 +119,15 @@ void HaloExchange::take_overlaps(const Owners& owners, const Fields& own, const 
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
         if (!owners.is_mine(tile)) continue;
         for (const tessera::Strip& overlap : overlaps_[tile])
-            copy_rectangle.submit({shapes_[tile], overlap, num_slices_}, {total[tile], own[tile]}, how.priority, how.gate);
+            copy_rectangle.submit({shapes_[tile], overlap, num_slices_}, {total[tile], own[tile]},
+                                  how.priority, how.gate);
         copy.submit({volume(shapes_[tile], num_slices_) * sizeof(cfloat)}, {own[tile], total[tile]},
                     how.priority, how.gate);
     }
 }
 
 void HaloExchange::add_all(const Owners& owners, const Fields& own, const Fields& total,
-                                 const Submission& how) const {
+                           const Submission& how) const {
     // Strips are sorted by where they land, then by where they come from.
     std::size_t s = 0;
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {

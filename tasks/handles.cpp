@@ -158,8 +158,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
-        handles.tiles.push_back(handles.owners.is_mine(t) ? make_tile(problem, t)
-                                                          : TileHandles());
+        handles.tiles.push_back(handles.owners.is_mine(t) ? make_tile(problem, t) : TileHandles());
         if (handles.owners.is_mine(t)) handles.own.push_back(t);
     }
     if (patterns.reads_again())

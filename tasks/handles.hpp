@@ -38,11 +38,11 @@ struct TileHandles {
 
 struct Handles {
     Owners owners;
-    std::vector<TileHandles> tiles;  // of all ranks
-    std::vector<std::size_t> own;    // indices of this rank's
+    std::vector<TileHandles> tiles;     // of all ranks
+    std::vector<std::size_t> own;       // indices of this rank's
     HaloExchange halos, overlap_halos;  // of a gradient; of an overlap projection's numerator and weight
-    TileSums sums, trial_sums;  // with and without a probe part
-    PatternStream stream;       // of patterns that do not stay
+    TileSums sums, trial_sums;          // with and without a probe part
+    PatternStream stream;               // of patterns that do not stay
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data state;

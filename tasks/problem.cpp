@@ -153,9 +153,8 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
         throw usage_error("runtime.disk: is for CPU workers only (waves: recompute is faster on a GPU)");
     const BatchShape batch = largest_batch(problem);
     const auto least_batches = static_cast<std::size_t>(2 * problem.machine.num_workers() + 8);
-    problem.waves_memory_bytes =
-        std::min(least_batches * (input.keep_waves ? wave_bytes(batch) : exit_wave_bytes(batch)),
-                 problem.waves_bytes);
+    problem.waves_memory_bytes = std::min(
+        least_batches * (input.keep_waves ? wave_bytes(batch) : exit_wave_bytes(batch)), problem.waves_bytes);
     input.waves_memory_bytes = problem.waves_memory_bytes;
     plan();
     const std::size_t needed = problem.memory.total_bytes();

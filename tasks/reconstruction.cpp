@@ -101,7 +101,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         if (submitted - first >= ahead) going = take_record(run, submitted - ahead);
         if (!going) break;
         if (hooks_.checkpoints != nullptr && engine->can_begin_at(submitted))
-            hooks_.checkpoints->submit_copies({run.index, submitted});
+            hooks_.checkpoints->submit_copies({run.index, submitted, run.first_iteration + submitted});
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);

@@ -2,7 +2,8 @@
 
 #include "codelets/device/frame_fields.hpp"
 
-// What a batch adds to an overlap projection on a device, from its exit waves. Only device bodies include this.
+// What a batch adds to an overlap projection on a device, from its exit waves. Only device bodies include
+// this.
 namespace tessera {
 
 // chi = psi - P O, what the overlap projection's numerators are made of. x, y: of the frame.

@@ -116,8 +116,8 @@ class Codelet {
 
     // Submits one task. Larger priorities run first where the scheduler looks at them. Throws an Error that
     // names the codelet when the number or the size of the data is wrong, or nothing can run it.
-    // `gate`: data that begins with a 32-bit integer. The task comes after those that write it, and where that
-    // is not 0 nobody wants what the task makes: CPUs then leave it out, a GPU may make it all the same.
+    // `gate`: data that begins with a 32-bit integer. The task comes after those that write it, and where
+    // that is not 0 nobody wants what the task makes: CPUs then leave it out, a GPU may make it all the same.
     void submit(const Args& args, std::initializer_list<const Data*> data, int priority = 0,
                 const Data* gate = nullptr) const {
         check(args, data);

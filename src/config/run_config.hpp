@@ -169,7 +169,7 @@ struct EngineConfig {
     double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
     double momentum = 0.8;  // GD: heavy ball
     double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
-    ProjectionConfig projection;  // DM, RAAR, AP
+    ProjectionConfig projection = {};  // DM, RAAR, AP
     bool operator==(const EngineConfig&) const = default;
 };
 

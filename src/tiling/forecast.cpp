@@ -224,6 +224,12 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
         (own.pixels + object + 3 * probe) * complex_bytes);
     if (in.checkpoints)
         add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(in, own.pixels, probe));
+    if (in.checkpoints && in.exit_waves) {
+        const auto batches = static_cast<std::size_t>(num_out_slots(in.machine.num_workers()));
+        add("exit waves on their way to a checkpoint",
+            std::min(batches * static_cast<std::size_t>(tiling.batch_size), own.frames) * frame * modes *
+                complex_bytes);
+    }
     return forecast;
 }
 

@@ -99,10 +99,12 @@ class Ranks(unittest.TestCase):
     def test_same_bits_on_any_number_of_ranks(self):
         for case in (["engines[0].name=CG"], ["tiling.exchange=passes", "runtime.waves=recompute"],
                      ["tiling.exchange=voxels", "runtime.waves=recompute"],
-                     ["engines[0].name=GD", "engines[0].step=0.3"]):
+                     ["engines[0].name=GD", "engines[0].step=0.3"],
+                     ["engines[0].name=DM", "engines[0].average_last=0.5", "runtime.waves=auto"],
+                     ["engines[0].name=RAAR", "tiling.exchange=passes", "runtime.waves=recompute"]):
             settings = [word for setting in case for word in ("--set", setting)]
             expected = None
-            for number in (1, 2, 4, 7) if "CG" in case[0] else (1, 3):
+            for number in (1, 2, 4, 7) if "CG" in case[0] or "DM" in case[0] else (1, 3):
                 with self.subTest(settings=case, ranks=number):
                     done = self.run_ranks((number, "run.yaml", *settings, "--output", f"{number}.h5"))
                     self.assertEqual(done.returncode, 0, done.stderr)

@@ -23,6 +23,8 @@ Iteration n (from 0), with a_j = sqrt(max(d_j - b, 0)) and U from the sample to 
    ||P - P_before|| < overlap_converge_factor ||P|| or overlap_max_iterations turns are done.
 Between whole pixels the probe is shifted in Fourier space. The object's quotient stays exact, the probe's becomes
    P_k += sum_j shift_j^H [conj(O) (psi_jk - O shift_j P_k)] / (sum_j |O|^2 + i_P), with |O|^2 at whole pixels.
+Or the object is interpolated by B_j: then it is the probe's that stays exact, and
+   O += sum_j B_j^T [sum_k conj(P_k) (psi_jk - P_k B_j O)] / (sum_jk B_j^T |P_k|^2 + i_O).
 The result is the mean of O and P over the last average_last num_iter iterations, or the last.
 """
 
@@ -103,9 +105,14 @@ class Waves:
     def update_object(self, obj, probe):
         model, psi = self.model, self.under_probe(self.psi)
         probes = np.broadcast_to(model.probes(probe, self.batch), psi.shape)
-        numerator, weight = self.object_inertia * obj, np.full(obj.shape, self.object_inertia, complex)
-        model.add_windows((probes.conj() * psi).sum(axis=1), self.batch, numerator)
+        weight = np.full(obj.shape, self.object_inertia, complex)
         model.add_windows((np.abs(probes) ** 2).sum(axis=1), self.batch, weight)
+        if model.interpolation == "bilinear":
+            numerator = weight * obj
+            psi = psi - probes * model.windows(obj, self.batch)
+        else:
+            numerator = self.object_inertia * obj
+        model.add_windows((probes.conj() * psi).sum(axis=1), self.batch, numerator)
         obj = numerator / weight
         if self.args.clip_object:
             modulus = np.maximum(np.abs(obj), 1e-30)
@@ -115,9 +122,12 @@ class Waves:
     def update_probe(self, obj, probe):
         model, psi = self.model, self.under_probe(self.psi)
         windows = model.windows(obj, self.batch)
-        residual = windows.conj() * (psi - windows * model.probes(probe, self.batch))
-        weight = model.coverage(obj) + self.probe_inertia
-        probe = probe + model.add_probes(residual, self.batch) / weight
+        if model.interpolation == "fourier":
+            residual = windows.conj() * (psi - windows * model.probes(probe, self.batch))
+            probe = probe + model.add_probes(residual, self.batch) / (model.coverage(obj) + self.probe_inertia)
+        else:
+            numerator = (windows.conj() * psi).sum(axis=0) + self.probe_inertia * probe
+            probe = numerator / ((np.abs(windows) ** 2).sum(axis=0) + self.probe_inertia)
         if self.args.probe_support_radius:
             v, u = np.indices(model.probe_shape) - (np.array(model.probe_shape) // 2)[:, None, None]
             half = np.array(model.probe_shape) / 2
