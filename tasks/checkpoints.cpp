@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <map>
 #include <mutex>
 
 #include "base/log.hpp"
@@ -92,12 +93,13 @@ auto post(OutputThread& output, Job job) {
 
 }  // namespace
 
-// Exit waves from the graph to the output thread, in the order of their batches.
+// Exit waves from the graph, as they come, to the output thread, in the order of their batches.
 class WavesOnTheirWay {
   public:
     // What StarPU calls when a copy has been made; it stays so until the output thread releases it.
     struct Arrival {
         std::shared_ptr<WavesOnTheirWay> to;
+        std::size_t index;
         starpu_data_handle_t copy;
         std::size_t bytes;
     };
@@ -105,7 +107,7 @@ class WavesOnTheirWay {
         const std::unique_ptr<Arrival> arrival(static_cast<Arrival*>(argument));
         WavesOnTheirWay& to = *arrival->to;
         const std::lock_guard guard(to.lock_);
-        to.arrived_.push_back(*arrival);
+        to.arrived_.emplace(arrival->index, *arrival);
         to.changed_.notify_all();
     }
 
@@ -124,7 +126,7 @@ class WavesOnTheirWay {
         };
         attempt([&] { writer.emplace(folder, number, rank); });
         for (std::size_t i = 0; i < num_waves; ++i) {
-            const Arrival arrival = next();
+            const Arrival arrival = take(i);
             attempt([&] { writer->write(starpu_data_get_local_ptr(arrival.copy), arrival.bytes); });
             starpu_data_release(arrival.copy);
         }
@@ -133,17 +135,15 @@ class WavesOnTheirWay {
     const CheckpointFile& file() const { return file_; }
 
   private:
-    Arrival next() {
+    Arrival take(std::size_t index) {
         std::unique_lock guard(lock_);
-        changed_.wait(guard, [this] { return !arrived_.empty(); });
-        Arrival arrival = std::move(arrived_.front());
-        arrived_.pop_front();
-        return arrival;
+        changed_.wait(guard, [&] { return arrived_.contains(index); });
+        return arrived_.extract(index).mapped();
     }
 
     std::mutex lock_;
     std::condition_variable changed_;
-    std::deque<Arrival> arrived_;
+    std::map<std::size_t, Arrival> arrived_;
     bool has_failed_ = false;
     CheckpointFile file_;
 };
@@ -213,9 +213,9 @@ void Checkpoints::submit_waves(const Point& point) {
     start_writing_waves();
     std::size_t i = 0;
     for_each_wave(handles_, [&](const Data& waves, std::size_t bytes) {
-        const Data& slot = copies_->waves[i++ % copies_->waves.size()];
+        const Data& slot = copies_->waves[i % copies_->waves.size()];
         copy.submit({bytes}, {&waves, &slot}, border_batch);
-        auto* arrival = new WavesOnTheirWay::Arrival{waves_, slot.handle(), bytes};
+        auto* arrival = new WavesOnTheirWay::Arrival{waves_, i++, slot.handle(), bytes};
         if (starpu_data_acquire_cb(slot.handle(), STARPU_R, WavesOnTheirWay::arrive, arrival) != 0)
             throw runtime_failure("StarPU: data cannot be acquired");
     });

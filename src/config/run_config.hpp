@@ -147,7 +147,7 @@ struct ProjectionConfig {
     double raar_beta = 0.75;                    // RAAR's own `beta`
     double fourier_relax_factor = 0.05;         // sets the power bound: a fraction of the largest mean counts
     std::optional<double> fourier_power_bound;  // mean squared error of a frame's amplitudes left as it is
-    int overlap_max_iterations = 10;            // of object and probe in turns, in each iteration
+    int overlap_max_iterations = 3;             // of object and probe in turns, in each iteration
     double overlap_converge_factor = 0.05;      // enough when the probe changes by less than this fraction
     bool update_object_first = true;            // else the probe changes before the object as well
     double probe_inertia = 1e-9;                // weight of what was there, per frame

@@ -105,8 +105,8 @@ class SameAsReference(InFolder):
         self.check("DM", "--dm-alpha", "0.7", "--dm-beta", "0.9", "--fourier-power-bound", "0.3", alpha=0.7, beta=0.9,
                    fourier_power_bound=0.3)
         self.check("RAAR", "--raar-beta", "0.9", "--fourier-relax-factor", "0", beta=0.9, fourier_relax_factor=0)
-        self.check("DM", "--overlap-max-iterations", "4", "--overlap-converge-factor", "1e-3", modes=1,
-                   overlap_max_iterations=4, overlap_converge_factor=1e-3)
+        self.check("DM", "--overlap-max-iterations", "4", "--overlap-converge-factor", "0", modes=1,
+                   overlap_max_iterations=4, overlap_converge_factor=0)
 
     def test_constraints(self):
         self.check("DM", "--clip-object", "0.8", "1.0", "--probe-support-radius", "0.7", "--object-inertia", "1e-2",
@@ -133,17 +133,17 @@ class SameAsReference(InFolder):
 
 
 class Projections(InFolder):
-    def test_the_truth_stays(self):
+    def test_a_solution_stays(self):
+        """What fits all frames within the power bound is where both projections agree."""
         scan = self.simulate(detector={"photon_noise": False, "integer_counts": False})
-        engines = [{"name": "CG", "num_iter": 300}]
-        settings = {"probe": {"update": {"start": 0}}, "positions": {"interpolation": "fourier"}}
-        before_cost, before, _ = self.reconstruct(scan, engines, **settings)
+        engines = [{"name": "CG", "num_iter": 200}]
+        before_cost, before, _ = self.reconstruct(scan, engines)
         for engine in ("DM", "RAAR", "AP"):
-            with self.subTest(engine):
-                after_cost, after, _ = self.reconstruct(
-                    scan, engines + [{"name": engine, "num_iter": 20, "fourier_relax_factor": 0}], **settings)
-                self.assertLess(np.linalg.norm(after - before), 3e-3 * np.linalg.norm(before))
-                self.assertLess(after_cost[-1], 1.5 * before_cost[-1] + 1)
+            for relax, largest_change in ((0.05, 1e-6), (0, 2e-2)):
+                with self.subTest(engine=engine, relax=relax):
+                    after_cost, after, _ = self.reconstruct(
+                        scan, engines + [{"name": engine, "num_iter": 20, "fourier_relax_factor": relax}])
+                    self.assertLess(np.linalg.norm(after - before), largest_change * np.linalg.norm(before))
 
     def test_alternating_projections_descend(self):
         cost, _, _ = self.reconstruct(self.simulate(), [{"name": "AP", "num_iter": 30, "fourier_relax_factor": 0}],
@@ -162,7 +162,7 @@ class Projections(InFolder):
 
 class MeasuredScan(InFolder):
     """chi of Dong et al.'s algorithm on measured frames, from an implementation of its own in double precision:
-    integer positions, beta 0.9, power bound 5e-5 of the normalised intensities, probe from iteration 2 on, one pass
+    integer positions, beta 0.9, power bound 5e-5, probe from iteration 2 on, one pass
     of object and probe."""
 
     EXPECTED = {1: [0.263, 0.182, 0.149, 0.143, 0.162], 3: [0.233, 0.156, 0.122, 0.130, 0.145]}
@@ -175,12 +175,12 @@ class MeasuredScan(InFolder):
         for modes, expected in self.EXPECTED.items():
             with self.subTest(modes=modes):
                 engine = {"name": "DM", "num_iter": 50, "beta": 0.9, "overlap_max_iterations": 1,
-                          "fourier_power_bound": 5e-5 * 128 * 128, "object_inertia": 1e-5}
+                          "fourier_power_bound": 5e-5, "object_inertia": 1e-5}
                 self.reconstruct(scan, [engine],
                                  positions={"interpolation": "nearest"}, probe={"num_modes": modes})
                 with h5py.File(self.folder / "result.h5") as file:
                     chi = np.sqrt(file["entry_1/process_1/data_error"][()])
-                np.testing.assert_allclose(chi[np.array(self.AT) - 1], expected, rtol=0.1)
+                np.testing.assert_allclose(chi[np.array(self.AT) - 1], expected, rtol=0.04)
 
 
 if __name__ == "__main__":

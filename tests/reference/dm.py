@@ -165,7 +165,7 @@ def parse_arguments(arguments=None):
     p.add_argument("--raar-beta", type=float, default=0.75)
     p.add_argument("--fourier-relax-factor", type=float, default=0.05)
     p.add_argument("--fourier-power-bound", type=float)
-    p.add_argument("--overlap-max-iterations", type=int, default=10)
+    p.add_argument("--overlap-max-iterations", type=int, default=3)
     p.add_argument("--overlap-converge-factor", type=float, default=0.05)
     p.add_argument("--probe-inertia", type=float, default=1e-9)
     p.add_argument("--object-inertia", type=float, default=1e-4)

@@ -214,8 +214,8 @@ void measure_projections(int size, int num_modes, const Options& options, std::v
             const auto turn = static_cast<std::size_t>(repetition) % (waves.size() / 2);
             const Data &psi = waves[2 * turn], &other = waves[2 * turn + 1];
             reset_codelet_statistics();
-            args.waves = static_cast<std::size_t>(repetition) < waves.size() / 2 ? ExitWaves::begin
-                                                                                 : ExitWaves::go_on;
+            args.waves =
+                static_cast<std::size_t>(repetition) < waves.size() / 2 ? ExitWaves::begin : ExitWaves::go_on;
             fourier_projection.submit(args, {&batch.patterns, &batch.frames, &batch.detector, &batch.probe,
                                              &batch.object, &batch.state, &out, &psi});
             starpu_task_wait_for_all();
