@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "codelets/layout.hpp"
+#include "codelets/projection_sweeps-inl.hpp"
 #include "codelets/runtime/workspace.hpp"
 #include "codelets/wave_sweeps-inl.hpp"
 #include "math/fft.hpp"

@@ -286,8 +286,9 @@ TEST(RunFile, WordsListWhatIsAllowed) {
     expect_problem(
         with_scan("positions: {interpolation: cubic}"),
         "run.yaml:2: positions.interpolation: expected one of nearest, bilinear, fourier, got 'cubic'");
-    expect_problem(with_scan("engines: [{name: cg}]"),
-                   "run.yaml:2: engines[0].name: expected one of CG, GD, got 'cg'; did you mean CG?");
+    expect_problem(
+        with_scan("engines: [{name: cg}]"),
+        "run.yaml:2: engines[0].name: expected one of CG, GD, DM, RAAR, AP, got 'cg'; did you mean CG?");
     expect_problem(
         with_scan("engines: [{beta: polak_ribière}]"),
         "run.yaml:2: engines[0].beta: expected one of polak_ribiere, dai_yuan, fletcher_reeves, got "
