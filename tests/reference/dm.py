@@ -12,7 +12,7 @@ Iteration n (from 0), with a_j = sqrt(max(d_j - b, 0)) and U from the sample to 
 1. w_jk = c P_k O + (1 - c) psi_jk; c = 1 + alpha (DM), 2 (RAAR), 1 (AP).
 2. I = sum_k |U w_jk|^2 and e_j = sum m (sqrt(I) - a_j)^2 / sum m. With the power bound p (default: 1/4
    relax^2 max_j (sum d_j / sum m)):  F(w) = w where e_j <= p, else U^-1 of U w (a + (sqrt(I) - a) sqrt(p / e)) /
-   sqrt(I) on pixels with m = 1, of U w on the others.
+   sqrt(I) on pixels with m = 1, of U w on the others; a / sqrt(I) is a / sqrt(I + 1e-9).
 3. DM:   psi <- psi + beta [F(w) - alpha P O - (1 - alpha) psi]
    RAAR: psi <- beta [psi + F(w)] + (1 - 2 beta) P O
    AP:   psi <- F(w)
@@ -36,6 +36,9 @@ import numpy as np
 
 import cg
 import model as m
+
+
+EPSILON = m.DEFAULT_EPSILON["amplitude"]
 
 
 class Waves:
@@ -83,8 +86,8 @@ class Waves:
         deviation = modulus - self.amplitude
         e = (self.mask * deviation**2).sum(axis=(1, 2)) / self.mask.sum(axis=(1, 2))
         share = np.sqrt(self.bound / np.maximum(e, 1e-300))[:, None, None]
-        wanted = self.amplitude + deviation * share
-        factor = np.where(self.mask > 0, wanted / np.maximum(modulus, 1e-30), 1)
+        quotient = self.amplitude / np.sqrt(modulus**2 + EPSILON)
+        factor = np.where(self.mask > 0, share + (1 - share) * quotient, 1)
         return np.where((e > self.bound)[:, None, None, None], self.from_detector(factor[:, None] * fields), waves)
 
     def iterate(self, obj, probe):

@@ -472,7 +472,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
     const Texts expected = {
         "run.yaml:2: scan.fil: unknown key (did you mean file?)",
         "run.yaml:4: object.margin_px: -1 is out of range (allowed: at least 0, at most 65536)",
-        "run.yaml:6: engines[0].name: expected one of CG, GD, DM, RAAR, AP, got 'BM'",
+        "run.yaml:6: engines[0].name: expected one of CG, GD, DM, RAAR, AP, got 'HIO'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
         "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
@@ -482,7 +482,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
         "auto)",
     };
     const std::string yaml =
-        "scan:\n  fil: a.cxi\nobject:\n  margin_px: -1\nengines:\n  - name: BM\n    num_iter: many\n"
+        "scan:\n  fil: a.cxi\nobject:\n  margin_px: -1\nengines:\n  - name: HIO\n    num_iter: many\n"
         "  - name: GD\n    beta: dai_yuan\nrefine: off\n";
     EXPECT_EQ(run_problems(yaml, {"runtime.cpus=0", "scan.file=b.cxi"}), expected);
 }
