@@ -57,15 +57,24 @@ struct ModulusErrors {
     }
 };
 
+// The share of a frame's error that stays, in place of the number of its pixels. x: frame.
+struct SharesFinishSums {
+    double power_bound;
+    double* errors;  // (frame, squared error and pixels in use, then share)
+    TESSERA_HD void operator()(std::int32_t frame, std::int32_t, std::int32_t) const {
+        const double pixels = errors[2 * frame + 1];
+        const double power = pixels > 0 ? errors[2 * frame] / pixels : 0.0;
+        errors[2 * frame + 1] = power <= power_bound ? 1.0 : ::sqrt(power_bound / power);
+    }
+};
+
 // waves *= factor * scale. x: pixel, y: frame.
 struct ApplyModulus {
     Modulus modulus;
-    const double* errors;  // (frame, 2)
-    double power_bound;
+    const double* errors;  // (frame, squared error and share)
     cfloat* waves;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
-        const double power = errors[2 * frame] / (errors[2 * frame + 1] > 0 ? errors[2 * frame + 1] : 1.0);
-        const float share = power <= power_bound ? 1.0f : static_cast<float>(::sqrt(power_bound / power));
+        const auto share = static_cast<float>(errors[2 * frame + 1]);
         float used = 0;
         const float quotient = modulus(waves, frame, pixel, used).quotient;
         const float factor = modulus.scale * pixel::relaxed_modulus_factor(quotient, share, 1.0f);
@@ -190,7 +199,8 @@ class ProjectionOfBatch {
         double* errors = errors_ + 2 * static_cast<std::ptrdiff_t>(first);
         device_.reduce_rows<ModulusErrors::num_sums, Sum>(num_frames, pixels, ModulusErrors{modulus, waves_},
                                                           errors);
-        device_.for_each({pixels, num_frames}, ApplyModulus{modulus, errors, args_.power_bound, waves_});
+        device_.for_each({num_frames}, SharesFinishSums{args_.power_bound, errors});
+        device_.for_each({pixels, num_frames}, ApplyModulus{modulus, errors, waves_});
     }
 
     const FourierProjectionArgs& args_;

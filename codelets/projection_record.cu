@@ -6,14 +6,14 @@
 namespace tessera {
 namespace {
 
-struct BeginProjection {
+struct BeginScalars {
     BeginProjectionArgs args;
     const BatchSums* sums;
     IterationState* state;
     TESSERA_HD void operator()() const { rules::begin_projection(args, *sums, *state); }
 };
 
-struct NoteCost {
+struct CostScalars {
     const BatchSums* sums;
     IterationState* state;
     TESSERA_HD void operator()() const { rules::note_cost(*sums, *state); }
@@ -23,11 +23,11 @@ struct NoteCost {
 
 void begin_projection_device(const BeginProjectionArgs& args, const Buffers& buffers, Device& device) {
     device.once(
-        BeginProjection{args, batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
+        BeginScalars{args, batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
 }
 
 void note_cost_device(const NoteCostArgs&, const Buffers& buffers, Device& device) {
-    device.once(NoteCost{batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
+    device.once(CostScalars{batch_sums(buffers.get<const std::byte>(0)), buffers.get<IterationState>(1)});
 }
 
 }  // namespace tessera

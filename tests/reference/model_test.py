@@ -231,9 +231,9 @@ class ProjectionsTest(unittest.TestCase):
             waves, obj, probe = self.waves(interpolation, field)
             once = waves.fourier_projection(1.5 * waves.products(obj, probe))
             twice = waves.fourier_projection(once)
-            np.testing.assert_allclose(twice, once, atol=1e-6)
+            np.testing.assert_allclose(twice, once, rtol=1e-4, atol=1e-4)  # next to nothing has no phase
             intensity = (np.abs(waves.to_detector(once)) ** 2).sum(axis=1)
-            np.testing.assert_allclose(waves.mask * intensity, waves.mask * waves.amplitude**2, atol=1e-6)
+            np.testing.assert_allclose(waves.mask * intensity, waves.mask * waves.amplitude**2, rtol=1e-4, atol=1e-6)
 
         self.for_all(check)
 
