@@ -44,7 +44,9 @@ void print_plan(const Problem& problem) {
                                     : fmt::format("{} workers", machine.num_cpus);
     fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
                problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
-               problem.keep_waves ? "keep" : "recompute");
+               problem.keep_waves         ? "keep"
+               : problem.projects_waves() ? "exit waves"
+                                          : "recompute");
     if (problem.config.tiling.exchange != Exchange::voxels) return;
     fmt::print("  exchange: voxels: tiles hold {:.2f} x the frames, and compute as many gradients\n",
                frames_held(problem));
