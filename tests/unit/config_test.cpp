@@ -372,7 +372,7 @@ TEST(RunFile, EnginesThatProjectWavesAreRefusedWhereTheyCannotWork) {
         EXPECT_NE(problems[0].find(words), std::string::npos) << problems[0];
     };
     expect_words("engines: [{name: CG}, {name: AP}]\nobject: {num_slices: 2, slice_spacings_m: 1.0e-6}",
-                 "engines[1].name: DM, RAAR and AP are for objects of one slice");
+                 "run.yaml:2: engines[1].name: DM, RAAR and AP are for objects of one slice");
     expect_words("engines: [{name: DM}]\ntiling: {exchange: voxels}",
                  "tiling.exchange must be neighbours or passes");
     expect_words("engines: [{name: DM, clip_object: [2, 1]}]", "least amplitude must not exceed");
