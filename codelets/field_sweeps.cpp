@@ -53,6 +53,24 @@ void step_sweep(cfloat* value, const cfloat* direction, float step, std::size_t 
     });
 }
 
+void overlap_sweep(cfloat* value, const cfloat* numerator, const cfloat* weight, float inertia,
+                   std::size_t count) {
+    const Vec inertias = broadcast(inertia);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(value + i), lanes);
+        store(overlap_update(before, load(numerator + i, lanes), load(weight + i, lanes).re, inertias),
+              value + i, lanes);
+    });
+}
+
+void clip_sweep(cfloat* value, float least, float most, std::size_t count) {
+    const Vec from = broadcast(least), to = broadcast(most), tiny = broadcast(1e-30f);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(value + i), lanes);
+        store(clip_amplitude(before, from, to, tiny), value + i, lanes);
+    });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera
 HWY_AFTER_NAMESPACE();
@@ -63,6 +81,8 @@ namespace tessera {
 HWY_EXPORT(dots_sweep);
 HWY_EXPORT(direction_sweep);
 HWY_EXPORT(step_sweep);
+HWY_EXPORT(overlap_sweep);
+HWY_EXPORT(clip_sweep);
 
 FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
                      const Preconditioner& preconditioner, std::size_t count) {
@@ -76,6 +96,15 @@ void update_direction(cfloat* direction, const cfloat* gradient, const Precondit
 
 void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(step_sweep)(value, direction, step, count);
+}
+
+void update_by_overlap(cfloat* value, const cfloat* numerator, const cfloat* weight, float inertia,
+                       std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(overlap_sweep)(value, numerator, weight, inertia, count);
+}
+
+void clip_amplitudes(cfloat* value, float least, float most, std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(clip_sweep)(value, least, most, count);
 }
 
 }  // namespace tessera

@@ -32,4 +32,11 @@ void update_direction(cfloat* direction, const cfloat* gradient, const Precondit
 // value += step direction
 void take_step(cfloat* value, const cfloat* direction, float step, std::size_t count);
 
+// value += numerator / (Re weight + inertia); inertia > 0
+void update_by_overlap(cfloat* value, const cfloat* numerator, const cfloat* weight, float inertia,
+                       std::size_t count);
+
+// |value| between least and most; 0 stays.
+void clip_amplitudes(cfloat* value, float least, float most, std::size_t count);
+
 }  // namespace tessera

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "codelets/layout.hpp"
+#include "codelets/projection_sweeps-inl.hpp"
 #include "codelets/runtime/workspace.hpp"
 #include "codelets/wave_sweeps-inl.hpp"
 #include "math/fft.hpp"
@@ -199,6 +200,42 @@ class FrameModel {
         }
     }
 
+    // What the overlap projection divides, and by what (one slice): mode k's part of
+    //   sum conj(P) (psi - P O)  on the batch's window
+    void add_object_residual(int k, const cfloat* psi, cfloat* window_part) {
+        if (!bilinear_) {
+            HWY_NAMESPACE::add_object_residual(psi, probe(k), object(), in_window(window_part), s_);
+            return;
+        }
+        cfloat* between = workspace_.get<cfloat>(Slot::product, s_.probe.area());
+        std::memset(static_cast<void*>(between), 0, s_.probe.area() * sizeof(cfloat));
+        HWY_NAMESPACE::add_object_residual(psi, probe(k), object(), {between, s_.probe.x}, s_);
+        spread(between, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_part), s_);
+    }
+    //   sum_k |P_k|^2  on the batch's window, in real parts: exactly the numerator's curvature, or with
+    //   bilinear interpolation at least that
+    void add_probe_power(cfloat* window_part) {
+        if (power_ == nullptr || fourier_) power_ = power_of_probe();
+        if (bilinear_) {
+            spread(power_, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_part), s_);
+        } else {
+            add_dense(power_, in_window(window_part), s_);
+        }
+    }
+    //   sum conj(O) (psi - P O)  on the probe; finish() must follow the last frame
+    void add_probe_residual(int k, const cfloat* psi, cfloat* probe_part) {
+        if (!fourier_) {
+            probe_residual<Target::add>(psi, probe(k), object(), mode(probe_part, k), s_);
+            return;
+        }
+        cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe.area());
+        probe_residual<Target::overwrite>(psi, probe(k), object(), product, s_);
+        plan_->forward(product);
+        add_conjugate_ramp(product, ramp_y_, ramp_x_, mode(probe_part, k), s_);
+    }
+    //   sum |O|^2  on the probe, in real parts: with fourier interpolation at whole pixels
+    void add_object_power(cfloat* probe_plane) const { add_power(object(), {probe_plane, s_.probe.x}, s_); }
+
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
     void finish(cfloat* probe_gradient, Moving moving) const {
         if (!fourier_ || moving == Moving::object) return;
@@ -242,6 +279,18 @@ class FrameModel {
     }
     std::ptrdiff_t tile_pixel(int y, int x) const { return static_cast<std::ptrdiff_t>(y) * s_.tile.x + x; }
     Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area(), nullptr}; }
+
+    // This frame's place in the batch's window.
+    Window<cfloat> in_window(cfloat* window_part) const {
+        const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
+        return {window_part + row * s_.window.x + column, s_.window.x};
+    }
+    const cfloat* power_of_probe() {
+        cfloat* power = workspace_.get<cfloat>(Slot::power, s_.probe.area());
+        std::memset(static_cast<void*>(power), 0, s_.probe.area() * sizeof(cfloat));
+        for (int k = 0; k < s_.num_modes; ++k) add_power({probe(k), s_.probe.x}, {power, s_.probe.x}, s_);
+        return power;
+    }
 
     std::size_t further_slices() const { return static_cast<std::size_t>(s_.num_slices - 1); }
     template <class Value>
@@ -346,6 +395,7 @@ class FrameModel {
     Padded padded_object_ = {}, padded_direction_ = {};
     Windows object_here_ = {}, object_direction_here_ = {};
     std::pair<const cfloat*, Windows> value_ = {};  // of probe and object, where a move begins
+    const cfloat* power_ = nullptr;                 // of the probe, dense, in real parts
     cfloat* slice_waves_ = nullptr;                 // (slice - 1, mode, y, x)
     cfloat* slice_gradients_ = nullptr;             // two of them, in turns
 };

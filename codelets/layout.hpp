@@ -21,7 +21,8 @@
 //   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
 //   out         BatchSums | probe part (mode, y, x) complex | window (slice, y, x) complex: what a batch adds
 //   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
-//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only
+//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only; or
+//               exit waves (frame, mode, y, x) complex, between the iterations of the engines that project
 //   state       IterationState
 namespace tessera {
 
@@ -88,6 +89,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
 // The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
 // the host.
 struct IterationState {
+    std::int32_t overlap_done = 0;  // first: closes gates (runtime/codelet.hpp) for the rest of an iteration
     std::int32_t iteration = -1;
     std::int32_t failures = 0;  // line searches without an acceptable step, in a row
     std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
@@ -104,7 +106,10 @@ struct IterationState {
     double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;
-    double time_s = 0;  // when the record was made, by the worker's clock
+    double probe_change = 0;              // of the last update of the probe, a fraction; engines that project
+    std::int32_t roll_y = 0, roll_x = 0;  // by how much the probe was centred, and the waves have to follow
+    std::int32_t num_averaged = 0;        // iterations in the mean so far
+    double time_s = 0;                    // when the record was made, by the worker's clock
 };
 
 enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, requested };
@@ -170,6 +175,18 @@ inline std::size_t out_bytes(const BatchShape& s) {
 }
 inline std::size_t wave_bytes(const BatchShape& s) {
     return 3 * static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
+}
+inline std::size_t exit_wave_bytes(const BatchShape& s) {
+    return static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
+}
+
+// What the overlap projection adds up: planes of an object's window and of a probe part.
+inline constexpr std::int32_t num_overlap_planes = 2;  // numerator, weight (real part)
+inline std::size_t overlap_probe_size(const BatchShape& s) {
+    return s.probe_size() + s.probe.area();  // numerators of all modes, then one weight (real part)
+}
+inline std::size_t overlap_out_bytes(const BatchShape& s) {
+    return out_bytes(s.window, overlap_probe_size(s), num_overlap_planes);
 }
 
 // ---- Views of the blocks

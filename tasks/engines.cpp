@@ -12,8 +12,9 @@ struct EngineEntry {
 };
 
 constexpr EngineEntry engines[] = {
-    {EngineName::CG, "CG", make_conjugate_gradient},
-    {EngineName::GD, "GD", make_gradient_descent},
+    {EngineName::CG, "CG", make_conjugate_gradient}, {EngineName::GD, "GD", make_gradient_descent},
+    {EngineName::DM, "DM", make_projections},        {EngineName::RAAR, "RAAR", make_projections},
+    {EngineName::AP, "AP", make_projections},
 };
 
 const EngineEntry& entry(EngineName engine) {

@@ -11,6 +11,7 @@ namespace tessera {
 // steps; and couplings of slices.
 struct Exchanges {
     std::size_t halos = 0, sums = 0, scalars = 0, steps = 0, couplings = 0;
+    std::size_t overlaps = 0;  // as halos, of numerator and weight
 };
 
 // An engine submits one iteration after the other; it never looks at a number. Adding one: a file like
@@ -69,5 +70,6 @@ const char* name(EngineName engine);
 // One maker per engine.
 std::unique_ptr<Engine> make_conjugate_gradient(const EngineSettings& settings);
 std::unique_ptr<Engine> make_gradient_descent(const EngineSettings& settings);
+std::unique_ptr<Engine> make_projections(const EngineSettings& settings);
 
 }  // namespace tessera

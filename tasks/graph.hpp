@@ -2,12 +2,24 @@
 
 #include <vector>
 
+#include "codelets/average.hpp"
 #include "codelets/conjugate.hpp"
+#include "codelets/divide.hpp"
+#include "codelets/fourier_projection.hpp"
 #include "codelets/gradient.hpp"
 #include "codelets/vote_to_stop.hpp"
 #include "tasks/handles.hpp"
 
 namespace tessera {
+
+// Mean counts of a pixel: of the frame with most of them, on the pixels in use; of all frames, on as many
+// pixels as the probe has.
+struct MeanPowers {
+    double on_detector_largest = 0, under_probe = 0;
+};
+
+// What an object is updated with: sums over batches and tiles.
+enum class ObjectSums { make, are_made };
 
 // The phases that engines are made of. Each call submits this rank's tasks and messages and returns; StarPU
 // orders them by the data they use. Every sum has a declared order, which is the order of submission here:
@@ -19,6 +31,9 @@ class Graph {
 
     // Which noise model the frames are compared with from now on.
     void set_noise_model(NoiseModel model) { noise_model_ = model; }
+    // What the bounds of the engines that project waves are fractions of.
+    void set_mean_powers(const MeanPowers& powers) { mean_powers_ = powers; }
+    const MeanPowers& mean_powers() const { return mean_powers_; }
     // When this rank asks all of them to stop.
     void set_stop_condition(const VoteToStopArgs& condition) { stop_condition_ = condition; }
 
@@ -46,6 +61,19 @@ class Graph {
     // The state as the record of iteration `iteration`.
     void record(int iteration);
 
+    // Engines that project exit waves (tasks/dm.cpp). An iteration begins, unless a rank asks to stop.
+    void begin_projection(int iteration, Averaging averaging);
+    // The waves move; sums for the object and the cost of what was before, when asked for. The shape is the
+    // batches'.
+    void project_waves(FourierProjectionArgs args);
+    // The overlap projection, the object's turn: the closest to the waves with this probe. Tiles agree
+    // wherever they overlap. The tile is each tile's, the inertia in mean powers under the probe.
+    void update_object(DivideObjectArgs args, ObjectSums sums);
+    // The probe's turn. The shape is the probe's, the inertia that of a frame.
+    void update_probe(DivideProbeArgs args);
+    // Object and probe into their mean.
+    void average(Averaging averaging);
+
     const Data& evaluation() const { return handles_.trial_sums.total(); }
     const Data& record_of(int iteration) const {
         return handles_.records[static_cast<std::size_t>(iteration) % handles_.records.size()];
@@ -59,13 +87,16 @@ class Graph {
     template <class Submit>
     void for_each_batch(Batches wanted, const Submit& submit);
     template <class Submit>
-    void sum_over_tiles(const Submit& submit);
+    void sum_over_tiles(const HaloExchange& halos, const Data* gate, const Submit& submit);
     void add_batch(std::size_t t, const BatchHandles& batch, const Data& out) const;
     void add_scalars(std::size_t t, const Data& out) const;
+    void add_object_sums(std::size_t t, const BatchHandles& batch, const Data& out, const Data* gate) const;
+    void sum_overlaps(const Data* gate);
 
     Handles& handles_;
     VoteToStopArgs stop_condition_;
     NoiseModel noise_model_ = NoiseModel::amplitude;
+    MeanPowers mean_powers_;
 };
 
 // Larger runs first: what others wait for. Reading comes before the batches, since it is a buffer's turn when

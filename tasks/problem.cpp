@@ -131,6 +131,17 @@ HaloWidth halo_of(const RunConfig& config, const ScanInfo& scan) {
     return halo;
 }
 
+// Elsewhere a probe can be anywhere: only its amplitudes on the detector count.
+void require_possible_centering(const Problem& problem) {
+    for (std::size_t i = 0; i < problem.config.engines.size(); ++i) {
+        if (!problem.near_field() || !problem.config.engines[i].projection.probe_center_tol) continue;
+        throw usage_error(
+            "engines[{}].probe_center_tol: is for the far field; in the near field the frames say where the "
+            "probe is (leave it out)",
+            i);
+    }
+}
+
 void require_gpu_memory(const Problem& problem) {
     const std::size_t limit = problem.machine.gpu_memory_bytes;
     if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
@@ -144,13 +155,17 @@ void require_gpu_memory(const Problem& problem) {
 void require_host_memory(const Problem& problem, std::size_t limit) {
     const std::size_t needed = problem.memory.total_bytes();
     if (needed <= limit) return;
+    const bool has_exit_waves = problem.projects_waves() && !problem.waves_memory_bytes;
     const bool keeps_waves_here = problem.keep_waves && !problem.waves_memory_bytes;
     throw runtime_failure(
         "this run needs {:.3f} GiB at least, with patterns read from the scan again and again, and {:.3f} "
         "GiB "
         "are allowed (runtime.memory_limit.host, or the machine's memory): {}",
         static_cast<double>(needed) / (1u << 30), static_cast<double>(limit) / (1u << 30),
-        keeps_waves_here
+        has_exit_waves
+            ? "the exit waves of DM, RAAR and AP are most of it: a runtime.disk for them, more ranks, or an "
+              "engine that keeps none (CG, GD)"
+        : keeps_waves_here
             ? "waves: recompute needs less, or a runtime.disk for the kept waves"
             : "fewer probe.num_modes, a smaller tiling.batch_size or fewer runtime.cpus need less");
 }
@@ -163,14 +178,15 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
         problem.memory = forecast_memory(input, problem.tiling, problem.patterns);
     };
     plan();
-    if (!input.keep_waves) return;
+    if (!input.keep_waves && !input.exit_waves) return;
     problem.waves_bytes = kept_waves_bytes(input, problem.tiling);
     if (problem.memory.total_bytes() <= limit || !problem.config.runtime.disk) return;
     if (problem.machine.num_gpus > 0)
         throw usage_error("runtime.disk: is for CPU workers only (waves: recompute is faster on a GPU)");
+    const BatchShape batch = largest_batch(problem);
     const auto least_batches = static_cast<std::size_t>(2 * problem.machine.num_workers() + 8);
-    problem.waves_memory_bytes =
-        std::min(least_batches * wave_bytes(largest_batch(problem)), problem.waves_bytes);
+    problem.waves_memory_bytes = std::min(
+        least_batches * (input.keep_waves ? wave_bytes(batch) : exit_wave_bytes(batch)), problem.waves_bytes);
     input.waves_memory_bytes = problem.waves_memory_bytes;
     plan();
     const std::size_t needed = problem.memory.total_bytes();
@@ -183,6 +199,20 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
 
 bool Problem::is_truncated() const {
     return 2 * halo_px[0] + 1 < placement.window_shape[0] || 2 * halo_px[1] + 1 < placement.window_shape[1];
+}
+
+bool Problem::projects_waves() const {
+    return std::any_of(config.engines.begin(), config.engines.end(),
+                       [](const EngineConfig& engine) { return tessera::projects_waves(engine.name); });
+}
+
+bool Problem::has_gradients() const {
+    return std::any_of(config.engines.begin(), config.engines.end(),
+                       [](const EngineConfig& engine) { return !tessera::projects_waves(engine.name); });
+}
+
+int Problem::planes_of_sums() const {
+    return projects_waves() ? std::max(num_slices(), num_overlap_planes) : num_slices();
 }
 
 OutOfCoreNeeds Problem::out_of_core() const {
@@ -234,6 +264,8 @@ ForecastInput forecast_input(const Problem& problem) {
     input.near_field = problem.near_field();
     input.machine = problem.machine;
     input.keep_waves = problem.keep_waves;
+    input.exit_waves = problem.projects_waves();
+    input.gradients = problem.has_gradients();
     input.waves_memory_bytes = problem.waves_memory_bytes;
     input.exchange = problem.config.tiling.exchange;
     input.is_truncated = problem.is_truncated();
@@ -269,6 +301,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.config = config;
     problem.scan = scan;
     problem.machine = machine;
+    require_possible_centering(problem);
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation);

@@ -44,6 +44,11 @@ struct Problem {
     bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }
     // Is there something of the windows that tiles do not keep?
     bool is_truncated() const;
+    // Does an engine of the run project exit waves, and another move along gradients?
+    bool projects_waves() const;
+    bool has_gradients() const;
+    // Of what batches of a tile add up to, as many as the engine with most of them needs.
+    int planes_of_sums() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
 

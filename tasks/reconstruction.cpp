@@ -23,6 +23,15 @@ Error not_finite(const std::string& engine, std::ptrdiff_t iterations, std::int6
                     engine, iterations, bad_frames)};
 }
 
+MeanPowers mean_powers_of(const Problem& problem, const FrameStatistics& statistics) {
+    double num_pixels = 0;
+    for (const float used : problem.scan.mask) num_pixels += static_cast<double>(used);
+    const double probe_pixels =
+        static_cast<double>(problem.probe_shape[0]) * static_cast<double>(problem.probe_shape[1]);
+    return {*std::max_element(statistics.counts.begin(), statistics.counts.end()) / num_pixels,
+            statistics.total_counts / (static_cast<double>(statistics.counts.size()) * probe_pixels)};
+}
+
 }  // namespace
 
 // One engine's bookkeeping while it runs.
@@ -46,6 +55,7 @@ Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const F
       graph_(handles),
       snapshot_(problem, handles) {
     for (const EngineConfig& engine : problem.config.engines) overall_num_iter_ += engine.num_iter;
+    graph_.set_mean_powers(mean_powers_of(problem, statistics));
 }
 
 void Reconstruction::run(const RunState& from) {
@@ -92,7 +102,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         if (submitted - first >= ahead) going = take_record(run, submitted - ahead);
         if (!going) break;
         if (hooks_.checkpoints != nullptr && engine->can_begin_at(submitted))
-            hooks_.checkpoints->submit_copies({run.index, submitted});
+            hooks_.checkpoints->submit_copies({run.index, submitted, run.first_iteration + submitted});
         trace_iteration(run.first_iteration + submitted);
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);

@@ -17,22 +17,24 @@ std::vector<Traffic> traffic_of_ranks(const Problem& problem) {
     for (int rank = 0; rank < num_ranks; ++rank) {
         for_each_told_by(rank, num_ranks, [&](int) { ++messages[static_cast<std::size_t>(rank)]; });
     }
-    const std::size_t probe_size = static_cast<std::size_t>(problem.config.probe.num_modes) *
-                                   static_cast<std::size_t>(problem.probe_shape[0]) *
-                                   static_cast<std::size_t>(problem.probe_shape[1]);
+    const BatchShape shape = largest_batch(problem);
+    const std::size_t probe_size = problem.projects_waves() ? overlap_probe_size(shape) : shape.probe_size();
     const Exchange exchange = problem.config.tiling.exchange;
     const bool moves_voxels = exchange == Exchange::voxels;
     const std::size_t size = static_cast<std::size_t>(num_ranks);
-    const auto sent = [&](Exchange kind) {
-        return halo_bytes_sent(problem.tiling, kind, owners, num_ranks, problem.num_slices());
+    const auto sent = [&](Exchange kind, int num_planes) {
+        return halo_bytes_sent(problem.tiling, kind, owners, num_ranks, num_planes);
     };
+    const std::vector<std::size_t> nothing(size, 0);
     const std::vector<std::size_t> coupled =
-        problem.couples_slices() ? sent(Exchange::voxels) : std::vector<std::size_t>(size, 0);
+        problem.couples_slices() ? sent(Exchange::voxels, problem.num_slices()) : nothing;
+    const std::vector<std::size_t> overlaps =
+        problem.projects_waves() ? sent(exchange, num_overlap_planes) : nothing;
     std::vector<Traffic> traffic;
-    for (const std::size_t moved : sent(exchange)) {
+    for (const std::size_t moved : sent(exchange, problem.num_slices())) {
         const std::size_t r = traffic.size(), sums = messages[r];
         traffic.push_back({moves_voxels ? 0 : moved, moves_voxels ? moved : 0, coupled[r],
-                           sums * sums_bytes(probe_size), sums * sums_bytes(0)});
+                           sums * sums_bytes(probe_size), sums * sums_bytes(0), overlaps[r]});
     }
     return traffic;
 }

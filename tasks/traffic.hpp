@@ -15,10 +15,12 @@ struct Traffic {
     std::size_t coupling_bytes = 0;  // one coupling of slices
     std::size_t sums_bytes = 0;      // one sum over all tiles with a probe part, and telling it
     std::size_t scalars_bytes = 0;   // the same without
+    std::size_t overlap_bytes = 0;   // as halo_bytes, of numerator and weight
 
     std::size_t of(const Exchanges& made) const {
         return made.halos * halo_bytes + made.steps * voxel_bytes + made.couplings * coupling_bytes +
-               made.sums * sums_bytes + made.scalars * scalars_bytes;
+               made.sums * sums_bytes + made.scalars * scalars_bytes +
+               made.overlaps * overlap_bytes;
     }
 };
 std::vector<Traffic> traffic_of_ranks(const Problem& problem);

@@ -16,6 +16,10 @@ TESSERA_HD std::ptrdiff_t at(Shape2 shape, std::int32_t y, std::int32_t x) {
 TESSERA_HD std::ptrdiff_t area_of(Shape2 shape) {
     return static_cast<std::ptrdiff_t>(shape.y) * shape.x;
 }
+// Does nobody want what this task makes?
+TESSERA_HD bool is_idle(const IterationState& state) {
+    return state.stopped != 0 || state.overlap_done != 0;
+}
 // Where the probe's first pixel sits in the wave.
 TESSERA_HD Shape2 padding_before(const BatchShape& s) {
     return {(s.frame.y - s.probe.y) / 2, (s.frame.x - s.probe.x) / 2};
@@ -291,7 +295,7 @@ struct GatherObjectGradient {
     }
 
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
-        if (state->stopped != 0) return;
+        if (is_idle(*state)) return;
         cfloat sum = window[at(s.window, y, x)];
         for (std::int32_t j = 0; j < num_frames; ++j) {
             const FramePosition& where = frames[j];
@@ -362,7 +366,7 @@ struct AddGroups {
     const IterationState* state;
     cfloat* probe_part;
     TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
-        if (state->stopped != 0) return;
+        if (is_idle(*state)) return;
         cfloat sum = groups[i];
         for (std::int32_t g = 1; g < num_sum_groups; ++g) sum = sum + groups[g * size + i];
         probe_part[i] = sum;

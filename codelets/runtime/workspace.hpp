@@ -31,6 +31,8 @@ class Workspace {
         padded_object,
         padded_direction,
         padded_gradient,
+        quotients,
+        power,
         count
     };
 

@@ -45,7 +45,9 @@ void print_plan(const Problem& problem, const std::filesystem::path& run_folder)
                                     : fmt::format("{} workers", machine.num_cpus);
     fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
                problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
-               problem.keep_waves ? "keep" : "recompute");
+               problem.keep_waves         ? "keep"
+               : problem.projects_waves() ? "exit waves"
+                                          : "recompute");
     if (problem.config.tiling.halo_m)
         fmt::print("  {}\n", halo_text(problem, probe_without_frames(problem, run_folder)));
     if (problem.config.tiling.exchange != Exchange::voxels) return;
@@ -70,6 +72,11 @@ int passes_per_iteration(const Problem& problem) {
                : 1;
 }
 
+// Writing them: far fields in each pass; exit waves once, and they are read twice more.
+double passes_over_waves(const Problem& problem) {
+    return problem.projects_waves() ? 2 : passes_per_iteration(problem);
+}
+
 // What a run that does not fit into memory reads and writes, beside its memory.
 void print_streams(const Problem& problem) {
     constexpr double nominal_bytes_per_s = 2e9;  // a solid-state disk
@@ -85,11 +92,11 @@ void print_streams(const Problem& problem) {
                    in_time(passes * static_cast<double>(plan.read_again_bytes)));
     }
     if (problem.waves_memory_bytes) {
-        fmt::print("  of {:.1f} MiB of kept far fields {:.1f} MiB stay, the others go to {} and back: {}\n",
+        fmt::print("  of {:.1f} MiB of kept waves {:.1f} MiB stay, the others go to {} and back: {}\n",
                    static_cast<double>(problem.waves_bytes) / mebibyte,
                    static_cast<double>(*problem.waves_memory_bytes) / mebibyte,
                    problem.config.runtime.disk->string(),
-                   in_time(2 * passes * static_cast<double>(problem.waves_bytes)));
+                   in_time((passes + passes_over_waves(problem)) * static_cast<double>(problem.waves_bytes)));
     }
 }
 
@@ -156,12 +163,17 @@ void print_ranks(const Problem& problem, int num_ranks) {
 
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
+    const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
+    if (projects_waves(engine.name)) {
+        // To the detector and back, and once more for the cost of P O; shifts of the probe, and of its sums.
+        const double cost = engine.name == EngineName::AP ? 0 : 1.0 / engine.projection.cost_interval;
+        return (2 + cost) * (problem.near_field() ? 2 : 1) + (is_fourier ? 3 : 0);
+    }
     // Of the gradient and of the line search.
     const double gradients = frames_held(problem);
     const double searches = engine.name == EngineName::GD ? 0 : 1;
     const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
-    const double shifts =
-        problem.config.positions.interpolation == Interpolation::fourier ? 2 * (gradients + searches) : 0;
+    const double shifts = is_fourier ? 2 * (gradients + searches) : 0;
     return propagations * (problem.near_field() ? 2 : 1) + shifts;
 }
 

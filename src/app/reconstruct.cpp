@@ -127,7 +127,10 @@ void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks
     log::info(
         "object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
-        problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
+        problem.tiling.grid[1], problem.tiling.batch_size,
+        problem.keep_waves         ? "keep"
+        : problem.projects_waves() ? "exit waves"
+                                   : "recompute",
         static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
     const PatternPlan& patterns = problem.patterns;
     if (patterns.reads_again()) {
@@ -262,7 +265,8 @@ RunState go_on(Handles& handles, const Prepared& prepared, const FrameStatistics
     RunState from;
     ranks.agree([&] {
         require_same_frames(checkpoint, prepared.checkpoint_name, statistics);
-        from = restore(handles, checkpoint_folder(prepared.config.output.file), checkpoint);
+        from =
+            restore(handles, *prepared.problem, checkpoint_folder(prepared.config.output.file), checkpoint);
     });
     const EngineConfig& engine = prepared.config.engines[checkpoint.engine];
     log::info("{}: the run goes on after {} iterations ({}, {} of {})", prepared.checkpoint_name,

@@ -34,7 +34,11 @@ constexpr Word<InitialProbe> initial_probes[] = {
     {"zone_plate", InitialProbe::zone_plate}, {"convergent", InitialProbe::convergent},
     {"from_data", InitialProbe::from_data}};
 constexpr Word<bool> power_words[] = {{"auto", true}, {"keep", false}};  // is the probe rescaled?
-constexpr Word<EngineName> engine_names[] = {{"CG", EngineName::CG}, {"GD", EngineName::GD}};
+constexpr Word<EngineName> engine_names[] = {{"CG", EngineName::CG},
+                                             {"GD", EngineName::GD},
+                                             {"DM", EngineName::DM},
+                                             {"RAAR", EngineName::RAAR},
+                                             {"AP", EngineName::AP}};
 constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRule::polak_ribiere},
                                                    {"dai_yuan", ConjugateRule::dai_yuan},
                                                    {"fletcher_reeves", ConjugateRule::fletcher_reeves}};
@@ -208,15 +212,50 @@ static void describe(KeyVisitor& io, ProbeConfig& c) {
     describe_probe_shape(io, c);
 }
 
+// DM, RAAR and AP. Of `alpha` and `beta` other engines have their own.
+static void describe_projection(KeyVisitor& io, const EngineConfig& engine, ProjectionConfig& c) {
+    const bool is_used = projects_waves(engine.name);
+    constexpr std::string_view engines = "engines DM, RAAR and AP";
+    const auto of = [&](const Rule& rule) { return rule.only_if(is_used, engines); };
+    if (is_used) {
+        const bool is_dm = engine.name == EngineName::DM;
+        io.key("alpha", c.alpha, within(0, 2).only_if(is_dm, "engine DM"));
+        io.key("beta", is_dm ? c.beta : c.raar_beta,
+               above_up_to(0, 1).only_if(engine.name != EngineName::AP, "engines CG, DM and RAAR"));
+    }
+    io.key("fourier_relax_factor", c.fourier_relax_factor, of(from_below(0, 1)));
+    io.key("fourier_power_bound", c.fourier_power_bound, of(at_least(0).or_auto()));
+    io.key("overlap_max_iterations", c.overlap_max_iterations, of(within(1, 100)));
+    io.key("overlap_converge_factor", c.overlap_converge_factor, of(at_least(0)));
+    io.key("update_object_first", c.update_object_first, of({}));
+    io.key("probe_inertia", c.probe_inertia, of(above(0)));
+    io.key("object_inertia", c.object_inertia, of(above(0)));
+    io.key("clip_object", c.clip_object, of(at_least(0)));
+    io.key("probe_center_tol", c.probe_center_tol, of(above(0)));
+    io.key("probe_support_radius", c.probe_support_radius, of(above(0)));
+    io.key("average_last", c.average_last, of(within(0, 1)));
+    io.key("cost_interval", c.cost_interval, of(at_least(1)));
+
+    io.check(!c.clip_object || (*c.clip_object)[0] <= (*c.clip_object)[1], "clip_object",
+             "the least amplitude must not exceed the largest");
+    io.check(!c.probe_center_tol || c.overlap_max_iterations > 1, "probe_center_tol",
+             "needs overlap_max_iterations of at least 2: the object follows in the second");
+}
+
 static void describe(KeyVisitor& io, EngineConfig& c) {
     io.choice("name", c.name, engine_names);
+    const bool has_gradient = !projects_waves(c.name);
+    constexpr std::string_view gradient_engines = "engines CG and GD";
     io.key("num_iter", c.num_iter, at_least(1));
-    io.choice("noise_model", c.noise_model, noise_models);
-    io.choice("beta", c.beta, conjugate_rules, anything().only_if(c.name == EngineName::CG, "engine CG"));
-    io.key("preconditioner_alpha", c.preconditioner_alpha, above_up_to(0, 1));
+    io.choice("noise_model", c.noise_model, noise_models, anything().only_if(has_gradient, gradient_engines));
+    if (has_gradient)
+        io.choice("beta", c.beta, conjugate_rules, anything().only_if(c.name == EngineName::CG, "engine CG"));
+    io.key("preconditioner_alpha", c.preconditioner_alpha,
+           above_up_to(0, 1).only_if(has_gradient, gradient_engines));
     io.key("step", c.step, above(0).only_if(c.name == EngineName::GD, "engine GD"));
     io.key("momentum", c.momentum, from_below(0, 1).only_if(c.name == EngineName::GD, "engine GD"));
-    io.key("tolerance", c.tolerance, from_below(0, 1));
+    io.key("tolerance", c.tolerance, from_below(0, 1).only_if(has_gradient, gradient_engines));
+    describe_projection(io, c, c.projection);
 }
 
 static void describe(KeyVisitor& io, PositionsConfig& c) {
@@ -310,6 +349,16 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.optional_group("tune", c.tune);
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
+    for (std::size_t i = 0; i < c.engines.size(); ++i) {
+        if (!projects_waves(c.engines[i].name)) continue;
+        const std::string key = fmt::format("engines[{}].name", i);
+        io.check(c.object.num_slices == 1, key,
+                 "DM, RAAR and AP are for objects of one slice, object.num_slices is more (use CG or GD)");
+        io.check(c.tiling.exchange != Exchange::voxels, key,
+                 "DM, RAAR and AP sum over tiles: tiling.exchange must be neighbours or passes, not voxels");
+        io.check(!c.tiling.halo_m, key,
+                 "DM, RAAR and AP need whole windows: tiling.halo_m is for CG and GD (leave it out)");
+    }
 }
 
 }  // namespace tessera

@@ -139,8 +139,28 @@ struct ProbeConfig {
     bool operator==(const ProbeConfig&) const = default;
 };
 
-enum class EngineName { CG, GD };
+enum class EngineName { CG, GD, DM, RAAR, AP };
 enum class ConjugateRule { polak_ribiere, dai_yuan, fletcher_reeves };
+
+// Of the engines that project exit waves (tasks/dm.cpp has the equations).
+struct ProjectionConfig {
+    double alpha = 1;                           // DM: by how much it reflects; 0: as AP
+    double beta = 1;                            // DM: length of its step
+    double raar_beta = 0.75;                    // RAAR's own `beta`
+    double fourier_relax_factor = 0.05;         // sets the power bound: a fraction of the largest mean counts
+    std::optional<double> fourier_power_bound;  // mean squared error of a frame's amplitudes left as it is
+    int overlap_max_iterations = 3;             // of object and probe in turns, in each iteration
+    double overlap_converge_factor = 0.05;      // enough when the probe changes by less than this fraction
+    bool update_object_first = true;            // else the probe changes before the object as well
+    double probe_inertia = 1e-9;                // weight of what was there, per frame
+    double object_inertia = 1e-4;               // weight of what was there, in mean probe powers
+    std::optional<std::array<double, 2>> clip_object;  // least and most amplitude
+    std::optional<double> probe_center_tol;            // px; null: the probe stays where it goes
+    std::optional<double> probe_support_radius;        // of half the probe's window; zero outside
+    double average_last = 0;  // the result is the mean over this share of the iterations
+    int cost_interval = 1;    // iterations from one cost of P O to the next; AP has it at no cost
+    bool operator==(const ProjectionConfig&) const = default;
+};
 
 struct EngineConfig {
     EngineName name = EngineName::CG;
@@ -151,8 +171,14 @@ struct EngineConfig {
     double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
     double momentum = 0.8;  // GD: heavy ball
     double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
+    ProjectionConfig projection = {};  // DM, RAAR, AP
     bool operator==(const EngineConfig&) const = default;
 };
+
+// Do the engine's iterations project exit waves?
+constexpr bool projects_waves(EngineName name) {
+    return name == EngineName::DM || name == EngineName::RAAR || name == EngineName::AP;
+}
 
 struct PositionsConfig {
     Interpolation interpolation = Interpolation::fourier;

@@ -148,9 +148,20 @@ std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
                     pixels(num_slices, most_extent / columns) * drawn_bytes);
 }
 
+// Of what batches of a tile add up to: an overlap projection has numerator and weight.
+std::size_t planes_per_slice(const ForecastInput& in) {
+    return in.exit_waves ? 2 : 1;
+}
+
+// Strips of a gradient, and of an overlap projection.
+std::size_t strip_planes(const ForecastInput& in) {
+    return 1 + (in.exit_waves ? 2 : 0);
+}
+
 // Value, direction, gradient; illumination or coverage.
-std::size_t checkpoint_bytes(std::size_t object_pixels, std::size_t probe_pixels) {
-    return (object_pixels + probe_pixels) * (3 * complex_bytes + 4);
+std::size_t checkpoint_bytes(const ForecastInput& in, std::size_t object_pixels, std::size_t probe_pixels) {
+    return object_pixels * ((2 + planes_per_slice(in)) * complex_bytes + 4) +
+           probe_pixels * (3 * complex_bytes + 4);
 }
 
 }  // namespace
@@ -194,8 +205,14 @@ PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, const OwnTi
     return plan;
 }
 
+// A, B and C, or the exit wave.
+std::size_t waves_per_mode(const ForecastInput& in) {
+    return in.keep_waves ? 3 : in.exit_waves ? 1 : 0;
+}
+
 std::size_t waves_bytes(const ForecastInput& in, const OwnTiles& own) {
-    return 3 * own.frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) * complex_bytes;
+    return waves_per_mode(in) * own.frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) *
+           complex_bytes;
 }
 
 MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
@@ -208,7 +225,8 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
+    // Of a frame, as scratch.
+    const std::size_t waves = in.keep_waves || slices > 1 || !in.gradients ? 1 : 3;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -224,20 +242,25 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
         add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
     const std::size_t gradients = num_gradients(in.exchange);
-    add(fmt::format("object tiles: {} gradients, illumination", gradients == 3 ? "three" : "two"),
-        own.pixels * (gradients * complex_bytes + 4));
-    add("strips between tiles", own.strip_pixels * complex_bytes);
+    const std::size_t planes = planes_per_slice(in);
+    add(fmt::format("object tiles: {} gradients{}, illumination", gradients == 3 ? "three" : "two",
+                    in.exit_waves ? " or overlap sums" : ""),
+        own.pixels * (gradients * planes * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
-    add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + own.which.size()) * probe * complex_bytes);
+    const std::size_t part = probe + (in.exit_waves ? area(in.probe_shape) : 0);
+    add("batch windows in flight", slots * (planes * window + part) * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 * probe + own.which.size() * part) * complex_bytes);
     add("scratch of the workers", workers *
                                       (waves * frame * modes + shifted + probe + slices_scratch_pixels(in) +
                                        padded_windows_pixels(in)) *
                                       complex_bytes);
-    if (in.keep_waves) {
+    if (in.keep_waves || in.exit_waves) {
         const std::size_t bytes = waves_bytes(in, own);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);
-        add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
+        add(fmt::format("{}{}", in.keep_waves ? "kept far fields" : "exit waves",
+                        here < bytes ? ", beside those on the disk" : ""),
+            here);
     }
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
     if (in.coupling_scratch_pixels > 0) {
@@ -250,7 +273,13 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
         add("the result's file: pieces of the object", pieces_bytes(in, tiling));
         if (in.pictures) add("pictures", pictures_bytes(tiling, in.num_slices));
     }
-    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
+    if (in.checkpoints && in.exit_waves) {
+        const auto batches = static_cast<std::size_t>(num_out_slots(in.machine.num_workers()));
+        add("exit waves on their way to a checkpoint",
+            std::min(batches * static_cast<std::size_t>(tiling.batch_size), own.frames) * frame * modes *
+                complex_bytes);
+    }
     add("positions, counts and errors of all frames",
         static_cast<std::size_t>(tiling.num_frames()) *
             (bytes_per_frame + (in.rank == 0 ? more_per_frame_on_first : 0)));
@@ -309,7 +338,9 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
-    const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
+    const std::size_t wave = waves_per_mode(in) * frame * modes * complex_bytes;
+    const std::size_t planes = planes_per_slice(in);
+    const std::size_t part = probe + (in.exit_waves ? area(in.probe_shape) : 0);
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;
@@ -318,13 +349,13 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.least_bytes += bytes;
     };
     add("object tiles: value, direction, gradients, illumination",
-        own.pixels * ((2 + num_gradients(in.exchange)) * complex_bytes + 4));
-    add("strips between tiles", own.strip_pixels * complex_bytes);
-    add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums", (4 + own.which.size()) * probe * complex_bytes);
+        own.pixels * ((2 + num_gradients(in.exchange) * planes) * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
+    add("batch windows in flight", slots * (planes * window + part) * complex_bytes);
+    add("probe: value, direction, gradients, sums", (4 * probe + own.which.size() * part) * complex_bytes);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
-    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
     if (in.coupling_scratch_pixels > 0) {
         add("coupling of slices: scratch, strips between tiles",
             (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
@@ -334,7 +365,10 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
             slice_transfers_bytes(in) + 3 * window * complex_bytes);
     }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
-    if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
+    if (wave > 0) {
+        const char* what = in.keep_waves ? "kept far fields" : "exit waves";
+        forecast.terms.push_back({fmt::format("{}, of this GPU's share", what), waves});
+    }
     forecast.least_bytes +=
         batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
     const std::size_t passes = in.line_search ? 2 : 1;

@@ -33,6 +33,8 @@ struct ForecastInput {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool keep_waves = false;
+    bool exit_waves = false;                        // an engine projects them
+    bool gradients = true;                          // an engine moves along them
     std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
     Exchange exchange = Exchange::neighbours;
     bool is_truncated = false;  // windows reach beyond their tiles

@@ -103,10 +103,12 @@ class Ranks(unittest.TestCase):
                      ["tiling.halo_m=5.2e-7", "tiling.exchange=passes", "runtime.waves=recompute"],
                      ["object.num_slices=2", "object.slice_spacings_m=1.0e-5", "object.regularize_layers=0.3",
                       "runtime.waves=recompute"],
-                     ["engines[0].name=GD", "engines[0].step=0.3"]):
+                     ["engines[0].name=GD", "engines[0].step=0.3"],
+                     ["engines[0].name=DM", "engines[0].average_last=0.5", "runtime.waves=auto"],
+                     ["engines[0].name=RAAR", "tiling.exchange=passes", "runtime.waves=recompute"]):
             settings = [word for setting in case for word in ("--set", setting)]
             expected = None
-            for number in (1, 2, 4, 7) if "CG" in case[0] else (1, 3):
+            for number in (1, 2, 4, 7) if "CG" in case[0] or "DM" in case[0] else (1, 3):
                 with self.subTest(settings=case, ranks=number):
                     done = self.run_ranks((number, "run.yaml", *settings, "--output", f"{number}.h5"))
                     self.assertEqual(done.returncode, 0, done.stderr)

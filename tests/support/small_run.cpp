@@ -111,7 +111,7 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     if (checkpoint) {
         require_same_scan(*checkpoint, "checkpoint", problem);
         require_same_frames(*checkpoint, "checkpoint", statistics);
-        from = restore(handles, settings.checkpoints, *checkpoint);
+        from = restore(handles, problem, settings.checkpoints, *checkpoint);
     } else {
         set_object(handles, problem, {});
         set_probe(handles, initial_probe(problem, statistics, {}));

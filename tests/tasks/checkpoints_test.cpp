@@ -70,6 +70,7 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.engines[0].name = GetParam().engine;
     config_.engines[0].num_iter = 13;
     config_.engines[0].beta = GetParam().beta;
+    config_.engines[0].projection.average_last = 0.5;
     config_.object.num_slices = GetParam().num_slices;
     config_.object.slice_spacings_m.assign(static_cast<std::size_t>(GetParam().num_slices - 1), 2e-5);
     config_.object.regularize_layers = GetParam().coupling;
@@ -106,7 +107,9 @@ INSTANTIATE_TEST_SUITE_P(
                     ResumeCase{"cg_coupled_slices", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 2, 0.5},
                     ResumeCase{"cg_voxels", EngineName::CG, Waves::recompute, Exchange::voxels},
-                    ResumeCase{"gd", EngineName::GD, Waves::recompute}),
+                    ResumeCase{"gd", EngineName::GD, Waves::recompute},
+                    ResumeCase{"dm", EngineName::DM, Waves::recompute},
+                    ResumeCase{"raar_passes", EngineName::RAAR, Waves::recompute, Exchange::passes}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {
@@ -157,6 +160,28 @@ TEST_F(CheckpointsTest, ByTheClockChangeNothing) {
         std::filesystem::remove(find_manifests(folder_)[0]);
         expect_bitwise_equal(go_on(), plain);
     }
+}
+
+// Exit waves go to the disk through a ring, while other batches go on.
+TEST_F(CheckpointsTest, WithExitWavesByTheClockChangeNothing) {
+    config_.engines[0].name = EngineName::DM;
+    config_.engines[0].num_iter = 40;
+    config_.engines[0].projection.overlap_max_iterations = 2;
+    config_.tiling.batch_size = 1;
+    config_.output.checkpoint_interval_s = 1e-9;
+    config_.runtime.submit_ahead = 3;
+    const Outcome plain = run(config_);
+    RunSettings settings;
+    settings.checkpoints = folder_;
+    settings.on_iteration = [&](const IterationReport&) {
+        if (num_manifests() < 2) std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    };
+    expect_bitwise_equal(run(config_, settings), plain);
+    ASSERT_EQ(num_manifests(), 2U);
+    EXPECT_TRUE(is_waves_name(newest().files.back().name));
+    expect_bitwise_equal(go_on(), plain);
+    std::filesystem::remove(find_manifests(folder_)[0]);
+    expect_bitwise_equal(go_on(), plain);
 }
 
 TEST_F(CheckpointsTest, AreNotMadeBeforeTheInterval) {

@@ -293,8 +293,9 @@ TEST(RunFile, WordsListWhatIsAllowed) {
     expect_problem(
         with_scan("positions: {interpolation: cubic}"),
         "run.yaml:2: positions.interpolation: expected one of nearest, bilinear, fourier, got 'cubic'");
-    expect_problem(with_scan("engines: [{name: cg}]"),
-                   "run.yaml:2: engines[0].name: expected one of CG, GD, got 'cg'; did you mean CG?");
+    expect_problem(
+        with_scan("engines: [{name: cg}]"),
+        "run.yaml:2: engines[0].name: expected one of CG, GD, DM, RAAR, AP, got 'cg'; did you mean CG?");
     expect_problem(
         with_scan("engines: [{beta: polak_ribière}]"),
         "run.yaml:2: engines[0].beta: expected one of polak_ribiere, dai_yuan, fletcher_reeves, got "
@@ -349,6 +350,41 @@ TEST(RunFile, KeysOfAnotherEngineAreRefused) {
     expect_problem(with_scan("engines: [{step: 0.1}]"),
                    "run.yaml:2: engines[0].step: has no meaning here (only for engine GD)");
     EXPECT_EQ(run_problems(with_scan("engines: [{step: null}]")), Texts{});
+    expect_problem(
+        with_scan("engines: [{fourier_relax_factor: 0.1}]"),
+        "run.yaml:2: engines[0].fourier_relax_factor: has no meaning here (only for engines DM, RAAR "
+        "and AP)");
+    expect_problem(with_scan("engines: [{name: DM, noise_model: poisson}]"),
+                   "run.yaml:2: engines[0].noise_model: has no meaning here (only for engines CG and GD)");
+    expect_problem(with_scan("engines: [{name: RAAR, alpha: 1}]"),
+                   "run.yaml:2: engines[0].alpha: has no meaning here (only for engine DM)");
+    expect_problem(with_scan("engines: [{name: AP, beta: 0.5}]"),
+                   "run.yaml:2: engines[0].beta: has no meaning here (only for engines CG, DM and RAAR)");
+}
+
+TEST(RunFile, EnginesThatProjectWavesHaveTheirOwnAlphaAndBeta) {
+    const RunConfig c = run_of(with_scan(
+        "engines: [{name: DM, alpha: 0.5, beta: 0.9, clip_object: [0.2, 1.1]}, {name: RAAR, beta: 0.8}]\n"));
+    EXPECT_EQ(c.engines[0].projection.alpha, 0.5);
+    EXPECT_EQ(c.engines[0].projection.beta, 0.9);
+    EXPECT_EQ(c.engines[0].projection.clip_object, (std::array<double, 2>{0.2, 1.1}));
+    EXPECT_EQ(c.engines[1].projection.raar_beta, 0.8);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
+TEST(RunFile, EnginesThatProjectWavesAreRefusedWhereTheyCannotWork) {
+    const auto expect_words = [](std::string_view yaml, std::string_view words) {
+        const Texts problems = run_problems(with_scan(yaml));
+        ASSERT_EQ(problems.size(), 1U);
+        EXPECT_NE(problems[0].find(words), std::string::npos) << problems[0];
+    };
+    expect_words("engines: [{name: CG}, {name: AP}]\nobject: {num_slices: 2, slice_spacings_m: 1.0e-6}",
+                 "run.yaml:2: engines[1].name: DM, RAAR and AP are for objects of one slice");
+    expect_words("engines: [{name: DM}]\ntiling: {exchange: voxels}",
+                 "tiling.exchange must be neighbours or passes");
+    expect_words("engines: [{name: DM, clip_object: [2, 1]}]", "least amplitude must not exceed");
+    expect_words("engines: [{name: DM, overlap_max_iterations: 1, probe_center_tol: 1}]",
+                 "needs overlap_max_iterations of at least 2");
 }
 
 TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
@@ -459,7 +495,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
     const Texts expected = {
         "run.yaml:2: scan.fil: unknown key (did you mean file?)",
         "run.yaml:4: object.margin_px: -1 is out of range (allowed: at least 0, at most 65536)",
-        "run.yaml:6: engines[0].name: expected one of CG, GD, got 'DM'",
+        "run.yaml:6: engines[0].name: expected one of CG, GD, DM, RAAR, AP, got 'HIO'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
         "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
@@ -469,7 +505,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
         "auto)",
     };
     const std::string yaml =
-        "scan:\n  fil: a.cxi\nobject:\n  margin_px: -1\nengines:\n  - name: DM\n    num_iter: many\n"
+        "scan:\n  fil: a.cxi\nobject:\n  margin_px: -1\nengines:\n  - name: HIO\n    num_iter: many\n"
         "  - name: GD\n    beta: dai_yuan\nrefine: off\n";
     EXPECT_EQ(run_problems(yaml, {"runtime.cpus=0", "scan.file=b.cxi"}), expected);
 }

@@ -95,6 +95,19 @@ TEST(Forecast, FollowsANarrowHalo) {
     EXPECT_EQ(scratch - term(forecast_memory(in, narrow), "scratch"), 4 * 3 * frame_pixels * 8);
 }
 
+TEST(Forecast, OfExitWavesIsOneFieldAFrameAndTwoPlanesATile) {
+    const Tiling tiling = make_tiling(raster(10, 12), {2, 2}, 8);
+    ForecastInput in = input();
+    in.exit_waves = true;
+    const MemoryForecast forecast = forecast_memory(in, tiling);
+    EXPECT_EQ(term(forecast, "exit waves"), 120 * frame_pixels * 2 * 8);
+    EXPECT_EQ(term(forecast, "three gradients"),
+              static_cast<std::size_t>(tiling.extended_area()) * (3 * 16 + 4));
+    EXPECT_EQ(term(forecast, "strips"), 3 * term(forecast_memory(input(), tiling), "strips"));
+    in.keep_waves = true;  // of another engine: one memory for both
+    EXPECT_EQ(term(forecast_memory(in, tiling), "kept far fields"), 3 * 120 * frame_pixels * 2 * 8);
+}
+
 TEST(Forecast, FollowsTheExtendedTiles) {
     const Placement placement = raster(10, 12);
     const Tiling whole = make_tiling(placement, {1, 1}, 8), tiled = make_tiling(placement, {3, 3}, 8);
