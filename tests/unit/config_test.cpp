@@ -82,6 +82,7 @@ runtime:
   gpu_kernels: on_chip
   memory_limit: {host: 1.5GiB, gpu: 512MiB}
   disk: /scratch/waves
+  trace: /scratch/trace
   time_limit: 10min
   random_seed: 18446744073709551615
 output: {file: out/r.h5, save_interval: 50, checkpoint_interval: 90s, pictures: no}
@@ -141,6 +142,7 @@ RunConfig expected_full_run() {
                  1610612736u,
                  536870912u,
                  "/scratch/waves",
+                 "/scratch/trace",
                  600.0,
                  18446744073709551615u};
     c.output = {"out/r.h5", 50, 90.0, false};
