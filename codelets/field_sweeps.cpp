@@ -87,6 +87,24 @@ void momentum_sweep(cfloat* value, cfloat* anchor, cfloat* velocity, const Momen
     });
 }
 
+void overlap_sweep(cfloat* value, const cfloat* numerator, const cfloat* weight, float inertia,
+                   std::size_t count) {
+    const Vec inertias = broadcast(inertia);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(value + i), lanes);
+        store(overlap_update(before, load(numerator + i, lanes), load(weight + i, lanes).re, inertias),
+              value + i, lanes);
+    });
+}
+
+void clip_sweep(cfloat* value, float least, float most, std::size_t count) {
+    const Vec from = broadcast(least), to = broadcast(most), tiny = broadcast(1e-30f);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(value + i), lanes);
+        store(clip_amplitude(before, from, to, tiny), value + i, lanes);
+    });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera
 HWY_AFTER_NAMESPACE();
@@ -101,6 +119,8 @@ HWY_EXPORT(powers_sweep);
 HWY_EXPORT(weights_sweep);
 HWY_EXPORT(largest_sweep);
 HWY_EXPORT(momentum_sweep);
+HWY_EXPORT(overlap_sweep);
+HWY_EXPORT(clip_sweep);
 
 FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
                      const Preconditioner& preconditioner, std::size_t count) {
@@ -131,6 +151,15 @@ float largest_of(const float* weights, std::size_t count) {
 void use_momentum(cfloat* value, cfloat* anchor, cfloat* velocity, const MomentumFactors& by,
                   std::size_t count) {
     HWY_DYNAMIC_DISPATCH(momentum_sweep)(value, anchor, velocity, by, count);
+}
+
+void update_by_overlap(cfloat* value, const cfloat* numerator, const cfloat* weight, float inertia,
+                       std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(overlap_sweep)(value, numerator, weight, inertia, count);
+}
+
+void clip_amplitudes(cfloat* value, float least, float most, std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(clip_sweep)(value, least, most, count);
 }
 
 }  // namespace tessera

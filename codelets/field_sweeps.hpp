@@ -47,4 +47,11 @@ struct MomentumFactors {
 void use_momentum(cfloat* value, cfloat* anchor, cfloat* velocity, const MomentumFactors& by,
                   std::size_t count);
 
+// value += numerator / (Re weight + inertia); inertia > 0
+void update_by_overlap(cfloat* value, const cfloat* numerator, const cfloat* weight, float inertia,
+                       std::size_t count);
+
+// |value| between least and most; 0 stays.
+void clip_amplitudes(cfloat* value, float least, float most, std::size_t count);
+
 }  // namespace tessera

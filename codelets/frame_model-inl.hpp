@@ -7,10 +7,12 @@
 #define TESSERA_CODELETS_FRAME_MODEL_INL_HPP
 #endif
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
 #include "codelets/layout.hpp"
+#include "codelets/projection_sweeps-inl.hpp"
 #include "codelets/runtime/workspace.hpp"
 #include "codelets/wave_sweeps-inl.hpp"
 #include "math/fft.hpp"
@@ -73,7 +75,8 @@ enum class Moving { nothing, object, object_and_probe };
 // and its gradient passes them backwards, b_L-1 = chi:
 //   g_O,l = conj(u_l) b_l,  c_l = conj(O_l(r)) b_l,  b_l-1 = F^-1 conj(H_l-1) F c_l,  g_P = c_0
 // Every slice is read at the frame's position, bilinear between its pixels or at the whole pixel; fourier
-// interpolation moves u_0 = P_k by the fraction, as with one slice, and with it all that follows.
+// interpolation moves u_0 = P_k by the fraction, as with one slice, and with it all that follows. Where a
+// window reaches beyond the tile there is vacuum, O = 1, which never moves: no direction, no gradient.
 class FrameModel {
   public:
     using Slot = Workspace::Slot;
@@ -85,12 +88,17 @@ class FrameModel {
           window_(s),
           fourier_(s.interpolation == Interpolation::fourier),
           bilinear_(s.interpolation == Interpolation::bilinear),
+          read_({s.probe.y + (bilinear_ ? 1 : 0), s.probe.x + (bilinear_ ? 1 : 0)}),
           plan_(fourier_ || s.num_slices > 1 ? &fft_plan({s.probe.y, s.probe.x}) : nullptr),
           probe_(moving_field(probe, s.probe_size())),
           object_(moving_field(object, s.tile_size())),
           slice_transfers_(slice_transfers),
           workspace_(workspace) {
         window_.frame = s.probe;
+        if (s.reaches_out) {
+            padded_object_ = {workspace.get<cfloat>(Slot::padded_object, read_.area()), {1, 0}, -1};
+            padded_direction_ = {workspace.get<cfloat>(Slot::padded_direction, read_.area()), {0, 0}, -1};
+        }
         if (s.num_slices == 1) return;
         slice_waves_ = workspace.get<cfloat>(Slot::slice_waves, further_slices() * s.probe_size());
         slice_gradients_ = workspace.get<cfloat>(Slot::slice_gradients, 2 * s.probe.area());
@@ -111,8 +119,10 @@ class FrameModel {
         at_ = at;
         probe_here_ = probe_.value;
         probe_direction_here_ = probe_.direction;
-        object_here_ = tile_window(object_.value);
-        object_direction_here_ = tile_window(object_.direction);
+        reaches_out_ = s_.reaches_out && !part_inside(s_.tile, at.y, at.x, read_).is_all_of(read_);
+        object_here_ = tile_window(object_.value, padded_object_);
+        if (along_ != Moving::nothing)
+            object_direction_here_ = tile_window(object_.direction, padded_direction_);
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
@@ -131,8 +141,10 @@ class FrameModel {
     // Of the frame that place() was called for: one mode of the probe, the object's window in a slice.
     const cfloat* probe(int k) const { return mode(probe_here_, k); }
     const cfloat* probe_direction(int k) const { return mode(probe_direction_here_, k); }
-    Window<const cfloat> object(int slice = 0) const { return object_here_.of(slice); }
-    Window<const cfloat> object_direction(int slice = 0) const { return object_direction_here_.of(slice); }
+    Window<const cfloat> object(int slice = 0) const { return window_in(object_here_, slice); }
+    Window<const cfloat> object_direction(int slice = 0) const {
+        return window_in(object_direction_here_, slice);
+    }
 
     // From here to the next place() or move(): probe and object of this frame are where a step along their
     // directions leads to.
@@ -188,6 +200,42 @@ class FrameModel {
         }
     }
 
+    // What the overlap projection divides, and by what (one slice): mode k's part of
+    //   sum conj(P) (psi - P O)  on the batch's window
+    void add_object_residual(int k, const cfloat* psi, cfloat* window_part) {
+        if (!bilinear_) {
+            HWY_NAMESPACE::add_object_residual(psi, probe(k), object(), in_window(window_part), s_);
+            return;
+        }
+        cfloat* between = workspace_.get<cfloat>(Slot::product, s_.probe.area());
+        std::memset(static_cast<void*>(between), 0, s_.probe.area() * sizeof(cfloat));
+        HWY_NAMESPACE::add_object_residual(psi, probe(k), object(), {between, s_.probe.x}, s_);
+        spread(between, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_part), s_);
+    }
+    //   sum_k |P_k|^2  on the batch's window, in real parts: exactly the numerator's curvature, or with
+    //   bilinear interpolation at least that
+    void add_probe_power(cfloat* window_part) {
+        if (power_ == nullptr || fourier_) power_ = power_of_probe();
+        if (bilinear_) {
+            spread(power_, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_part), s_);
+        } else {
+            add_dense(power_, in_window(window_part), s_);
+        }
+    }
+    //   sum conj(O) (psi - P O)  on the probe; finish() must follow the last frame
+    void add_probe_residual(int k, const cfloat* psi, cfloat* probe_part) {
+        if (!fourier_) {
+            probe_residual<Target::add>(psi, probe(k), object(), mode(probe_part, k), s_);
+            return;
+        }
+        cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe.area());
+        probe_residual<Target::overwrite>(psi, probe(k), object(), product, s_);
+        plan_->forward(product);
+        add_conjugate_ramp(product, ramp_y_, ramp_x_, mode(probe_part, k), s_);
+    }
+    //   sum |O|^2  on the probe, in real parts: with fourier interpolation at whole pixels
+    void add_object_power(cfloat* probe_plane) const { add_power(object(), {probe_plane, s_.probe.x}, s_); }
+
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
     void finish(cfloat* probe_gradient, Moving moving) const {
         if (!fourier_ || moving == Moving::object) return;
@@ -195,19 +243,54 @@ class FrameModel {
     }
 
   private:
+    // A window that reaches out of the tile, one slice at a time: a copy with what is outside.
+    struct Padded {
+        cfloat* pixels;
+        cfloat outside;
+        int slice;  // that it holds now
+    };
     // A frame's window in every slice.
     struct Windows {
         const cfloat* data;
         std::ptrdiff_t stride;
         std::size_t slice_stride;
-        Window<const cfloat> of(int slice) const {
-            return {data + static_cast<std::size_t>(slice) * slice_stride, stride};
-        }
+        Padded* padded;  // null: inside the tile, `data` is the first pixel; else the tile's
     };
-    Windows tile_window(const cfloat* object) const {
-        return {object + static_cast<std::ptrdiff_t>(at_.y) * s_.tile.x + at_.x, s_.tile.x, s_.tile.area()};
+    Windows tile_window(const cfloat* object, Padded& padded) const {
+        if (!reaches_out_) return {object + tile_pixel(at_.y, at_.x), s_.tile.x, s_.tile.area(), nullptr};
+        padded.slice = -1;
+        return {object, s_.tile.x, s_.tile.area(), &padded};
     }
-    Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area()}; }
+    Window<const cfloat> window_in(const Windows& windows, int slice) const {
+        const cfloat* data = windows.data + static_cast<std::size_t>(slice) * windows.slice_stride;
+        if (windows.padded == nullptr) return {data, windows.stride};
+        pad(data, slice, *windows.padded);
+        return {windows.padded->pixels, read_.x};
+    }
+    void pad(const cfloat* tile, int slice, Padded& padded) const {
+        if (padded.slice == slice) return;
+        padded.slice = slice;
+        const WindowPart part = part_inside(s_.tile, at_.y, at_.x, read_);
+        std::fill_n(padded.pixels, read_.area(), padded.outside);
+        for (int y = part.y0; y < part.y1; ++y) {
+            std::copy_n(tile + tile_pixel(at_.y + y, at_.x + part.x0), part.x1 - part.x0,
+                        padded.pixels + static_cast<std::ptrdiff_t>(y) * read_.x + part.x0);
+        }
+    }
+    std::ptrdiff_t tile_pixel(int y, int x) const { return static_cast<std::ptrdiff_t>(y) * s_.tile.x + x; }
+    Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area(), nullptr}; }
+
+    // This frame's place in the batch's window.
+    Window<cfloat> in_window(cfloat* window_part) const {
+        const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
+        return {window_part + row * s_.window.x + column, s_.window.x};
+    }
+    const cfloat* power_of_probe() {
+        cfloat* power = workspace_.get<cfloat>(Slot::power, s_.probe.area());
+        std::memset(static_cast<void*>(power), 0, s_.probe.area() * sizeof(cfloat));
+        for (int k = 0; k < s_.num_modes; ++k) add_power({probe(k), s_.probe.x}, {power, s_.probe.x}, s_);
+        return power;
+    }
 
     std::size_t further_slices() const { return static_cast<std::size_t>(s_.num_slices - 1); }
     template <class Value>
@@ -237,8 +320,26 @@ class FrameModel {
     void add_gradients(int slice, int k, const cfloat* chi, const BatchShape& shape, cfloat* window_part,
                        cfloat* before) {
         const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
-        cfloat* corner = window_part + volume(s_.window, slice) + row * s_.window.x + column;
-        const Window<cfloat> place = {corner, s_.window.x};
+        cfloat* plane = window_part + volume(s_.window, slice);
+        if (!reaches_out_) {
+            const Window<cfloat> place = {plane + row * s_.window.x + column, s_.window.x};
+            add_gradients_at<target>(slice, k, chi, shape, place, before);
+            return;
+        }
+        cfloat* padded = workspace_.get<cfloat>(Slot::padded_gradient, read_.area());
+        std::memset(static_cast<void*>(padded), 0, read_.area() * sizeof(cfloat));
+        add_gradients_at<target>(slice, k, chi, shape, {padded, read_.x}, before);
+        const WindowPart part = part_inside(s_.window, at_.y - s_.window_y, at_.x - s_.window_x, read_);
+        for (int y = part.y0; y < part.y1; ++y) {
+            const cfloat* from = padded + static_cast<std::ptrdiff_t>(y) * read_.x;
+            cfloat* to = plane + (row + y) * s_.window.x + column;
+            for (int x = part.x0; x < part.x1; ++x) to[x] = to[x] + from[x];
+        }
+    }
+
+    template <Target target>
+    void add_gradients_at(int slice, int k, const cfloat* chi, const BatchShape& shape, Window<cfloat> place,
+                          cfloat* before) {
         if (!bilinear_) {
             HWY_NAMESPACE::add_gradients<target>(chi, incident(slice, k), object(slice), place, before,
                                                  shape);
@@ -268,8 +369,8 @@ class FrameModel {
     Windows interpolated(const Windows& object, Slot slot) {
         cfloat* between = workspace_.get<cfloat>(slot, volume(s_.probe, s_.num_slices));
         for (int slice = 0; slice < s_.num_slices; ++slice) {
-            interpolate(object.of(slice), bilinear_weights(at_.frac_y, at_.frac_x), plane(between, slice),
-                        s_);
+            interpolate(window_in(object, slice), bilinear_weights(at_.frac_y, at_.frac_x),
+                        plane(between, slice), s_);
         }
         return dense(between);
     }
@@ -277,6 +378,8 @@ class FrameModel {
     const BatchShape& s_;
     BatchShape window_;  // the same, waves without the padding of a frame: between slices
     bool fourier_, bilinear_;
+    Shape2 read_;  // what is read of the object: the probe's shape, a pixel more with bilinear interpolation
+    bool reaches_out_ = false;  // the frame that place() was called for
     Moving along_ = Moving::nothing;
     const FftPlan* plan_;  // of the probe's shape
     FieldView<const cfloat> probe_, object_;
@@ -289,8 +392,10 @@ class FrameModel {
     const cfloat* direction_spectrum_ = nullptr;
     const cfloat* probe_here_ = nullptr;
     const cfloat* probe_direction_here_ = nullptr;
+    Padded padded_object_ = {}, padded_direction_ = {};
     Windows object_here_ = {}, object_direction_here_ = {};
     std::pair<const cfloat*, Windows> value_ = {};  // of probe and object, where a move begins
+    const cfloat* power_ = nullptr;                 // of the probe, dense, in real parts
     cfloat* slice_waves_ = nullptr;                 // (slice - 1, mode, y, x)
     cfloat* slice_gradients_ = nullptr;             // two of them, in turns
 };

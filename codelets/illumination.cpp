@@ -42,19 +42,33 @@ const float* probe_power(const cfloat* probe, const cfloat* transfers, const Bat
 }
 
 void add_to_window(const float* power, const FramePosition& at, const BatchShape& s, cfloat* window) {
-    for (int y = 0; y < s.probe.y; ++y) {
+    const std::int32_t row = at.y - s.window_y, column = at.x - s.window_x;
+    const WindowPart part = part_inside(s.window, row, column, s.probe);
+    for (int y = part.y0; y < part.y1; ++y) {
         const float* p = power + static_cast<std::ptrdiff_t>(y) * s.probe.x;
-        cfloat* w =
-            window + static_cast<std::ptrdiff_t>(at.y - s.window_y + y) * s.window.x + (at.x - s.window_x);
-        for (int x = 0; x < s.probe.x; ++x) w[x].re += p[x];
+        cfloat* w = window + static_cast<std::ptrdiff_t>(row + y) * s.window.x;
+        for (int x = part.x0; x < part.x1; ++x) w[column + x].re += p[x];
     }
 }
 
 void add_to_coverage(const cfloat* object, const FramePosition& at, const BatchShape& s, cfloat* coverage) {
+    const WindowPart part = part_inside(s.tile, at.y, at.x, s.probe);
     for (int y = 0; y < s.probe.y; ++y) {
-        const cfloat* o = object + static_cast<std::ptrdiff_t>(at.y + y) * s.tile.x + at.x;
         cfloat* c = coverage + static_cast<std::ptrdiff_t>(y) * s.probe.x;
-        for (int x = 0; x < s.probe.x; ++x) c[x].re += o[x].re * o[x].re + o[x].im * o[x].im;
+        const auto add_vacuum = [&](int begin, int end) {
+            for (int x = begin; x < end; ++x) c[x].re += 1;
+        };
+        if (!part.has_row(y)) {
+            add_vacuum(0, s.probe.x);
+            continue;
+        }
+        const cfloat* o = object + static_cast<std::ptrdiff_t>(at.y + y) * s.tile.x;
+        add_vacuum(0, part.x0);
+        for (int x = part.x0; x < part.x1; ++x) {
+            const cfloat pixel = o[at.x + x];
+            c[x].re += pixel.re * pixel.re + pixel.im * pixel.im;
+        }
+        add_vacuum(part.x1, s.probe.x);
     }
 }
 

@@ -42,14 +42,14 @@ struct GatherIllumination {
 struct GatherCoverage {
     BatchShape s;
     const FramePosition* frames;
-    const cfloat* object;
+    ObjectWindow object;
     const IterationState* state;
     cfloat* coverage;
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
         if (state->stopped != 0) return;
         float sum = 0;
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
-            sum = norm_add(object[at(s.tile, frames[j].y + y, frames[j].x + x)], sum);
+            sum = norm_add(object.pixel(s, frames[j].y + y, frames[j].x + x), sum);
         }
         coverage[at(s.probe, y, x)] = {sum, 0};
     }
@@ -90,7 +90,8 @@ void illumination_device(const IlluminationArgs& args, const Buffers& buffers, D
     const float* power = power_in_slices(s, probe.value, detector.slice_transfers, device);
     device.for_each({s.window.x, s.window.y, s.num_slices},
                     GatherIllumination{s, frames, power, state, window_part(out, s.probe_size())});
-    device.for_each({s.probe.x, s.probe.y}, GatherCoverage{s, frames, object.value, state, probe_part(out)});
+    device.for_each({s.probe.x, s.probe.y},
+                    GatherCoverage{s, frames, {object.value, 1}, state, probe_part(out)});
 }
 
 }  // namespace tessera

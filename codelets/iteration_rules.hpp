@@ -4,11 +4,13 @@
 
 #include "codelets/choose_step.hpp"
 #include "codelets/conjugate.hpp"
+#include "codelets/divide.hpp"
 #include "codelets/field_sweeps.hpp"
 #include "codelets/layout.hpp"
 #include "codelets/least_squares.hpp"
 #include "codelets/minibatch.hpp"
 #include "codelets/momentum.hpp"
+#include "codelets/projection_record.hpp"
 #include "math/host_device.hpp"
 
 // What is decided once an iteration from sums: one text for all devices, scalars in double.
@@ -247,6 +249,66 @@ TESSERA_HD MomentumFactors momentum_factors(const MomentumArgs& args, const Iter
     if (args.halved_when_cost_rises != 0 && rose) return {0, 0, 0.5f, 0};
     return {static_cast<float>(args.from_velocity), static_cast<float>(args.from_update),
             static_cast<float>(args.kept), static_cast<float>(args.added)};
+}
+
+// ---- projection_record
+
+TESSERA_HD void begin_projection(const BeginProjectionArgs& args, const BatchSums& sums,
+                                 IterationState& state) {
+    if (state.stopped != 0) return;
+    state.iteration = args.iteration;
+    state.step = 0;
+    state.checkpoint_votes = sums.checkpoint_votes;
+    state.stopped = static_cast<std::int32_t>(sums.stop_votes > 0 ? StopReason::requested : StopReason::none);
+    state.overlap_done = state.stopped != 0 ? 1 : 0;
+    state.roll_y = 0;
+    state.roll_x = 0;
+    if (state.stopped != 0) return;
+    state.num_averaged = args.averaging == Averaging::off ? 0 : state.num_averaged + 1;
+}
+
+TESSERA_HD void note_cost(const BatchSums& sums, IterationState& state) {
+    if (state.stopped != 0) return;
+    state.cost = sums.cost;
+    state.squared_error = sums.squared_error;
+    state.bad_frames = sums.bad_frames;
+    if (sums.bad_frames == 0 && is_finite(sums.cost)) return;
+    state.stopped = static_cast<std::int32_t>(StopReason::not_finite);
+    state.overlap_done = 1;
+}
+
+// ---- divide
+
+TESSERA_HD bool is_in_support(const DivideProbeArgs& args, std::int32_t y, std::int32_t x) {
+    const auto radius = static_cast<float>(args.support_radius);
+    const float v = static_cast<float>(y - args.probe.y / 2) / (0.5f * static_cast<float>(args.probe.y)),
+                u = static_cast<float>(x - args.probe.x / 2) / (0.5f * static_cast<float>(args.probe.x));
+    return v * v + u * u <= radius * radius;
+}
+
+struct ProbeMoments {
+    double power = 0, y = 0, x = 0;
+};
+struct ProbeRoll {
+    std::int32_t y = 0, x = 0;
+};
+TESSERA_HD ProbeRoll centering_roll(const DivideProbeArgs& args, const ProbeMoments& moments) {
+    if (!(moments.power > 0)) return {};
+    const double y = moments.y / moments.power, x = moments.x / moments.power;
+    if (!(y * y + x * x > args.center_tol_px * args.center_tol_px)) return {};
+    return {-static_cast<std::int32_t>(::floor(y + 0.5)), -static_cast<std::int32_t>(::floor(x + 0.5))};
+}
+TESSERA_HD std::int32_t rolled(std::int32_t i, std::int32_t by, std::int32_t count) {
+    return (((i + by) % count) + count) % count;
+}
+
+TESSERA_HD void end_overlap(const DivideProbeArgs& args, double change, double power, const ProbeRoll& roll,
+                            IterationState& state) {
+    state.probe_change = power > 0 ? ::sqrt(change / power) : 0.0;
+    state.roll_y = roll.y;
+    state.roll_x = roll.x;
+    const bool was_rolled = roll.y != 0 || roll.x != 0;
+    state.overlap_done = !was_rolled && state.probe_change < args.enough ? 1 : 0;
 }
 
 }  // namespace tessera::rules

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -22,7 +23,8 @@
 //   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
 //               | coverage (y, x) complex, real parts, with mini-batches only
 //   residual    df/dpsi* (frame, mode, y, x) complex | step of the far field (frame) double, of a batch
-//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only
+//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only; or
+//               exit waves (frame, mode, y, x) complex, between the iterations of the engines that project
 //   state       IterationState
 namespace tessera {
 
@@ -34,7 +36,7 @@ inline std::size_t volume(Shape2 plane, std::int32_t num_slices) {
     return static_cast<std::size_t>(num_slices) * plane.area();
 }
 
-// Where a frame's probe window falls in its extended tile.
+// Where a frame's probe window falls in its extended tile; below 0 or beyond its end where it reaches out.
 struct FramePosition {
     std::int32_t y = 0, x = 0;
     float frac_y = 0, frac_x = 0;
@@ -42,6 +44,22 @@ struct FramePosition {
 
 inline constexpr std::size_t num_trials = 8;         // steps tried by a line search, beside no step at all
 inline constexpr std::size_t num_sliced_trials = 3;  // of an object of several slices
+
+// The part of a window that lies inside an array, [y0, y1) x [x0, x1) in the window's own coordinates; empty
+// where they do not meet.
+struct WindowPart {
+    std::int32_t y0 = 0, x0 = 0, y1 = 0, x1 = 0;
+    bool is_all_of(Shape2 window) const { return y0 == 0 && x0 == 0 && y1 == window.y && x1 == window.x; }
+    bool has_row(std::int32_t y) const { return y >= y0 && y < y1; }
+};
+// (y, x): of the array, where the window begins.
+inline WindowPart part_inside(Shape2 array, std::int32_t y, std::int32_t x, Shape2 window) {
+    const auto from = [](std::int32_t begin, std::int32_t size) { return std::clamp(-begin, 0, size); };
+    const auto to = [](std::int32_t begin, std::int32_t size, std::int32_t extent) {
+        return std::clamp(extent - begin, std::clamp(-begin, 0, size), size);
+    };
+    return {from(y, window.y), from(x, window.x), to(y, window.y, array.y), to(x, window.x, array.x)};
+}
 
 // Sums over frames. Added in a fixed order: batches within a tile, then a binary tree over tiles.
 struct BatchSums {
@@ -79,6 +97,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
 // The record of an iteration; `state` holds the current one. Scalars only, written by small tasks, copied for
 // the host.
 struct IterationState {
+    std::int32_t overlap_done = 0;  // first: closes gates (runtime/codelet.hpp) for the rest of an iteration
     std::int32_t iteration = -1;
     std::int32_t failures = 0;  // line searches without an acceptable step, in a row
     std::int32_t stopped = 0;   // StopReason; heavy codelets return at once
@@ -96,7 +115,10 @@ struct IterationState {
     double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;
-    double time_s = 0;  // when the record was made, by the worker's clock
+    double probe_change = 0;              // of the last update of the probe, a fraction; engines that project
+    std::int32_t roll_y = 0, roll_x = 0;  // by how much the probe was centred, and the waves have to follow
+    std::int32_t num_averaged = 0;        // iterations in the mean so far
+    double time_s = 0;                    // when the record was made, by the worker's clock
 };
 
 enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, requested };
@@ -115,7 +137,8 @@ struct BatchShape {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool has_background = false;
-    bool on_chip = false;  // on a GPU, by kernels that keep waves on the chip where there are any
+    bool on_chip = false;      // on a GPU, by kernels that keep waves on the chip where there are any
+    bool reaches_out = false;  // windows of some frames reach beyond the tile: into vacuum
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
@@ -174,6 +197,18 @@ inline std::size_t residual_bytes(const BatchShape& s) {
 }
 inline std::size_t wave_bytes(const BatchShape& s) {
     return 3 * static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
+}
+inline std::size_t exit_wave_bytes(const BatchShape& s) {
+    return static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat);
+}
+
+// What the overlap projection adds up: planes of an object's window and of a probe part.
+inline constexpr std::int32_t num_overlap_planes = 2;  // numerator, weight (real part)
+inline std::size_t overlap_probe_size(const BatchShape& s) {
+    return s.probe_size() + s.probe.area();  // numerators of all modes, then one weight (real part)
+}
+inline std::size_t overlap_out_bytes(const BatchShape& s) {
+    return out_bytes(s.window, overlap_probe_size(s), num_overlap_planes);
 }
 
 // ---- Views of the blocks

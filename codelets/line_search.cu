@@ -64,8 +64,8 @@ class LineSearchOfBatch {
           costs_(device.scratch<double>(Scratch::row_sums,
                                         num_costs * static_cast<std::size_t>(s_.num_frames))) {
         const auto object = moving_field(buffers.get<const std::byte>(4), s_.tile_size());
-        object_ = {object.value};
-        object_direction_ = {object.direction};
+        object_ = {object.value, 1};
+        object_direction_ = {object.direction, 0};
         if (!is_moving_) return;
         const auto probe = moving_field(buffers.get<const std::byte>(3), s_.probe_size());
         probe_direction_.emplace(device, s_, probe.direction, Scratch::direction_spectrum,

@@ -35,6 +35,7 @@ class ConjugateGradient : public Engine {
         graph.line_search(waves, probe);
         graph.choose_step();
         graph.step(probe);
+        if (settings_.couples_at(n)) graph.couple_slices(settings_.coupling);
     }
 
     // Checkpoints do not hold the kept far fields: only where they are made afresh anyway.
@@ -42,7 +43,7 @@ class ConjugateGradient : public Engine {
 
     Exchanges exchanges(int n) const override {
         const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
-        return {fields, fields, 1, 1};
+        return {fields, fields, 1, 1, settings_.couples_at(n) ? 1u : 0u};
     }
 
   private:

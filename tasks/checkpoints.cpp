@@ -1,9 +1,13 @@
 #include "tasks/checkpoints.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "base/log.hpp"
+#include "codelets/accumulate.hpp"
 #include "codelets/save.hpp"
 #include "config/yaml_reader.hpp"
 #include "tasks/graph.hpp"
@@ -32,6 +36,14 @@ void append_blocks(CheckpointPart& part, const std::string& path, const SavedFie
         const std::size_t size = field.data->bytes() / sizeof(float);
         part.blocks.push_back({fmt::format("{}/{}", path, field.name), saved, size});
         saved += size;
+    }
+}
+
+template <class Visit>
+void for_each_wave(const Handles& handles, const Visit& visit) {
+    for (const std::size_t t : handles.own) {
+        for (const BatchHandles& batch : handles.tiles[t].batches)
+            visit(batch.waves, exit_wave_bytes(batch.shape));
     }
 }
 
@@ -81,6 +93,61 @@ auto post(OutputThread& output, Job job) {
 
 }  // namespace
 
+// Exit waves from the graph, as they come, to the output thread, in the order of their batches.
+class WavesOnTheirWay {
+  public:
+    // What StarPU calls when a copy has been made; it stays so until the output thread releases it.
+    struct Arrival {
+        std::shared_ptr<WavesOnTheirWay> to;
+        std::size_t index;
+        starpu_data_handle_t copy;
+        std::size_t bytes;
+    };
+    static void arrive(void* argument) {
+        const std::unique_ptr<Arrival> arrival(static_cast<Arrival*>(argument));
+        WavesOnTheirWay& to = *arrival->to;
+        const std::lock_guard guard(to.lock_);
+        to.arrived_.emplace(arrival->index, *arrival);
+        to.changed_.notify_all();
+    }
+
+    // On the output thread: `num_waves` of them. A disk that is full is no reason to end a run, nor to keep
+    // it waiting.
+    void write(const std::filesystem::path& folder, std::int64_t number, int rank, std::size_t num_waves) {
+        std::optional<CheckpointWavesWriter> writer;
+        const auto attempt = [&](const auto& step) {
+            if (has_failed_) return;
+            try {
+                step();
+            } catch (const Error& failure) {
+                log::warning("{} (no checkpoint; the run goes on)", failure.what());
+                has_failed_ = true;
+            }
+        };
+        attempt([&] { writer.emplace(folder, number, rank); });
+        for (std::size_t i = 0; i < num_waves; ++i) {
+            const Arrival arrival = take(i);
+            attempt([&] { writer->write(starpu_data_get_local_ptr(arrival.copy), arrival.bytes); });
+            starpu_data_release(arrival.copy);
+        }
+        attempt([&] { file_ = writer->finish(); });
+    }
+    const CheckpointFile& file() const { return file_; }
+
+  private:
+    Arrival take(std::size_t index) {
+        std::unique_lock guard(lock_);
+        changed_.wait(guard, [&] { return arrived_.contains(index); });
+        return arrived_.extract(index).mapped();
+    }
+
+    std::mutex lock_;
+    std::condition_variable changed_;
+    std::map<std::size_t, Arrival> arrived_;
+    bool has_failed_ = false;
+    CheckpointFile file_;
+};
+
 SavedFields saved_fields(const TileHandles& tile) {
     return {{{"object", &tile.object}, {"gradient", &tile.gradient}, {"illumination", &tile.illumination}}};
 }
@@ -104,6 +171,13 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
     for (const std::size_t t : handles.own)
         copies_->tiles[t] = Data(save_args(saved_fields(handles.tiles[t])).total());
     copies_->probe = Data(save_args(saved_probe_fields(handles)).total());
+    if (problem.projects_waves()) {
+        std::size_t num_waves = 0;
+        for_each_wave(handles, [&](const Data&, std::size_t) { ++num_waves; });
+        const auto slots = static_cast<std::size_t>(num_out_slots(problem.machine.num_workers()));
+        for (std::size_t i = 0; i < std::min(num_waves, slots); ++i)
+            copies_->waves.emplace_back(exit_wave_bytes(largest_batch(problem)));
+    }
     written_ = Point();  // what a run begins with needs no checkpoint
     if (setup_.began_with) {
         written_ = {setup_.began_with->engine, setup_.began_with->iteration};
@@ -128,12 +202,42 @@ void Checkpoints::enter(Phase phase) {
     if (phase == Phase::idle) idle_since_s_ = now_s();
 }
 
+// At the first iteration they are made anew.
+bool Checkpoints::has_waves(const Point& point) const {
+    return point.iteration > 0 && projects_waves(problem_.config.engines[point.engine].name);
+}
+
+// Into the ring: what is copied to a slot waits until the output thread has written what was there.
+void Checkpoints::submit_waves(const Point& point) {
+    waves_number_ = point.num_iterations;
+    start_writing_waves();
+    std::size_t i = 0;
+    for_each_wave(handles_, [&](const Data& waves, std::size_t bytes) {
+        const Data& slot = copies_->waves[i % copies_->waves.size()];
+        copy.submit({bytes}, {&waves, &slot}, border_batch);
+        auto* arrival = new WavesOnTheirWay::Arrival{waves_, i++, slot.handle(), bytes};
+        if (starpu_data_acquire_cb(slot.handle(), STARPU_R, WavesOnTheirWay::arrive, arrival) != 0)
+            throw runtime_failure("StarPU: data cannot be acquired");
+    });
+}
+
+void Checkpoints::start_writing_waves() {
+    std::size_t num_waves = 0;
+    for_each_wave(handles_, [&](const Data&, std::size_t) { ++num_waves; });
+    waves_ = std::make_shared<WavesOnTheirWay>();
+    output_.post([waves = waves_, copies = copies_, folder = setup_.folder, number = waves_number_, num_waves,
+                  rank = handles_.owners.ranks->rank()] { waves->write(folder, number, rank, num_waves); });
+}
+
 void Checkpoints::submit_copies(const Point& point) {
-    if (phase_ != Phase::idle) return;
+    if (phase_ != Phase::idle && phase_ != Phase::waiting_for_point) return;
     for (const std::size_t t : handles_.own)
         submit_save(saved_fields(handles_.tiles[t]), handles_.state, copies_->tiles[t]);
     submit_save(saved_probe_fields(handles_), handles_.state, copies_->probe);
     submitted_.push_back(point);
+    if (phase_ == Phase::idle) return;
+    if (has_waves(point)) submit_waves(point);
+    phase_ = Phase::waiting_for_copies;
 }
 
 void Checkpoints::take_record(int iteration, std::int64_t votes, const StateBefore& state_before) {
@@ -147,7 +251,7 @@ void Checkpoints::take_record(int iteration, std::int64_t votes, const StateBefo
     if (num_old_votes_ > 0) --num_old_votes_;
     if (phase_ == Phase::idle) {
         if (all_are_ready && copied_ && copied_ != written_) {
-            enter(Phase::waiting_for_copies);
+            enter(has_waves(*copied_) ? Phase::waiting_for_point : Phase::waiting_for_copies);
         } else if (is_manifest_done() && now_s() - idle_since_s_ >= setup_.interval_s) {
             vote_ = true;
         }
@@ -161,6 +265,8 @@ void Checkpoints::take_record(int iteration, std::int64_t votes, const StateBefo
 
 void Checkpoints::end_engine(bool stopped_early, const StateBefore& state_before) {
     submitted_.clear();  // not copied: the state said stopped
+    if (phase_ == Phase::waiting_for_point) enter(Phase::idle);
+    // Waves on their way to the disk are those of the last iteration that began, whichever they were for.
     if (phase_ == Phase::waiting_for_copies) write_copies(state_before);
     if (!stopped_early || !copied_ || copied_ == written_) return;
     settle();
@@ -179,15 +285,18 @@ void Checkpoints::write_copies(const StateBefore& state_before) {
     manifest_.num_iterations = state.num_iterations();
     manifest_.engine = state.engine;
     manifest_.iteration = state.iteration;
+    if (has_waves(*copied_) && waves_ == nullptr) submit_waves({0, 0, manifest_.num_iterations});
     const auto accesses = std::make_shared<std::deque<HostAccess>>();
-    part_ =
-        post(output_, [part = part_of(state, *accesses), accesses, copies = copies_, folder = setup_.folder,
-                       num_iterations = manifest_.num_iterations, rank = handles_.owners.ranks->rank()] {
-            CheckpointFile file = write_part_or_warn(folder, num_iterations, rank, part);
-            accesses->clear();
-            vote_ = true;
-            return file;
-        });
+    part_ = post(output_, [part = part_of(state, *accesses), accesses, copies = copies_, waves = waves_,
+                           folder = setup_.folder, num_iterations = manifest_.num_iterations,
+                           rank = handles_.owners.ranks->rank()] {
+        Written written;
+        written.part = write_part_or_warn(folder, num_iterations, rank, part);
+        if (waves != nullptr) written.waves = waves->file();
+        accesses->clear();
+        vote_ = true;
+        return written;
+    });
 }
 
 CheckpointPart Checkpoints::part_of(const RunState& state, std::deque<HostAccess>& accesses) const {
@@ -203,20 +312,13 @@ CheckpointPart Checkpoints::part_of(const RunState& state, std::deque<HostAccess
     return part;
 }
 
-// Every rank learns what all have written.
-void Checkpoints::gather_parts() {
-    const Ranks& ranks = *handles_.owners.ranks;
-    const CheckpointFile own = part_.get();
-    const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
-    std::vector<std::int64_t> bytes(size), checksums(size);
-    bytes[rank] = static_cast<std::int64_t>(own.bytes);
-    checksums[rank] = static_cast<std::int64_t>(own.checksum);
-    ranks.sum(bytes);
-    ranks.sum(checksums);
-    manifest_.files.clear();
-    for (std::size_t r = 0; r < size; ++r) {
-        if (bytes[r] == 0) continue;
-        CheckpointFile file = {checkpoint_part_name(manifest_.num_iterations, static_cast<int>(r)),
+// A file of every rank into the manifest; a rank without bytes has none.
+void Checkpoints::add_files(const std::vector<std::int64_t>& bytes,
+                            const std::vector<std::int64_t>& checksums,
+                            const std::function<std::string(int rank)>& name_of) {
+    for (std::size_t r = 0; r < bytes.size(); ++r) {
+        is_whole_ = is_whole_ && bytes[r] > 0;
+        CheckpointFile file = {name_of(static_cast<int>(r)),
                                static_cast<std::uint64_t>(bytes[r]),
                                static_cast<std::uint64_t>(checksums[r]),
                                {}};
@@ -225,16 +327,36 @@ void Checkpoints::gather_parts() {
         }
         manifest_.files.push_back(std::move(file));
     }
-    if (manifest_.files.size() < size && !own.name.empty()) {
+}
+
+// Every rank learns what all have written.
+void Checkpoints::gather_parts() {
+    const Ranks& ranks = *handles_.owners.ranks;
+    const Written own = part_.get();
+    const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
+    const auto add = [&](const CheckpointFile& file, const std::function<std::string(int)>& name_of) {
+        std::vector<std::int64_t> bytes(size), checksums(size);
+        bytes[rank] = static_cast<std::int64_t>(file.bytes);
+        checksums[rank] = static_cast<std::int64_t>(file.checksum);
+        ranks.sum(bytes);
+        ranks.sum(checksums);
+        add_files(bytes, checksums, name_of);
+    };
+    manifest_.files.clear();
+    is_whole_ = true;
+    add(own.part, [&](int r) { return checkpoint_part_name(manifest_.num_iterations, r); });
+    if (waves_ != nullptr) add(own.waves, [&](int r) { return checkpoint_waves_name(waves_number_, r); });
+    waves_.reset();
+    for (const CheckpointFile* file : {&own.part, &own.waves}) {
         std::error_code ignored;
-        std::filesystem::remove(setup_.folder / own.name, ignored);
+        if (!is_whole_ && !file->name.empty()) std::filesystem::remove(setup_.folder / file->name, ignored);
     }
     enter(Phase::idle);
 }
 
 void Checkpoints::post_manifest() {
     const Ranks& ranks = *handles_.owners.ranks;
-    if (!ranks.is_first() || std::ssize(manifest_.files) < ranks.size()) return;
+    if (!ranks.is_first() || !is_whole_) return;
     manifest_.num_ranks = ranks.size();
     manifest_.tiles = problem_.tiling.grid;
     manifest_.scan = setup_.scan;

@@ -18,6 +18,8 @@
 
 namespace tessera {
 
+class WavesOnTheirWay;
+
 // Checkpoints of a run while it goes on. Before every iteration at which a run can begin again
 // (Engine::can_begin_at) tasks copy all fields that later iterations depend on: object and probe with their
 // directions, their last gradients, illumination and coverage. Kept far fields are not among them: such an
@@ -29,6 +31,11 @@ namespace tessera {
 //   idle     ready when the interval is over (and, on the first rank, the last manifest is on disk)
 //   writing  ready when this rank's file is on disk, or could not be written; then the first rank writes the
 //            manifest
+//
+// Exit waves, of engines that keep them, are too many to be copied before every iteration. When all ranks are
+// ready they are copied before the next, batch by batch into a ring from which the output thread writes them:
+// the iteration follows as fast as the disk lets it. When a run is stopped they are what they were before the
+// iteration that did not happen, and are written from where they are.
 class Checkpoints {
   public:
     struct Setup {
@@ -47,7 +54,10 @@ class Checkpoints {
     struct Point {
         std::size_t engine = 0;
         int iteration = 0;
-        bool operator==(const Point&) const = default;
+        std::int64_t num_iterations = 0;  // of the run
+        bool operator==(const Point& other) const {
+            return engine == other.engine && iteration == other.iteration;
+        }
     };
     // Where the run stands before an iteration of the current engine.
     using StateBefore = std::function<RunState(int iteration)>;
@@ -68,11 +78,21 @@ class Checkpoints {
     struct Copies {
         std::vector<Data> tiles;  // empty where a tile is another rank's
         Data probe;
+        std::vector<Data> waves;  // a ring
     };
-    enum class Phase { idle, waiting_for_copies, writing };
+    enum class Phase { idle, waiting_for_point, waiting_for_copies, writing };
+    // What a rank has written.
+    struct Written {
+        CheckpointFile part, waves;  // no name: it could not be written, or there are none
+    };
 
+    bool has_waves(const Point& point) const;
+    void submit_waves(const Point& point);
     void enter(Phase phase);
     void write_copies(const StateBefore& state_before);
+    void start_writing_waves();
+    void add_files(const std::vector<std::int64_t>& bytes, const std::vector<std::int64_t>& checksums,
+                   const std::function<std::string(int rank)>& name_of);
     CheckpointPart part_of(const RunState& state, std::deque<HostAccess>& accesses) const;
     void gather_parts();
     void post_manifest();
@@ -92,8 +112,11 @@ class Checkpoints {
     double idle_since_s_ = 0;
     std::deque<Point> submitted_;  // copies that may be on their way
     std::optional<Point> copied_, written_;
-    CheckpointManifest manifest_;       // of what is being written
-    std::future<CheckpointFile> part_;  // no name: it could not be written
+    CheckpointManifest manifest_;  // of what is being written
+    bool is_whole_ = false;        // all ranks have written theirs
+    std::future<Written> part_;
+    std::shared_ptr<WavesOnTheirWay> waves_;  // of what is being written; null: none
+    std::int64_t waves_number_ = 0;           // in the names of their files
     std::future<bool> manifest_written_;
     std::vector<CheckpointManifest> kept_;
     bool is_any_on_disk_ = false;

@@ -14,6 +14,9 @@ struct EngineEntry {
 constexpr EngineEntry engines[] = {
     {EngineName::CG, "CG", make_conjugate_gradient},
     {EngineName::GD, "GD", make_gradient_descent},
+    {EngineName::DM, "DM", make_projections},
+    {EngineName::RAAR, "RAAR", make_projections},
+    {EngineName::AP, "AP", make_projections},
     {EngineName::ePIE, "ePIE", make_pie},
     {EngineName::rPIE, "rPIE", make_pie},
     {EngineName::mPIE, "mPIE", make_pie},

@@ -8,9 +8,10 @@
 namespace tessera {
 
 // Sums over tiles of all ranks: of fields where tiles overlap, of scalars and a probe part, of scalars alone;
-// and steps.
+// steps; and couplings of slices.
 struct Exchanges {
-    std::size_t halos = 0, sums = 0, scalars = 0, steps = 0;
+    std::size_t halos = 0, sums = 0, scalars = 0, steps = 0, couplings = 0;
+    std::size_t overlaps = 0;  // as halos, of numerator and weight
 };
 
 // An engine submits one iteration after the other; it never looks at a number. Adding one: a file like
@@ -31,6 +32,8 @@ struct EngineSettings {
     EngineConfig config;
     int probe_update_start = 0;
     bool keep_waves = false;
+    float coupling = 0;  // of slices, after every coupling_interval-th step; 0: none
+    int coupling_interval = 1;
     int num_minibatches = 1;
     std::uint64_t random_seed = 0;
 
@@ -39,20 +42,31 @@ struct EngineSettings {
     }
     // Preconditioners are remade now and then, since the object and the probe change.
     bool weighs_at(int iteration) const { return iteration % 5 == 0 || iteration == probe_update_start; }
+    bool couples_at(int iteration) const { return coupling > 0 && (iteration + 1) % coupling_interval == 0; }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
 };
+
+// Of an engine that begins after so many iterations of others.
+inline EngineSettings settings_of(const Problem& problem, const EngineConfig& engine, int before) {
+    const ObjectConfig& object = problem.config.object;
+    const double coupling = problem.couples_slices() ? object.regularize_layers : 0;
+    // The probe waits only when a run begins; a later engine moves it at once.
+    return {engine,
+            std::max(problem.config.probe.update.start - before, 0),
+            problem.keep_waves,
+            static_cast<float>(coupling),
+            object.regularize_interval,
+            problem.tiling.minibatches.count,
+            problem.config.runtime.random_seed};
+}
 
 // The run's engines in their order: visit(settings, number of iterations before it).
 template <class Visit>
 void for_each_engine(const Problem& problem, const Visit& visit) {
     int before = 0;
     for (const EngineConfig& engine : problem.config.engines) {
-        // The probe waits only when a run begins; a later engine moves it at once.
-        const int probe_start = std::max(problem.config.probe.update.start - before, 0);
-        visit(EngineSettings{engine, probe_start, problem.keep_waves, problem.tiling.minibatches.count,
-                             problem.config.runtime.random_seed},
-              before);
+        visit(settings_of(problem, engine, before), before);
         before += engine.num_iter;
     }
 }
@@ -63,6 +77,7 @@ const char* name(EngineName engine);
 // One maker per engine.
 std::unique_ptr<Engine> make_conjugate_gradient(const EngineSettings& settings);
 std::unique_ptr<Engine> make_gradient_descent(const EngineSettings& settings);
+std::unique_ptr<Engine> make_projections(const EngineSettings& settings);
 std::unique_ptr<Engine> make_pie(const EngineSettings& settings);
 std::unique_ptr<Engine> make_lsqml(const EngineSettings& settings);
 

@@ -20,13 +20,14 @@ class GradientDescent : public Engine {
         graph.conjugate(conjugate_args(n, probe));
         graph.directions(probe, alpha);
         graph.step(probe);
+        if (settings_.couples_at(n)) graph.couple_slices(settings_.coupling);
     }
 
     bool can_begin_at(int) const override { return true; }
 
     Exchanges exchanges(int n) const override {
         const std::size_t fields = settings_.weighs_at(n) ? 2 : 1;
-        return {fields, fields, 0, 1};
+        return {fields, fields, 0, 1, settings_.couples_at(n) ? 1u : 0u};
     }
 
   private:

@@ -3,12 +3,15 @@
 #include <utility>
 
 #include "codelets/choose_step.hpp"
+#include "codelets/couple_slices.hpp"
 #include "codelets/direction.hpp"
 #include "codelets/dots.hpp"
 #include "codelets/evaluate.hpp"
 #include "codelets/illumination.hpp"
 #include "codelets/least_squares.hpp"
 #include "codelets/line_search.hpp"
+#include "codelets/overlap.hpp"
+#include "codelets/projection_record.hpp"
 #include "codelets/record.hpp"
 #include "codelets/weigh.hpp"
 
@@ -72,19 +75,20 @@ void Graph::for_each_batch(Batches wanted, const Submit& submit, Minibatch minib
 }
 
 // Sums what `submit` makes of each batch over the tiles into gradient: batches that reach
-// other tiles first, so that the strips travel while the others compute.
+// other tiles first, so that the strips travel while the others compute. Behind the gate, if there is one.
 template <class Submit>
-void Graph::sum_over_tiles(const Submit& submit, Minibatch minibatch) {
+void Graph::sum_over_tiles(const HaloExchange& halos, const Data* gate, const Submit& submit,
+                           Minibatch minibatch) {
     HaloExchange::Fields own(handles_.tiles.size()), total(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
         own[t] = &handles_.tiles[t].batch_sum();
         total[t] = &handles_.tiles[t].gradient;
-        clear(*own[t]);
+        tessera::clear.submit({own[t]->bytes()}, {own[t]}, summing, gate);
     }
     for_each_batch(Batches::border, submit, minibatch);
-    handles_.halos.begin(handles_.owners, own, total, summing);
+    halos.begin(handles_.owners, own, total, summing, gate);
     for_each_batch(Batches::interior, submit, minibatch);
-    handles_.halos.finish(handles_.owners, own, total, summing);
+    halos.finish(handles_.owners, own, total, summing, gate);
 }
 
 void Graph::add_scalars(std::size_t t, const Data& out) const {
@@ -98,7 +102,7 @@ void Graph::weigh() {
     // The gradient of the last iteration stays where it is: it is still needed as the previous one.
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient.swap(handles_.tiles[t].gradient_previous);
-    sum_over_tiles([&](std::size_t t, const BatchHandles& batch, const Data& out) {
+    sum_over_tiles(handles_.halos, nullptr, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         illumination.submit({shape_of(batch)},
                             {&batch.frames, &handles_.detector, &handles_.probe, &handles_.tiles[t].object,
                              &handles_.state, &out},
@@ -120,7 +124,7 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
     handles_.sums.clear(summing);
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient_previous.swap(handles_.tiles[t].gradient);
-    sum_over_tiles([&](std::size_t t, BatchHandles& batch, const Data& out) {
+    sum_over_tiles(handles_.halos, nullptr, [&](std::size_t t, BatchHandles& batch, const Data& out) {
         const GradientArgs args = {shape_of(batch), waves, probe};
         const Data &object = handles_.tiles[t].object, &patterns = patterns_of(batch);
         if (waves == KeptWaves::none) {
@@ -223,11 +227,133 @@ void Graph::step(ProbeMotion probe, Steps steps) {
     }
 }
 
-// ---- Mini-batches
+void Graph::couple_slices(float strength) {
+    HaloExchange::Fields objects(handles_.tiles.size());
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        tessera::couple_slices.submit({tile.shape, tile.interior, handles_.num_slices, strength},
+                                      {&tile.object, &handles_.state}, summing);
+        objects[t] = &tile.object;
+    }
+    handles_.couplings.copy_voxels(handles_.owners, objects, summing);
+}
+
+void Graph::evaluate() {
+    handles_.trial_sums.clear(summing);
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const Data& patterns = patterns_of(batch);
+        tessera::evaluate.submit({shape_of(batch)},
+                                 {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                  &handles_.tiles[t].object, &out, &batch.frame_errors},
+                                 priority_of(batch));
+        add_scalars(t, out);
+    });
+    handles_.trial_sums.add_up(handles_.owners, scalar);
+}
+
+void Graph::record(int iteration) {
+    tessera::record.submit({}, {&handles_.state, &record_of(iteration)}, scalar);
+}
+
+// ---- Engines that project exit waves
+
+void Graph::begin_projection(int iteration, Averaging averaging) {
+    handles_.trial_sums.clear(summing);
+    vote_to_stop.submit(stop_condition_, {&handles_.trial_sums.of(handles_.own.front())}, scalar);
+    handles_.trial_sums.add_up(handles_.owners, scalar);
+    tessera::begin_projection.submit({iteration, averaging}, {&handles_.trial_sums.total(), &handles_.state},
+                                     scalar);
+}
+
+void Graph::add_object_sums(std::size_t t, const BatchHandles& batch, const Data& out,
+                            const Data* gate) const {
+    const TileHandles& tile = handles_.tiles[t];
+    AddBatchArgs args;
+    args.window_y = batch.shape.window_y;
+    args.window_x = batch.shape.window_x;
+    args.window = batch.shape.window;
+    args.tile = tile.shape;
+    args.probe_size = overlap_probe_size(batch.shape);
+    args.parts = BatchParts::window;
+    args.num_slices = num_overlap_planes;
+    tessera::add_batch_window.submit(args, {&out, &tile.batch_sum()}, summing, gate);
+}
+
+void Graph::project_waves(FourierProjectionArgs args) {
+    const bool has_cost = args.cost == OverlapCost::compute;
+    if (has_cost) handles_.trial_sums.clear(summing);
+    const auto project = [&](std::size_t t, BatchHandles& batch, const Data& out) {
+        args.shape = shape_of(batch);
+        const Data& patterns = patterns_of(batch);
+        if (!std::exchange(batch.waves_are_written, true)) clear(batch.waves);  // no value yet
+        fourier_projection.submit(args,
+                                  {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                   &handles_.tiles[t].object, &handles_.state, &out, &batch.waves},
+                                  priority_of(batch));
+        if (has_cost) add_scalars(t, out);
+        if (args.object == ObjectPartial::compute) add_object_sums(t, batch, out, nullptr);
+    };
+    if (args.object == ObjectPartial::compute) {
+        sum_over_tiles(handles_.overlap_halos, nullptr, project);
+    } else {
+        for_each_batch(Batches::own, project);
+    }
+    if (!has_cost) return;
+    handles_.trial_sums.add_up(handles_.owners, scalar);
+    note_cost.submit({}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
+}
+
+void Graph::sum_overlaps(const Data* gate) {
+    sum_over_tiles(handles_.overlap_halos, gate, [&](std::size_t t, BatchHandles& batch, const Data& out) {
+        overlap_object.submit(
+            {shape_of(batch), OverlapPart::object},
+            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out, &batch.waves},
+            priority_of(batch), gate);
+        add_object_sums(t, batch, out, gate);
+    });
+}
+
+void Graph::update_object(DivideObjectArgs args, ObjectSums sums) {
+    if (sums == ObjectSums::make) sum_overlaps(&handles_.state);
+    args.inertia *= mean_powers_.under_probe;
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        args.tile = tile.shape;
+        divide_object.submit(args, {&tile.object, &tile.gradient, &handles_.state}, summing);
+    }
+}
+
+void Graph::update_probe(DivideProbeArgs args) {
+    const Data* gate = &handles_.state;
+    args.probe = handles_.probe_shape;
+    args.num_modes = handles_.num_modes;
+    args.inertia *= static_cast<double>(handles_.num_frames);
+    handles_.sums.clear(summing, gate);
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        overlap_probe.submit(
+            {shape_of(batch), OverlapPart::probe},
+            {&batch.frames, &handles_.probe, &handles_.tiles[t].object, &handles_.state, &out, &batch.waves},
+            priority_of(batch), gate);
+        add_sums.submit({args.sums_size()}, {&handles_.sums.of(t), &out}, summing, gate);
+    });
+    handles_.sums.add_up(handles_.owners, scalar, gate);
+    divide_probe.submit(args, {&handles_.probe, &handles_.sums.total(), &handles_.state}, scalar);
+}
+
+void Graph::average(Averaging averaging) {
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        tessera::average.submit({tile.shape.area(), averaging}, {&tile.object, &handles_.state}, summing);
+    }
+    tessera::average.submit({handles_.probe_size, averaging}, {&handles_.probe, &handles_.state}, scalar);
+}
+
+// ---- Engines with mini-batches
 
 void Graph::minibatch_gradient(int minibatch, KeptWaves waves, ProbeMotion probe) {
     handles_.sums.clear(summing);
     sum_over_tiles(
+        handles_.halos, nullptr,
         [&](std::size_t t, const BatchHandles& batch, const Data& out) {
             const GradientArgs args = {shape_of(batch), waves, probe};
             const TileHandles& tile = handles_.tiles[t];
@@ -292,8 +418,6 @@ void Graph::least_squares_steps(int minibatch, ProbeMotion probe, double beta) {
         {&handles_.trial_sums.total(), &handles_.state}, scalar);
 }
 
-// ---- Momentum
-
 void Graph::begin_momentum(Velocity velocity) {
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
@@ -326,23 +450,6 @@ void Graph::end_momentum() {
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient.swap(handles_.tiles[t].gradient_previous);
     handles_.probe_gradient.swap(handles_.probe_gradient_previous);
-}
-
-void Graph::evaluate() {
-    handles_.trial_sums.clear(summing);
-    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
-        const Data& patterns = patterns_of(batch);
-        tessera::evaluate.submit({shape_of(batch)},
-                                 {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                  &handles_.tiles[t].object, &out, &batch.frame_errors},
-                                 priority_of(batch));
-        add_scalars(t, out);
-    });
-    handles_.trial_sums.add_up(handles_.owners, scalar);
-}
-
-void Graph::record(int iteration) {
-    tessera::record.submit({}, {&handles_.state, &record_of(iteration)}, scalar);
 }
 
 }  // namespace tessera

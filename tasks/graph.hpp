@@ -3,7 +3,10 @@
 #include <optional>
 #include <vector>
 
+#include "codelets/average.hpp"
 #include "codelets/conjugate.hpp"
+#include "codelets/divide.hpp"
+#include "codelets/fourier_projection.hpp"
 #include "codelets/gradient.hpp"
 #include "codelets/minibatch.hpp"
 #include "codelets/momentum.hpp"
@@ -17,6 +20,15 @@ enum class Votes { counted, none };
 // Object and probe take the same step, or each its own.
 enum class Steps { shared, separate };
 
+// Mean counts of a pixel: of the frame with most of them, on the pixels in use; of all frames, on as many
+// pixels as the probe has.
+struct MeanPowers {
+    double on_detector_largest = 0, under_probe = 0;
+};
+
+// What an object is updated with: sums over batches and tiles.
+enum class ObjectSums { make, are_made };
+
 // The phases that engines are made of. Each call submits this rank's tasks and messages and returns; StarPU
 // orders them by the data they use. Every sum has a declared order, which is the order of submission here:
 // batches within a tile, tiles in a halo (tasks/halo_exchange.hpp), a binary tree over tiles
@@ -27,6 +39,9 @@ class Graph {
 
     // Which noise model the frames are compared with from now on.
     void set_noise_model(NoiseModel model) { noise_model_ = model; }
+    // What the bounds of the engines that project waves are fractions of.
+    void set_mean_powers(const MeanPowers& powers) { mean_powers_ = powers; }
+    const MeanPowers& mean_powers() const { return mean_powers_; }
     // When this rank asks all of them to stop.
     void set_stop_condition(const VoteToStopArgs& condition) { stop_condition_ = condition; }
 
@@ -47,27 +62,41 @@ class Graph {
     void choose_step();
     // Objects agree wherever tiles overlap, before and after.
     void step(ProbeMotion probe, Steps steps = Steps::shared);
+    // Pulls the slices of the object together, each tile's interior by itself, and tells it to the halos of
+    // others.
+    void couple_slices(float strength);
+    // Cost and squared error of the current object and probe in evaluation(), and of each frame.
+    void evaluate();
+    // The state as the record of iteration `iteration`.
+    void record(int iteration);
 
-    // The same for the frames of one mini-batch: gradient of every tile, cost and probe gradient. The last
-    // gradient is not kept. `waves`: none or residual.
+    // Engines that project exit waves (tasks/dm.cpp). An iteration begins, unless a rank asks to stop.
+    void begin_projection(int iteration, Averaging averaging);
+    // The waves move; sums for the object and the cost of what was before, when asked for. The shape is the
+    // batches'.
+    void project_waves(FourierProjectionArgs args);
+    // The overlap projection, the object's turn: the closest to the waves with this probe. Tiles agree
+    // wherever they overlap. The tile is each tile's, the inertia in mean powers under the probe.
+    void update_object(DivideObjectArgs args, ObjectSums sums);
+    // The probe's turn. The shape is the probe's, the inertia that of a frame.
+    void update_probe(DivideProbeArgs args);
+    // Object and probe into their mean.
+    void average(Averaging averaging);
+
+    // Engines with mini-batches (tasks/pie.cpp, tasks/lsqml.cpp). The gradient of every tile, cost and probe
+    // gradient, of the frames of one. The last gradient is not kept. `waves`: none or residual.
     void minibatch_gradient(int minibatch, KeptWaves waves, ProbeMotion probe);
     // Illumination and coverage by the mini-batch's frames.
     void minibatch_weights(int minibatch, ObjectNorm norm);
     void begin_minibatch(int minibatch, const BeginMinibatchArgs& args);
     // The optimal steps along the directions, by the residuals of the mini-batch, added up and chosen.
     void least_squares_steps(int minibatch, ProbeMotion probe, double beta);
-
     // An iteration with momentum: the velocity is what was the gradient; from here on object and probe are
     // compared with what they are now.
     enum class Velocity { kept, none };
     void begin_momentum(Velocity velocity);
     void momentum(const MomentumArgs& args, ProbeMotion probe);
     void end_momentum();
-
-    // Cost and squared error of the current object and probe in evaluation(), and of each frame.
-    void evaluate();
-    // The state as the record of iteration `iteration`.
-    void record(int iteration);
 
     const Data& evaluation() const { return handles_.trial_sums.total(); }
     const Data& record_of(int iteration) const {
@@ -83,13 +112,17 @@ class Graph {
     template <class Submit>
     void for_each_batch(Batches wanted, const Submit& submit, Minibatch minibatch = {});
     template <class Submit>
-    void sum_over_tiles(const Submit& submit, Minibatch minibatch = {});
+    void sum_over_tiles(const HaloExchange& halos, const Data* gate, const Submit& submit,
+                        Minibatch minibatch = {});
     void add_batch(std::size_t t, const BatchHandles& batch, const Data& out) const;
     void add_scalars(std::size_t t, const Data& out) const;
+    void add_object_sums(std::size_t t, const BatchHandles& batch, const Data& out, const Data* gate) const;
+    void sum_overlaps(const Data* gate);
 
     Handles& handles_;
     VoteToStopArgs stop_condition_;
     NoiseModel noise_model_ = NoiseModel::amplitude;
+    MeanPowers mean_powers_;
 };
 
 // Larger runs first: what others wait for. Reading comes before the batches, since it is a buffer's turn when

@@ -37,13 +37,19 @@ class HaloExchange {
     using Fields = std::vector<const Data*>;
 
     HaloExchange() = default;
-    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1);
+    // `num_slices`: planes of a field. `message`: the kind of its messages, where there are several
+    // exchanges.
+    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1,
+                 Message message = Message::halo);
 
     // Once all that own[.] holds where tiles overlap has been added to it: strips set off. Until finish(),
-    // more may be added elsewhere.
-    void begin(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
+    // more may be added elsewhere. Behind the gate, if there is one (codelets/runtime/codelet.hpp); messages
+    // travel all the same.
+    void begin(const Owners& owners, const Fields& own, const Fields& total, int priority,
+               const Data* gate = nullptr) const;
     // total[t] = what the tile t and all others that overlap it hold in own[.], which is spent.
-    void finish(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
+    void finish(const Owners& owners, const Fields& own, const Fields& total, int priority,
+                const Data* gate = nullptr) const;
     // Each object's halo from the interiors of the others. Only with Exchange::voxels, else nothing.
     void copy_voxels(const Owners& owners, const Fields& objects, int priority) const;
 
@@ -53,20 +59,28 @@ class HaloExchange {
     // A rectangle on its way from one tile to another.
     struct Strip {
         HaloMove move;
+        std::size_t edge = 0;  // its number among the moves of all ranks
         tessera::Strip cut, land;
-        Data data;  // where either tile is an own one
+        Data data;
     };
-    void cut(const Owners& owners, std::size_t strip, const Fields& from, int priority) const;
-    void land(std::size_t strip, const Fields& to, int priority) const;
-    void pass_on(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
-    void add_all(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
-    void take_overlaps(const Owners& owners, const Fields& own, const Fields& total, int priority) const;
+    // How tasks are submitted: their priority and their gate.
+    struct Submission {
+        int priority = 0;
+        const Data* gate = nullptr;
+    };
+    void cut(const Owners& owners, std::size_t strip, const Fields& from, const Submission& how) const;
+    void land(std::size_t strip, const Fields& to, const Submission& how) const;
+    void pass_on(const Owners& owners, const Fields& own, const Fields& total, const Submission& how) const;
+    void add_all(const Owners& owners, const Fields& own, const Fields& total, const Submission& how) const;
+    void take_overlaps(const Owners& owners, const Fields& own, const Fields& total,
+                       const Submission& how) const;
 
     Exchange kind_ = Exchange::neighbours;
+    Message message_ = Message::halo;
     int num_slices_ = 1;
     std::vector<Shape2> shapes_;                         // of the extended tiles
-    std::vector<Strip> strips_;                          // in the order of the moves
-    std::vector<std::vector<tessera::Strip>> overlaps_;  // of each tile with others, in the tile
+    std::vector<Strip> strips_;                          // from or to own tiles, in the order of the moves
+    std::vector<std::vector<tessera::Strip>> overlaps_;  // of each own tile with others, in the tile
 };
 
 }  // namespace tessera

@@ -37,14 +37,17 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
     handles.frames_in_scan = batch.frames.data();
     handles.frames = Data(frames_bytes(s));
     if (batch.is_own) handles.frame_errors = Data(batch.frames.size() * sizeof(double));
-    if (problem.keep_waves) {
+    if (problem.keep_waves || problem.projects_waves()) {
+        const std::size_t bytes = problem.keep_waves ? wave_bytes(s) : exit_wave_bytes(s);
         handles.waves_are_written = !problem.waves_memory_bytes;
-        handles.waves = problem.waves_memory_bytes ? Data::without_home(wave_bytes(s)) : Data(wave_bytes(s));
+        handles.waves = problem.waves_memory_bytes ? Data::without_home(bytes) : Data(bytes);
     }
     auto* positions = handles.frames.before_tasks<FramePosition>();
     for (std::size_t j = 0; j < batch.frames.size(); ++j) {
         const WindowPosition& w = problem.placement.windows[static_cast<std::size_t>(batch.frames[j])];
         positions[j] = {w.y - tile.extended.y0, w.x - tile.extended.x0, w.frac_y, w.frac_x};
+        const auto [height, width] = problem.placement.window_shape;
+        s.reaches_out = s.reaches_out || !tile.extended.contains({w.y, w.x, w.y + height, w.x + width});
     }
     return handles;
 }
@@ -90,13 +93,14 @@ void set_places(TileHandles& tile, const Problem& problem) {
     for (const BatchShape& shape : largest) tile.residuals.emplace_back(residual_bytes(shape));
 }
 
-TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_size) {
+TileHandles make_tile(const Problem& problem, std::size_t t) {
     const Tile& tile = problem.tiling.tiles[t];
     TileHandles handles;
     handles.shape = {tile.extended.height(), tile.extended.width()};
     handles.interior = strip_of(tile.interior, tile.extended);
     const int slices = problem.num_slices();
-    const std::size_t field = field_bytes(handles.shape, slices);
+    const int planes = problem.planes_of_sums();
+    const std::size_t field = field_bytes(handles.shape, planes);
     handles.object = Data(moving_field_bytes(volume(handles.shape, slices)));
     if (problem.config.tiling.exchange != Exchange::voxels) handles.gradient_own = Data(field);
     handles.gradient = Data(field);
@@ -110,11 +114,11 @@ TileHandles make_tile(const Problem& problem, std::size_t t, std::size_t probe_s
     }
     set_places(handles, problem);
     if (problem.has_minibatches()) handles.minibatches = make_minibatches(problem, t);
-    if (problem.needs_momentum()) handles.anchor = Data(field);
+    if (problem.needs_momentum()) handles.anchor = Data(field_bytes(handles.shape, slices));
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
     for (std::size_t slot = 0; slot < slots; ++slot)
-        handles.out.emplace_back(out_bytes(largest, probe_size, slices));
+        handles.out.emplace_back(out_bytes(largest, problem.batch_probe_size(), planes));
     return handles;
 }
 
@@ -190,21 +194,29 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
     handles.num_slices = problem.num_slices();
+    handles.num_frames = problem.scan.num_frames;
     handles.probe_shape = shape2(problem.probe_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
-        handles.tiles.push_back(handles.owners.is_mine(t) ? make_tile(problem, t, handles.probe_size)
-                                                          : TileHandles());
+        handles.tiles.push_back(handles.owners.is_mine(t) ? make_tile(problem, t) : TileHandles());
         if (handles.owners.is_mine(t)) handles.own.push_back(t);
     }
     if (patterns.reads_again())
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos =
         HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
-    const Minibatches& minibatches = problem.tiling.minibatches;
-    for (int m = 0; problem.has_minibatches() && m < minibatches.count; ++m)
-        handles.frames_in_minibatch.push_back(static_cast<double>(minibatches.size(m)));
+    if (problem.couples_slices()) {
+        handles.couplings = HaloExchange(problem.tiling, handles.owners, Exchange::voxels, handles.num_slices,
+                                         Message::voxels);
+    }
+    if (problem.projects_waves()) {
+        handles.overlap_halos = HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange,
+                                             num_overlap_planes, Message::overlap);
+    }
+    for (int m = 0; problem.has_minibatches() && m < problem.tiling.minibatches.count; ++m) {
+        handles.frames_in_minibatch.push_back(static_cast<double>(problem.tiling.minibatches.size(m)));
+    }
     handles.sums = TileSums(handles.owners, problem.summed_probe_size(), Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);

@@ -22,7 +22,7 @@ struct BatchHandles {
     Data patterns;                                   // empty when they are read again in every pass
     const std::ptrdiff_t* frames_in_scan = nullptr;  // shape.num_frames indices, of the problem's tiling
     Data frames;
-    Data waves;  // kept far fields; empty when they are recomputed
+    Data waves;  // kept far fields, or exit waves; empty when neither is kept
     bool waves_are_written = false;
     Data frame_errors;  // double (frame), written by the final evaluation; only of own frames
 };
@@ -50,11 +50,12 @@ struct TileHandles {
 
 struct Handles {
     Owners owners;
-    std::vector<TileHandles> tiles;  // of all ranks
-    std::vector<std::size_t> own;    // indices of this rank's
-    HaloExchange halos;
-    TileSums sums, trial_sums;  // with and without a probe part
-    PatternStream stream;       // of patterns that do not stay
+    std::vector<TileHandles> tiles;     // of all ranks
+    std::vector<std::size_t> own;       // indices of this rank's
+    HaloExchange halos, overlap_halos;  // of a gradient; of an overlap projection's numerator and weight
+    HaloExchange couplings;             // of voxels whose slices were coupled; none where they are not
+    TileSums sums, trial_sums;          // with and without a probe part
+    PatternStream stream;               // of patterns that do not stay
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data probe_anchor;  // empty unless an engine of the run has momentum
@@ -65,6 +66,7 @@ struct Handles {
     int num_modes = 1;
     int num_slices = 1;
     std::vector<double> frames_in_minibatch;  // over all tiles of all ranks
+    std::ptrdiff_t num_frames = 0;            // of all ranks
 
     // Where this rank's tiles want frames, null for those that do not stay: to be filled before the first
     // task.

@@ -6,10 +6,11 @@
 #include <numeric>
 
 #include "base/checksum.hpp"
+#include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
-#include "io/result_file.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
+#include "tasks/set_tiling.hpp"
 
 namespace tessera {
 namespace {
@@ -35,21 +36,13 @@ std::array<int, 2> shape_of_probe(const RunConfig& config, const ScanInfo& scan)
     return shape;
 }
 
-bool has_line_search(const RunConfig& config) {
-    return std::any_of(config.engines.begin(), config.engines.end(),
-                       [](const EngineConfig& engine) { return engine.name == EngineName::CG; });
-}
-
-const EngineConfig* first_with_minibatches(const RunConfig& config) {
-    for (const EngineConfig& engine : config.engines) {
-        if (has_minibatches(engine.name)) return &engine;
-    }
-    return nullptr;
-}
-
 template <class Condition>
 bool any_engine(const RunConfig& config, const Condition& condition) {
     return std::any_of(config.engines.begin(), config.engines.end(), condition);
+}
+
+bool has_line_search(const RunConfig& config) {
+    return any_engine(config, [](const EngineConfig& engine) { return engine.name == EngineName::CG; });
 }
 
 // Sums of counts are whole numbers of this fraction of a count, so that they do not depend on who adds up
@@ -111,6 +104,17 @@ void require_possible_waves(const RunConfig& config) {
         config.object.num_slices);
 }
 
+// Elsewhere a probe can be anywhere: only its amplitudes on the detector count.
+void require_possible_centering(const Problem& problem) {
+    for (std::size_t i = 0; i < problem.config.engines.size(); ++i) {
+        if (!problem.near_field() || !problem.config.engines[i].projection.probe_center_tol) continue;
+        throw usage_error(
+            "engines[{}].probe_center_tol: is for the far field; in the near field the frames say where the "
+            "probe is (leave it out)",
+            i);
+    }
+}
+
 void require_gpu_memory(const Problem& problem) {
     const std::size_t limit = problem.machine.gpu_memory_bytes;
     if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
@@ -124,13 +128,17 @@ void require_gpu_memory(const Problem& problem) {
 void require_host_memory(const Problem& problem, std::size_t limit) {
     const std::size_t needed = problem.memory.total_bytes();
     if (needed <= limit) return;
+    const bool has_exit_waves = problem.projects_waves() && !problem.waves_memory_bytes;
     const bool keeps_waves_here = problem.keep_waves && !problem.waves_memory_bytes;
     throw runtime_failure(
         "this run needs {:.3f} GiB at least, with patterns read from the scan again and again, and {:.3f} "
         "GiB "
         "are allowed (runtime.memory_limit.host, or the machine's memory): {}",
         static_cast<double>(needed) / (1u << 30), static_cast<double>(limit) / (1u << 30),
-        keeps_waves_here
+        has_exit_waves
+            ? "the exit waves of DM, RAAR and AP are most of it: a runtime.disk for them, more ranks, or an "
+              "engine that keeps none (CG, GD)"
+        : keeps_waves_here
             ? "waves: recompute needs less, or a runtime.disk for the kept waves"
             : "fewer probe.num_modes, a smaller tiling.batch_size or fewer runtime.cpus need less");
 }
@@ -143,14 +151,15 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
         problem.memory = forecast_memory(input, problem.tiling, problem.patterns);
     };
     plan();
-    if (!input.keep_waves) return;
+    if (!input.keep_waves && !input.exit_waves) return;
     problem.waves_bytes = kept_waves_bytes(input, problem.tiling);
     if (problem.memory.total_bytes() <= limit || !problem.config.runtime.disk) return;
     if (problem.machine.num_gpus > 0)
         throw usage_error("runtime.disk: is for CPU workers only (waves: recompute is faster on a GPU)");
+    const BatchShape batch = largest_batch(problem);
     const auto least_batches = static_cast<std::size_t>(2 * problem.machine.num_workers() + 8);
-    problem.waves_memory_bytes =
-        std::min(least_batches * wave_bytes(largest_batch(problem)), problem.waves_bytes);
+    problem.waves_memory_bytes = std::min(
+        least_batches * (input.keep_waves ? wave_bytes(batch) : exit_wave_bytes(batch)), problem.waves_bytes);
     input.waves_memory_bytes = problem.waves_memory_bytes;
     plan();
     const std::size_t needed = problem.memory.total_bytes();
@@ -160,6 +169,48 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
 }
 
 }  // namespace
+
+bool Problem::is_truncated() const {
+    return 2 * halo_px[0] + 1 < placement.window_shape[0] || 2 * halo_px[1] + 1 < placement.window_shape[1];
+}
+
+bool Problem::projects_waves() const {
+    return any_engine(config, [](const EngineConfig& e) { return tessera::projects_waves(e.name); });
+}
+
+bool Problem::has_gradients() const {
+    return any_engine(config, [](const EngineConfig& e) { return !tessera::projects_waves(e.name); });
+}
+
+bool Problem::has_minibatches() const {
+    return any_engine(config, [](const EngineConfig& e) { return tessera::has_minibatches(e.name); });
+}
+
+bool Problem::needs_residuals() const {
+    return any_engine(config, [](const EngineConfig& e) { return e.name == EngineName::LSQML; });
+}
+
+bool Problem::needs_momentum() const {
+    return any_engine(config, [](const EngineConfig& e) {
+        return e.name == EngineName::mPIE ||
+               (e.name == EngineName::LSQML && e.momentum_acceleration_gain > 0);
+    });
+}
+
+int Problem::planes_of_sums() const {
+    return projects_waves() ? std::max(num_slices(), num_overlap_planes) : num_slices();
+}
+
+std::size_t Problem::batch_probe_size() const {
+    const BatchShape shape = largest_batch(*this);
+    return projects_waves() ? overlap_probe_size(shape) : shape.probe_size();
+}
+
+std::size_t Problem::summed_probe_size() const {
+    if (!has_minibatches()) return batch_probe_size();
+    const BatchShape shape = largest_batch(*this);
+    return shape.probe_size() + shape.probe.area();  // gradients of all modes, then the coverage
+}
 
 OutOfCoreNeeds Problem::out_of_core() const {
     OutOfCoreNeeds needs;
@@ -174,26 +225,6 @@ RunConfig resolved_config(const Problem& problem) {
     config.tiling.batch_size = problem.tiling.batch_size;
     config.runtime.waves = problem.keep_waves ? Waves::keep : Waves::recompute;
     return config;
-}
-
-bool Problem::has_minibatches() const {
-    return first_with_minibatches(config) != nullptr;
-}
-
-bool Problem::needs_residuals() const {
-    return any_engine(config, [](const EngineConfig& engine) { return engine.name == EngineName::LSQML; });
-}
-
-bool Problem::needs_momentum() const {
-    return any_engine(config, [](const EngineConfig& engine) {
-        return engine.name == EngineName::mPIE ||
-               (engine.name == EngineName::LSQML && engine.momentum_acceleration_gain > 0);
-    });
-}
-
-std::size_t Problem::summed_probe_size() const {
-    const auto planes = static_cast<std::size_t>(config.probe.num_modes + (has_minibatches() ? 1 : 0));
-    return planes * static_cast<std::size_t>(probe_shape[0]) * static_cast<std::size_t>(probe_shape[1]);
 }
 
 BatchShape largest_batch(const Problem& problem) {
@@ -230,12 +261,22 @@ ForecastInput forecast_input(const Problem& problem) {
     input.near_field = problem.near_field();
     input.machine = problem.machine;
     input.keep_waves = problem.keep_waves;
+    input.exit_waves = problem.projects_waves();
+    input.gradients = problem.has_gradients();
     input.waves_memory_bytes = problem.waves_memory_bytes;
     input.exchange = problem.config.tiling.exchange;
+    input.is_truncated = problem.is_truncated();
+    for (const Tile& tile : problem.tiling.tiles) {
+        if (!problem.couples_slices()) break;
+        const Shape2 shape = {tile.extended.height(), tile.extended.width()};
+        input.coupling_scratch_pixels =
+            std::max(input.coupling_scratch_pixels, couple_slices_scratch(shape, problem.num_slices()));
+    }
     input.line_search = has_line_search(problem.config);
     input.minibatches = problem.has_minibatches();
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
+    input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
     return input;
@@ -243,10 +284,8 @@ ForecastInput forecast_input(const Problem& problem) {
 
 }  // namespace
 
-MemoryForecast forecast_memory_of(const Problem& problem, int rank) {
-    ForecastInput input = forecast_input(problem);
-    input.rank = rank;
-    return forecast_memory(input, problem.tiling, plan_patterns(input, problem.tiling, host_limit(problem)));
+std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem) {
+    return forecast_memory_of_ranks(forecast_input(problem), problem.tiling, host_limit(problem));
 }
 
 MemoryForecast forecast_memory_alone(const Problem& problem) {
@@ -262,31 +301,11 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.config = config;
     problem.scan = scan;
     problem.machine = machine;
+    require_possible_centering(problem);
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation);
-    // Each further slice costs two transforms more where there was one.
-    const int num_passes = config.probe.num_modes * (2 * config.object.num_slices - 1);
-    const EngineConfig* minibatch_engine = first_with_minibatches(config);
-    const std::ptrdiff_t frames_between_updates =
-        minibatch_engine == nullptr
-            ? scan.num_frames
-            : std::min<std::ptrdiff_t>(
-                  minibatch_engine->minibatch_size.value_or(automatic_minibatch_size(scan.num_frames)),
-                  scan.num_frames);
-    // Small passes are cut into fewer tasks: each has its window of the tile to clear and to add.
-    const std::ptrdiff_t frames_to_spread = (minibatch_engine == nullptr ? 1 : 2) * frames_between_updates;
-    const int batch_size = config.tiling.batch_size.value_or(
-        automatic_batch_size(scan.frame_shape, num_passes, frames_to_spread, machine.kind()));
-    Minibatches minibatches;
-    if (minibatch_engine != nullptr) {
-        minibatches = deal_minibatches(
-            problem.placement, {minibatch_engine->batching_mode, static_cast<int>(frames_between_updates),
-                                batch_size, config.runtime.random_seed});
-    }
-    problem.tiling = make_tiling(
-        problem.placement, config.tiling.tiles.value_or(automatic_grid(problem.placement, machine.kind())),
-        batch_size, config.tiling.exchange, std::move(minibatches));
+    set_tiling(problem);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
     ForecastInput input = forecast_input(problem);
@@ -367,11 +386,12 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
     const ObjectConfig& config = problem.config.object;
     if (config.initial != InitialObject::file) return;
     const auto file = resolved(run_folder, config.file.value());
-    Result earlier = read_result(file);
+    earlier_ = std::make_unique<ResultReader>(file);
+    const Result earlier = earlier_->without_object();
     require_equal_pixels("object.file", file, earlier, problem.scan);
-    if (earlier.object.extent(0) != problem.num_slices()) {
+    if (earlier_->object_shape()[0] != problem.num_slices()) {
         throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
-                         file.string(), earlier.object.extent(0), problem.num_slices());
+                         file.string(), earlier_->object_shape()[0], problem.num_slices());
     }
     // Whole pixels between the two arrays' origins in scan coordinates.
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -379,7 +399,6 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
         earlier_shift_px_[axis] =
             std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
     }
-    earlier_ = std::move(earlier.object);
 }
 
 void InitialObjectMaker::fill(const Rect& rect, cfloat* pixels) const {
@@ -403,13 +422,17 @@ void InitialObjectMaker::fill_random(int slice, const Rect& rect, cfloat* pixels
     }
 }
 
+// Row by row where the two overlap.
 void InitialObjectMaker::fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const {
-    for (int y = rect.y0; y < rect.y1; ++y) {
-        for (int x = rect.x0; x < rect.x1; ++x, ++pixels) {
-            const auto v = y + earlier_shift_px_[0], u = x + earlier_shift_px_[1];
-            if (v >= 0 && u >= 0 && v < earlier_.extent(1) && u < earlier_.extent(2))
-                *pixels = earlier_(slice, v, u);
-        }
+    const auto& shape = earlier_->object_shape();
+    const std::ptrdiff_t first_x = std::max<std::ptrdiff_t>(rect.x0 + earlier_shift_px_[1], 0);
+    const std::ptrdiff_t end_x = std::min<std::ptrdiff_t>(rect.x1 + earlier_shift_px_[1], shape[2]);
+    if (first_x >= end_x) return;
+    for (int y = rect.y0; y < rect.y1; ++y, pixels += rect.width()) {
+        const std::ptrdiff_t there = y + earlier_shift_px_[0];
+        if (there < 0 || there >= shape[1]) continue;
+        cfloat* to = pixels + (first_x - earlier_shift_px_[1] - rect.x0);
+        earlier_->read_object(slice, there, first_x, {to, {1, end_x - first_x}});
     }
 }
 
@@ -419,7 +442,7 @@ Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& st
     config.size = problem.probe_shape;
     if (!config.file) return make_probe(config, problem.scan, statistics.mean_pattern, nullptr);
     const auto file = resolved(run_folder, *config.file);
-    const Result earlier = read_result(file);
+    const Result earlier = ResultReader(file).without_object();
     require_equal_pixels("probe.file", file, earlier, problem.scan);
     return make_probe(config, problem.scan, statistics.mean_pattern, &earlier.probe);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "codelets/runtime/ranks.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "config/run_config.hpp"
+#include "io/result_file.hpp"
 #include "math/complex.hpp"
 #include "scan/frame_source.hpp"
 #include "scan/positions.hpp"
@@ -26,7 +28,8 @@ struct Problem {
     std::array<int, 2> probe_shape = {0, 0};
     Placement placement;
     Tiling tiling;
-    std::vector<int> owner_of_tile;  // the rank
+    HaloWidth halo_px = whole_window;  // tiling.halo_m in pixels, rounded up
+    std::vector<int> owner_of_tile;    // the rank
     bool keep_waves = false;
     PatternPlan patterns;  // which of them stay in memory
     // Of kept waves in memory, when the others go to runtime.disk; null: none go.
@@ -38,11 +41,20 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }
+    // Is there something of the windows that tiles do not keep?
+    bool is_truncated() const;
+    // Does an engine of the run project exit waves, and another move along gradients?
+    bool projects_waves() const;
+    bool has_gradients() const;
     // Engines that update after each mini-batch; with LSQML residuals, and momentum in some.
     bool has_minibatches() const;
     bool needs_residuals() const;
     bool needs_momentum() const;
-    // Elements of the probe part of sums over tiles: with mini-batches also the coverage.
+    // Of what batches of a tile add up to, as many as the engine with most of them needs; elements of the
+    // probe part of a batch, and of sums over tiles, likewise.
+    int planes_of_sums() const;
+    std::size_t batch_probe_size() const;
     std::size_t summed_probe_size() const;
     bool near_field() const { return scan.geometry.propagation == Propagation::near_field; }
 };
@@ -56,8 +68,8 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
 // The run file with its automatic choices made, as a checkpoint keeps it.
 RunConfig resolved_config(const Problem& problem);
 
-// The memory of one rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
-MemoryForecast forecast_memory_of(const Problem& problem, int rank);
+// The memory of each rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.
+std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem);
 MemoryForecast forecast_memory_alone(const Problem& problem);
 
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
@@ -100,7 +112,7 @@ class InitialObjectMaker {
     void fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const;
 
     const Problem& problem_;
-    Array<cfloat, 3> earlier_;  // of a file
+    std::unique_ptr<ResultReader> earlier_;  // of a file
     std::array<std::ptrdiff_t, 2> earlier_shift_px_ = {0, 0};
 };
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,

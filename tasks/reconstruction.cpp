@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/log.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 #include "scan/orthogonal_modes.hpp"
 
 namespace tessera {
@@ -20,6 +21,15 @@ Error not_finite(const std::string& engine, std::ptrdiff_t iterations, std::int6
         fmt::format("{}: the cost is not finite after {} iterations ({} frames; a smaller step or another "
                     "noise_model may help)",
                     engine, iterations, bad_frames)};
+}
+
+MeanPowers mean_powers_of(const Problem& problem, const FrameStatistics& statistics) {
+    double num_pixels = 0;
+    for (const float used : problem.scan.mask) num_pixels += static_cast<double>(used);
+    const double probe_pixels =
+        static_cast<double>(problem.probe_shape[0]) * static_cast<double>(problem.probe_shape[1]);
+    return {*std::max_element(statistics.counts.begin(), statistics.counts.end()) / num_pixels,
+            statistics.total_counts / (static_cast<double>(statistics.counts.size()) * probe_pixels)};
 }
 
 }  // namespace
@@ -45,6 +55,7 @@ Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const F
       graph_(handles),
       snapshot_(problem, handles) {
     for (const EngineConfig& engine : problem.config.engines) overall_num_iter_ += engine.num_iter;
+    graph_.set_mean_powers(mean_powers_of(problem, statistics));
 }
 
 void Reconstruction::run(const RunState& from) {
@@ -91,7 +102,8 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         if (submitted - first >= ahead) going = take_record(run, submitted - ahead);
         if (!going) break;
         if (hooks_.checkpoints != nullptr && engine->can_begin_at(submitted))
-            hooks_.checkpoints->submit_copies({run.index, submitted});
+            hooks_.checkpoints->submit_copies({run.index, submitted, run.first_iteration + submitted});
+        trace_iteration(run.first_iteration + submitted);
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
@@ -137,7 +149,7 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
     // This record has the cost after the step whose object and probe were copied.
     if (run.snapshot_at + 1 == iteration && run.snapshot_at >= 0) {
         run.snapshot_at = -1;
-        hooks_.on_snapshot(snapshot_result(run, record));
+        hooks_.on_snapshot(snapshot_result(run, record), snapshot_.object());
     }
     // What was submitted after this record does nothing any more.
     if (run.reason != StopReason::none) handles_.stream.abandon();
@@ -192,10 +204,7 @@ Result Reconstruction::snapshot_result(const EngineRun& run, const IterationStat
     History history = history_;
     const double data_error = record.squared_error / statistics_.total_counts;
     append(history, run, run.records.size() - 1, record.cost, data_error);
-    Result result = result_without_fields(history, record.cost, data_error);
-    snapshot_.collect(result.object, result.probe);
-    if (!result.probe.empty()) result.probe = orthogonal_modes(result.probe);
-    return result;
+    return result_of(history, record.cost, data_error);
 }
 
 void Reconstruction::submit_snapshot(EngineRun& run, int iteration) {
@@ -225,8 +234,11 @@ std::vector<double> Reconstruction::error_per_frame() const {
     return errors;
 }
 
-Result Reconstruction::result_without_fields(const History& history, double cost, double data_error) const {
+// Of the copied probe.
+Result Reconstruction::result_of(const History& history, double cost, double data_error) const {
     Result result;
+    if (!handles_.owners.ranks->is_first()) return result;
+    result.probe = orthogonal_modes(snapshot_.probe());
     result.pixel_size_m = problem_.scan.pixel_size_m;
     result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -249,10 +261,8 @@ Result Reconstruction::result_without_fields(const History& history, double cost
     return result;
 }
 
-Result Reconstruction::result() const {
-    Result result = result_without_fields(history_, final_cost_, final_data_error_);
-    snapshot_.collect(result.object, result.probe);
-    if (!result.probe.empty()) result.probe = orthogonal_modes(result.probe);
+Result Reconstruction::result_without_object() const {
+    Result result = result_of(history_, final_cost_, final_data_error_);
     result.data_error_per_frame = error_per_frame();
     return result;
 }

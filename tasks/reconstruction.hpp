@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "codelets/layout.hpp"
@@ -30,8 +31,8 @@ struct IterationReport {
 
 struct ReconstructionHooks {
     std::function<void(const IterationReport&)> on_iteration;
-    // Every output.save_interval iterations, on every rank; object and probe are the first rank's alone.
-    std::function<void(Result)> on_snapshot;
+    // Every output.save_interval iterations, on every rank: for the output thread.
+    std::function<void(Result, std::shared_ptr<ObjectOnItsWay>)> on_snapshot;
     const std::atomic<bool>* stop_requested = nullptr;
     Checkpoints* checkpoints = nullptr;  // of this run; null: none
 };
@@ -48,9 +49,10 @@ class Reconstruction {
     void run(const RunState& from = {});
     bool stopped_early() const { return stopped_early_; }  // by a signal or the time limit
 
-    // After run(), on every rank: object, probe (orthogonal modes by falling power), history, errors per
-    // frame. The first rank's is whole, the others' have neither object nor probe.
-    Result result() const;
+    // After run(), on every rank: probe (orthogonal modes by falling power), history, errors per frame; and
+    // the object, for the output thread.
+    Result result_without_object() const;
+    std::shared_ptr<ObjectOnItsWay> object() const { return snapshot_.object(); }
 
   private:
     struct EngineRun;
@@ -62,7 +64,7 @@ class Reconstruction {
     void append(History& history, const EngineRun& run, std::size_t count, double last_cost,
                 double last_data_error) const;
     Result snapshot_result(const EngineRun& run, const IterationState& record) const;
-    Result result_without_fields(const History& history, double cost, double data_error) const;
+    Result result_of(const History& history, double cost, double data_error) const;
     std::vector<double> error_per_frame() const;
 
     const Problem& problem_;

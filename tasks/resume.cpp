@@ -47,6 +47,27 @@ void read_fields(const CheckpointPartReader& reader, const std::string& path, co
     }
 }
 
+// Of this rank's tiles; those of others are passed over.
+void read_waves(Handles& handles, const Problem& problem, const std::filesystem::path& path,
+                const std::vector<std::size_t>& tiles) {
+    CheckpointWavesReader reader(path);
+    const std::size_t frame_bytes = largest_batch(problem).waves_size() * sizeof(cfloat);
+    for (const std::size_t t : tiles) {
+        if (t >= handles.tiles.size()) throw data_error("{}: has a tile {}", path.string(), t);
+        const auto& batches = problem.tiling.tiles[t].batches;
+        for (std::size_t b = 0; b < batches.size(); ++b) {
+            const std::size_t bytes = batches[b].frames.size() * frame_bytes;
+            if (!handles.owners.is_mine(t)) {
+                reader.skip(bytes);
+                continue;
+            }
+            BatchHandles& batch = handles.tiles[t].batches[b];
+            reader.read(HostAccess(batch.waves, Access::write).as<void>(), bytes);
+            batch.waves_are_written = true;
+        }
+    }
+}
+
 }  // namespace
 
 std::optional<CheckpointManifest> find_checkpoint(const std::filesystem::path& folder, const Ranks& ranks) {
@@ -122,9 +143,14 @@ void require_same_frames(const CheckpointManifest& manifest, const std::string& 
         throw data_error("{}: is of another scan (the counts of its frames differ)", manifest_name);
 }
 
-RunState restore(Handles& handles, const std::filesystem::path& folder, const CheckpointManifest& manifest) {
+RunState restore(Handles& handles, const Problem& problem, const std::filesystem::path& folder,
+                 const CheckpointManifest& manifest) {
     std::vector<bool> is_read(handles.tiles.size());
     for (const CheckpointFile& file : manifest.files) {
+        if (is_waves_name(file.name)) {
+            read_waves(handles, problem, folder / file.name, file.tiles);
+            continue;
+        }
         std::optional<CheckpointPartReader> reader;  // opened by those who need it
         for (const std::size_t t : file.tiles) {
             if (t >= handles.tiles.size() || !handles.owners.is_mine(t)) continue;

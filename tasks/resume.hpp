@@ -30,6 +30,7 @@ void require_same_frames(const CheckpointManifest& manifest, const std::string& 
                          const FrameStatistics& statistics);
 
 // Instead of set_object and set_probe: this rank's fields, from whichever files have them.
-RunState restore(Handles& handles, const std::filesystem::path& folder, const CheckpointManifest& manifest);
+RunState restore(Handles& handles, const Problem& problem, const std::filesystem::path& folder,
+                 const CheckpointManifest& manifest);
 
 }  // namespace tessera

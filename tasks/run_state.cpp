@@ -22,6 +22,7 @@ void for_each_field(State& state, const Visit& visit) {
     visit("ladder_centre", state.ladder_centre);
     visit("illumination_max", state.illumination_max);
     visit("coverage_max", state.coverage_max);
+    visit("num_averaged", state.num_averaged);
 }
 
 struct RecordColumn {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "codelets/accumulate.hpp"
 
@@ -9,56 +10,82 @@ namespace tessera {
 
 Snapshot::Snapshot(const Problem& problem, const Handles& handles)
     : problem_(problem), handles_(handles), probe_(handles.probe_size * sizeof(cfloat)) {
-    for (std::size_t t = 0; t < handles.tiles.size(); ++t) {
-        objects_.push_back(handles.owners.is_mine(t)
-                               ? Data(field_bytes(handles.tiles[t].shape, handles.num_slices))
-                               : Data());
+    for (const TileHandles& tile : handles.tiles) {
+        interiors_.push_back(
+            tile.object.empty() ? Data() : Data(field_bytes(tile.interior.shape, handles.num_slices)));
     }
+    const Ranks& ranks = *handles.owners.ranks;
+    if (!ranks.is_first()) return;
+    const PieceMemory pixels = piece_memory(problem.tiling, handles.num_slices, ranks.are_several());
+    memory_->piece = Array<cfloat, 1>({pixels.piece});
+    memory_->tile = Array<cfloat, 1>({pixels.tile});
 }
 
 void Snapshot::submit_copies() {
     for (const std::size_t t : handles_.own) {
-        copy.submit({volume(handles_.tiles[t].shape, handles_.num_slices) * sizeof(cfloat)},
-                    {&handles_.tiles[t].object, &objects_[t]});
+        const TileHandles& tile = handles_.tiles[t];
+        cut_strip.submit({tile.shape, tile.interior, handles_.num_slices}, {&tile.object, &interiors_[t]});
     }
     copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
 }
 
-void Snapshot::collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const {
-    const Ranks& ranks = *handles_.owners.ranks;
-    if (!ranks.is_first()) {
-        for (const std::size_t t : handles_.own) ranks.send(objects_[t], 0, tag_of(Message::object, t));
-        return;
-    }
-    const auto& shape = problem_.placement.object_shape;
-    object = Array<cfloat, 3>({handles_.num_slices, shape[0], shape[1]});
-    for (std::size_t t = 0; t < objects_.size(); ++t) {
-        if (!objects_[t].empty()) {
-            collect_tile(t, objects_[t], object);
-            continue;
-        }
-        const Rect& rect = problem_.tiling.tiles[t].extended;
-        const Data received(field_bytes({rect.height(), rect.width()}, handles_.num_slices));
-        ranks.receive(received, handles_.owners.of_tile[t], tag_of(Message::object, t));
-        collect_tile(t, received, object);
-    }
-    probe = Array<cfloat, 3>({handles_.num_modes, handles_.probe_shape.y, handles_.probe_shape.x});
-    const HostAccess access(probe_, Access::read);
-    std::memcpy(static_cast<void*>(probe.data()), access.as<const cfloat>(), probe.bytes());
+std::shared_ptr<ObjectOnItsWay> Snapshot::object() const {
+    auto object =
+        std::make_shared<ObjectOnItsWay>(problem_.tiling, handles_.owners, handles_.num_slices, memory_);
+    for (const std::size_t t : handles_.own) object->add(t, interiors_[t]);
+    return object;
 }
 
-void Snapshot::collect_tile(std::size_t t, const Data& from, Array<cfloat, 3>& object) const {
-    const HostAccess access(from, Access::read);
-    const auto* pixels = access.as<const cfloat>();
-    const Rect &interior = problem_.tiling.tiles[t].interior, &extended = problem_.tiling.tiles[t].extended;
-    for (std::ptrdiff_t slice = 0; slice < handles_.num_slices; ++slice) {
-        const auto* plane = pixels + slice * extended.area();
-        for (int y = interior.y0; y < interior.y1; ++y) {
-            const auto* row = plane + static_cast<std::ptrdiff_t>(y - extended.y0) * extended.width() +
-                              (interior.x0 - extended.x0);
-            std::copy_n(row, interior.width(), &object(slice, y, interior.x0));
+Array<cfloat, 3> Snapshot::probe() const {
+    Array<cfloat, 3> probe({handles_.num_modes, handles_.probe_shape.y, handles_.probe_shape.x});
+    const HostAccess access(probe_, Access::read);
+    std::memcpy(static_cast<void*>(probe.data()), access.as<const cfloat>(), probe.bytes());
+    return probe;
+}
+
+void ObjectOnItsWay::hand_over(const Visit& visit) {
+    const Ranks& ranks = *owners_.ranks;
+    if (!ranks.is_first()) {
+        for (auto own = own_.begin(); own != own_.end(); own = own_.erase(own)) {
+            const Extents<3> shape = extents(tiling_.tiles[own->first].interior);
+            const View pixels(own->second.as<const cfloat>(), shape);
+            ranks.send_to_first(std::as_bytes(std::span(pixels.begin(), pixels.end())));
         }
+        return;
     }
+    std::exception_ptr failure;
+    for (const ObjectPiece& piece : object_pieces(tiling_, num_slices_)) {
+        const View<const cfloat, 3> pixels = take(piece);
+        try {
+            if (!failure) visit(piece.rect, pixels);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        for (std::size_t t = piece.first_tile; t < piece.first_tile + piece.num_tiles; ++t) own_.erase(t);
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
+// Its own, or what its owner sends.
+View<const cfloat, 3> ObjectOnItsWay::take_tile(std::size_t tile, Array<cfloat, 1>& memory) {
+    const Extents<3> shape = extents(tiling_.tiles[tile].interior);
+    if (owners_.is_mine(tile)) return {own_.at(tile).as<const cfloat>(), shape};
+    const auto received = std::span(memory.data(), static_cast<std::size_t>(num_elements(shape)));
+    owners_.ranks->receive_from(owners_.of_tile[tile], std::as_writable_bytes(received));
+    return {memory.data(), shape};
+}
+
+View<const cfloat, 3> ObjectOnItsWay::take(const ObjectPiece& piece) {
+    if (piece.num_tiles == 1) return take_tile(piece.first_tile, memory_->piece);
+    const View whole(memory_->piece.data(), extents(piece.rect));
+    for (std::size_t t = piece.first_tile; t < piece.first_tile + piece.num_tiles; ++t) {
+        const View<const cfloat, 3> tile = take_tile(t, memory_->tile);
+        const std::ptrdiff_t left = tiling_.tiles[t].interior.x0 - piece.rect.x0;
+        for (std::ptrdiff_t slice = 0; slice < tile.extent(0); ++slice)
+            for (std::ptrdiff_t y = 0; y < tile.extent(1); ++y)
+                std::copy_n(&tile(slice, y, 0), tile.extent(2), &whole(slice, y, left));
+    }
+    return whole;
 }
 
 OutputThread::OutputThread() : thread_([this] { run(); }) {}

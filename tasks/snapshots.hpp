@@ -4,34 +4,69 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "io/result_file.hpp"
+#include "base/array.hpp"
 #include "tasks/handles.hpp"
+#include "tiling/object_pieces.hpp"
 
 namespace tessera {
 
+// The object at a moment of the run, on its way into a file: each rank has the interiors of its own tiles,
+// and the first gets all of them in pieces (tiling/object_pieces.hpp), so that nothing of the object's size
+// is anywhere.
+class ObjectOnItsWay {
+  public:
+    // Where the first rank puts pieces together: one for all snapshots of a run.
+    struct Memory {
+        Array<cfloat, 1> piece, tile;
+    };
+    ObjectOnItsWay(const Tiling& tiling, const Owners& owners, int num_slices, std::shared_ptr<Memory> memory)
+        : tiling_(tiling), owners_(owners), num_slices_(num_slices), memory_(std::move(memory)) {}
+
+    void add(std::size_t tile, const Data& interior) { own_.try_emplace(tile, interior, Access::read); }
+
+    Extents<3> shape() const { return {num_slices_, tiling_.object_shape[0], tiling_.object_shape[1]}; }
+    // On the output threads of all ranks, one snapshot after the other: on the first, `visit` is called with
+    // pieces that cover the object. What it throws comes out at the end; the others' tiles are taken all the
+    // same, because they wait for that.
+    using Visit = std::function<void(const Rect& rect, const View<const cfloat, 3>& pixels)>;
+    void hand_over(const Visit& visit);
+
+  private:
+    Extents<3> extents(const Rect& rect) const { return {num_slices_, rect.height(), rect.width()}; }
+    View<const cfloat, 3> take(const ObjectPiece& piece);
+    View<const cfloat, 3> take_tile(std::size_t tile, Array<cfloat, 1>& memory);
+
+    const Tiling& tiling_;
+    const Owners& owners_;
+    int num_slices_;
+    std::shared_ptr<Memory> memory_;
+    std::map<std::size_t, HostAccess> own_;
+};
+
 // Copies of object and probe at a moment of the run, made by tasks, so that the graph goes on while they are
-// written.
+// written. The next copies wait until the last ones are.
 class Snapshot {
   public:
     Snapshot(const Problem& problem, const Handles& handles);
 
     void submit_copies();
-    // Waits for the copies and puts them together: object from tile interiors, probe modes as they are. On
-    // the first rank; the others send theirs, all at the same point of the run, and get nothing.
-    void collect(Array<cfloat, 3>& object, Array<cfloat, 3>& probe) const;
+    // Both wait for the copies.
+    std::shared_ptr<ObjectOnItsWay> object() const;
+    Array<cfloat, 3> probe() const;  // modes as they are
 
   private:
-    void collect_tile(std::size_t t, const Data& from, Array<cfloat, 3>& object) const;
-
     const Problem& problem_;
     const Handles& handles_;
-    std::vector<Data> objects_;
+    std::vector<Data> interiors_;
     Data probe_;
+    std::shared_ptr<ObjectOnItsWay::Memory> memory_ = std::make_shared<ObjectOnItsWay::Memory>();
 };
 
 // The one thread of the process that makes HDF5 calls and writes pictures once tasks run. Jobs run in order,

@@ -5,6 +5,26 @@
 
 namespace tessera {
 
+std::string name_of_tag(int tag) {
+    switch (static_cast<Message>(tag / tags_per_kind)) {
+        case Message::sums:
+            return "sums of tiles";
+        case Message::total:
+            return "total";
+        case Message::scalars:
+            return "scalars of tiles";
+        case Message::scalar_total:
+            return "total of scalars";
+        case Message::halo:
+            return "halo strip";
+        case Message::voxels:
+            return "coupled voxels";
+        case Message::overlap:
+            return "overlap strip";
+    }
+    return "message";
+}
+
 TileSums::TileSums(const Owners& owners, std::size_t probe_size, Message up, Message down)
     : probe_size_(probe_size), up_(up), down_(down) {
     const std::size_t bytes = sums_bytes(probe_size), num_tiles = owners.of_tile.size();
@@ -19,13 +39,13 @@ TileSums::TileSums(const Owners& owners, std::size_t probe_size, Message up, Mes
     if (!owners.is_mine(0)) total_ = Data(bytes);
 }
 
-void TileSums::clear(int priority) const {
+void TileSums::clear(int priority, const Data* gate) const {
     for (const Data& sums : of_tile_) {
-        if (!sums.empty()) tessera::clear.submit({sums.bytes()}, {&sums}, priority);
+        if (!sums.empty()) tessera::clear.submit({sums.bytes()}, {&sums}, priority, gate);
     }
 }
 
-void TileSums::add_up(const Owners& owners, int priority) const {
+void TileSums::add_up(const Owners& owners, int priority, const Data* gate) const {
     for_each_sum(of_tile_.size(), [&](std::size_t to, std::size_t from) {
         const bool adds_here = owners.is_mine(to), comes_from_here = owners.is_mine(from);
         if (adds_here && !comes_from_here)
@@ -34,7 +54,7 @@ void TileSums::add_up(const Owners& owners, int priority) const {
             owners.ranks->send(of_tile_[from], owners.of_tile[to], tag_of(up_, from));
         if (adds_here) {
             const Data& source = comes_from_here ? of_tile_[from] : received_[from];
-            add_sums.submit({probe_size_}, {&of_tile_[to], &source}, priority);
+            add_sums.submit({probe_size_}, {&of_tile_[to], &source}, priority, gate);
         }
     });
     send_down(owners);

@@ -18,10 +18,12 @@ struct Owners {
 
 // Messages of the graph are told apart by these: each kind of message has its own range, one tag per edge.
 inline constexpr int tags_per_kind = 1 << 20;
-enum class Message : int { sums, total, scalars, scalar_total, halo, object };
+enum class Message : int { sums, total, scalars, scalar_total, halo, voxels, overlap };
 inline int tag_of(Message kind, std::size_t edge) {
     return static_cast<int>(kind) * tags_per_kind + static_cast<int>(edge);
 }
+
+std::string name_of_tag(int tag);  // of the messages that have it
 
 // What the batches of each tile add up to, and the sum over all tiles (BatchSums and probe part, see
 // codelets/layout.hpp). The sum is a binary tree whose shape depends on the number of tiles only; its edges
@@ -33,8 +35,10 @@ class TileSums {
     TileSums(const Owners& owners, std::size_t probe_size, Message up, Message down);
 
     const Data& of(std::size_t tile) const { return of_tile_[tile]; }  // of an own tile
-    void clear(int priority) const;                                    // the own tiles'
-    void add_up(const Owners& owners, int priority) const;
+    // The own tiles'. Behind the gate, if there is one (codelets/runtime/codelet.hpp), as all that adds up;
+    // messages travel all the same.
+    void clear(int priority, const Data* gate = nullptr) const;
+    void add_up(const Owners& owners, int priority, const Data* gate = nullptr) const;
     const Data& total() const { return of_tile_[0].empty() ? total_ : of_tile_[0]; }
     std::size_t bytes() const;  // that this rank keeps
 

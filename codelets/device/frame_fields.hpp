@@ -105,7 +105,7 @@ class SlicedObject {
                                        static_cast<std::size_t>(s.num_slices - 1) * turn_size());
     }
 
-    ObjectWindow slice(std::int32_t i) const { return {object_ + i * area_of(s_.tile)}; }
+    ObjectWindow slice(std::int32_t i) const { return {object_ + i * area_of(s_.tile), 1}; }
     // What meets slice i; behind the first, after exit_waves().
     ProbeModes incident(std::int32_t i) const {
         return i == 0 ? probe_ : ProbeModes{kept(i), probe_stride()};

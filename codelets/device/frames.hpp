@@ -2,6 +2,7 @@
 
 #include "codelets/device/device.hpp"
 #include "codelets/noise.hpp"
+#include "codelets/unit_phase.hpp"
 #include "pixel/formulas.hpp"
 
 // The forward model of a batch's frames and its adjoint, index by index: what device bodies hand to
@@ -14,6 +15,10 @@ TESSERA_HD std::ptrdiff_t at(Shape2 shape, std::int32_t y, std::int32_t x) {
 }
 TESSERA_HD std::ptrdiff_t area_of(Shape2 shape) {
     return static_cast<std::ptrdiff_t>(shape.y) * shape.x;
+}
+// Does nobody want what this task makes?
+TESSERA_HD bool is_idle(const IterationState& state) {
+    return state.stopped != 0 || state.overlap_done != 0;
 }
 // Where the probe's first pixel sits in the wave.
 TESSERA_HD Shape2 padding_before(const BatchShape& s) {
@@ -33,28 +38,24 @@ struct ProbeModes {
 // The object (or its direction) in a frame's window.
 struct ObjectWindow {
     const cfloat* data;  // the extended tile
+    float vacuum;        // beyond it: 1, and 0 of the direction
+
+    TESSERA_HD cfloat pixel(const BatchShape& s, std::int32_t y, std::int32_t x) const {
+        if (s.reaches_out && (y < 0 || x < 0 || y >= s.tile.y || x >= s.tile.x)) return {vacuum, 0};
+        return data[at(s.tile, y, x)];
+    }
     TESSERA_HD cfloat operator()(const BatchShape& s, const FramePosition& where, std::int32_t y,
                                  std::int32_t x) const {
-        const cfloat* corner = data + at(s.tile, where.y + y, where.x + x);
-        if (s.interpolation != Interpolation::bilinear) return *corner;
+        const std::int32_t v = where.y + y, u = where.x + x;
+        if (s.interpolation != Interpolation::bilinear) return pixel(s, v, u);
         const float fy = where.frac_y, fx = where.frac_x;
         cfloat sum = {0, 0};
-        sum = scale_add((1 - fy) * (1 - fx), corner[0], sum);
-        sum = scale_add((1 - fy) * fx, corner[1], sum);
-        sum = scale_add(fy * (1 - fx), corner[s.tile.x], sum);
-        return scale_add(fy * fx, corner[s.tile.x + 1], sum);
+        sum = scale_add((1 - fy) * (1 - fx), pixel(s, v, u), sum);
+        sum = scale_add((1 - fy) * fx, pixel(s, v, u + 1), sum);
+        sum = scale_add(fy * (1 - fx), pixel(s, v + 1, u), sum);
+        return scale_add(fy * fx, pixel(s, v + 1, u + 1), sum);
     }
 };
-
-// exp(i pi x). On a GPU without the reduction of large arguments, which is in double precision.
-TESSERA_HD cfloat unit_phase(float x) {
-#if defined(__CUDA_ARCH__)
-    return {::cospif(x), ::sinpif(x)};
-#else
-    constexpr float pi = 3.14159265358979323846f;
-    return {::cosf(pi * x), ::sinf(pi * x)};
-#endif
-}
 
 // One axis of exp(-2 pi i q f), q in the transform's order: x is the entry (y axis, then x axis), y the
 // frame.
@@ -294,7 +295,7 @@ struct GatherObjectGradient {
     }
 
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
-        if (state->stopped != 0) return;
+        if (is_idle(*state)) return;
         cfloat sum = window[at(s.window, y, x)];
         for (std::int32_t j = 0; j < num_frames; ++j) {
             const FramePosition& where = frames[j];
@@ -365,7 +366,7 @@ struct AddGroups {
     const IterationState* state;
     cfloat* probe_part;
     TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
-        if (state->stopped != 0) return;
+        if (is_idle(*state)) return;
         cfloat sum = groups[i];
         for (std::int32_t g = 1; g < num_sum_groups; ++g) sum = sum + groups[g * size + i];
         probe_part[i] = sum;

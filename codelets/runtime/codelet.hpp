@@ -18,6 +18,7 @@
 
 #include "base/error.hpp"
 #include "codelets/runtime/data.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 
 namespace tessera {
 
@@ -107,21 +108,26 @@ class Codelet {
     // One that runs on the CPU also where GPUs compute.
     template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
     static Codelet make_for_host(const char* name, std::initializer_list<Access> accesses) {
-        return Codelet(name, accesses, {&cpu_entry<Cpu>, nullptr, &cost_entry<CostOf>}, &statistics_of<Cpu>,
-                       CostOf);
+        return Codelet(name, accesses,
+                       {&cpu_entry<Cpu>, nullptr, &gated_entry<&cpu_entry<Cpu>>, &cost_entry<CostOf>},
+                       &statistics_of<Cpu>, CostOf);
     }
     Codelet(const Codelet&) = delete;
     Codelet& operator=(const Codelet&) = delete;
 
     // Submits one task. Larger priorities run first where the scheduler looks at them. Throws an Error that
     // names the codelet when the number or the size of the data is wrong, or nothing can run it.
-    void submit(const Args& args, std::initializer_list<const Data*> data, int priority = 0) const {
+    // `gate`: data that begins with a 32-bit integer. The task comes after those that write it, and where
+    // that is not 0 nobody wants what the task makes: CPUs then leave it out, a GPU may make it all the same.
+    void submit(const Args& args, std::initializer_list<const Data*> data, int priority = 0,
+                const Data* gate = nullptr) const {
         check(args, data);
+        TESSERA_EXPECT(gate == nullptr || num_buffers_ < max_buffers);
         void* copy = std::malloc(sizeof(Args));
         if (copy == nullptr) throw std::bad_alloc();
         new (copy) Args(args);
         starpu_task* task = starpu_task_create();
-        task->cl = &codelet_;
+        task->cl = gate == nullptr ? &codelet_ : &gated_;
         task->cl_arg = copy;
         task->cl_arg_size = sizeof(Args);
         task->cl_arg_free = 1;
@@ -131,6 +137,8 @@ class Codelet {
         count_device_time(*task, *statistics_);
         std::size_t i = 0;
         for (const Data* item : data) STARPU_TASK_SET_HANDLE(task, item->handle(), i++);
+        if (gate != nullptr) STARPU_TASK_SET_HANDLE(task, gate->handle(), i);
+        trace_task(*task);
         if (const int failed = starpu_task_submit(task); failed != 0) {
             task->destroy = 0;
             starpu_task_destroy(task);
@@ -142,7 +150,7 @@ class Codelet {
   private:
     using Entry = void (*)(void* buffers[], void* args);
     struct Entries {
-        Entry cpu = nullptr, cuda = nullptr;
+        Entry cpu = nullptr, cuda = nullptr, gated_cpu = nullptr;
         double (*cost)(starpu_task*, starpu_perfmodel_arch*, unsigned) = nullptr;
     };
 
@@ -164,6 +172,11 @@ class Codelet {
         model_.symbol = name;
         model_.arch_cost_function = entries.cost;
         codelet_.model = &model_;
+        if (num_buffers_ == max_buffers) return;
+        gated_ = codelet_;
+        gated_.cpu_funcs[0] = entries.gated_cpu;
+        gated_.nbuffers = codelet_.nbuffers + 1;
+        gated_.modes[num_buffers_] = STARPU_R;
     }
 
     void check(const Args& args, std::initializer_list<const Data*> data) const {
@@ -187,9 +200,10 @@ class Codelet {
     static constexpr Entries entries() {
         Entries all;
         all.cpu = &cpu_entry<Cpu>;
+        all.gated_cpu = &gated_entry<&cpu_entry<Cpu>>;
         all.cost = &cost_entry<CostOf>;
 #if defined(TESSERA_WALKED)
-        all.cpu = &walked_entry<Cpu, OnDevice>;
+        all.cpu = all.gated_cpu = &walked_entry<Cpu, OnDevice>;
 #elif defined(TESSERA_WITH_CUDA)
         all.cuda = &cuda_entry<Cpu, OnDevice>;
 #endif
@@ -211,6 +225,13 @@ class Codelet {
     template <void (*Cpu)(const Args&, const Buffers&)>
     static void cpu_entry(void* buffers[], void* args) noexcept {
         run(statistics_of<Cpu>, [&] { Cpu(*static_cast<const Args*>(args), Buffers(buffers)); });
+    }
+
+    // Behind a gate, which is the last buffer.
+    template <Entry Open>
+    static void gated_entry(void* buffers[], void* args) noexcept {
+        const auto gate = static_cast<std::size_t>(starpu_task_get_current()->cl->nbuffers - 1);
+        if (*Buffers(buffers).get<const std::int32_t>(gate) == 0) Open(buffers, args);
     }
 
     template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice>
@@ -245,7 +266,7 @@ class Codelet {
     std::size_t num_buffers_;
     Cost (*cost_of_)(const Args&);
     CodeletStatistics* statistics_;
-    mutable starpu_codelet codelet_{};
+    mutable starpu_codelet codelet_{}, gated_{};
     mutable starpu_perfmodel model_{};
 };
 

@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "base/log.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 
 namespace tessera {
 namespace {
@@ -30,7 +33,31 @@ int checked_int(std::size_t count) {
     return static_cast<int>(count);
 }
 
+// Others compute meanwhile, perhaps on the same core.
+void wait_for(MPI_Request request) {
+    using namespace std::chrono_literals;
+    auto pause = 10us;
+    for (int done = 0;; pause = std::min(2 * pause, 1000us)) {
+        MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (done != 0) return;
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+constexpr std::size_t largest_message = std::size_t{1} << 30;
+
+// visit(first byte, count) of messages that MPI can count.
+template <class Visit>
+void in_messages(std::size_t bytes, const Visit& visit) {
+    for (std::size_t done = 0; done < bytes; done += largest_message)
+        visit(done, checked_int(std::min(largest_message, bytes - done)));
+}
+
 }  // namespace
+
+struct Ranks::Outputs {
+    MPI_Comm channel = MPI_COMM_NULL;
+};
 
 Ranks::Ranks() {
     if (!started_with_others()) return;
@@ -43,6 +70,8 @@ Ranks::Ranks() {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     data_is_shared_between_ranks(size_ > 1);
+    outputs_ = std::make_unique<Outputs>();
+    MPI_Comm_dup(MPI_COMM_WORLD, &outputs_->channel);
     count_neighbours();
 }
 
@@ -63,7 +92,9 @@ void Ranks::count_neighbours() {
 Ranks::~Ranks() {
     int started = 0;
     MPI_Initialized(&started);
-    if (started != 0) MPI_Finalize();
+    if (started == 0) return;
+    if (outputs_) MPI_Comm_free(&outputs_->channel);
+    MPI_Finalize();
 }
 
 void Ranks::throw_together(ExitCode code, const std::string& failure) const {
@@ -76,8 +107,10 @@ void Ranks::throw_together(ExitCode code, const std::string& failure) const {
     if (first == size_) return;
     int its_code = static_cast<int>(code);
     MPI_Bcast(&its_code, 1, MPI_INT, first, MPI_COMM_WORLD);
-    const std::string told = first == 0 ? failure : fmt::format("rank {}: {}", first, failure);
-    throw Error(static_cast<ExitCode>(its_code), first == rank_ ? told : "");
+    // Told here: where ranks leave MPI they wait for each other, but once one has ended its launcher may end
+    // the others before they have said anything.
+    if (first == rank_) log::error("{}{}", first == 0 ? "" : fmt::format("rank {}: ", first), failure);
+    throw Error(static_cast<ExitCode>(its_code), "");
 }
 
 void Ranks::require_equal(const std::string& text, const char* what) const {
@@ -111,11 +144,43 @@ std::size_t Ranks::least(std::size_t value) const {
 }
 
 void Ranks::broadcast(void* data, std::size_t bytes) const {
+    if (!are_several()) return;
+    in_messages(bytes, [&](std::size_t from, int count) {
+        MPI_Bcast(static_cast<std::byte*>(data) + from, count, MPI_BYTE, 0, MPI_COMM_WORLD);
+    });
+}
+
+void Ranks::wait_for_all() const {
+    if (are_several()) MPI_Barrier(MPI_COMM_WORLD);
+}
+
+void Ranks::gather(std::span<const std::byte> bytes,
+                   const std::function<void(std::span<const std::byte>)>& visit) const {
     constexpr std::size_t piece = std::size_t{1} << 30;
-    for (std::size_t done = 0; are_several() && done < bytes; done += piece) {
-        MPI_Bcast(static_cast<std::byte*>(data) + done, checked_int(std::min(piece, bytes - done)), MPI_BYTE,
-                  0, MPI_COMM_WORLD);
+    constexpr int tag = 0;
+    if (is_first()) visit(bytes);
+    for (int from = 1; is_first() && from < size_; ++from) {
+        std::size_t size = 0;
+        MPI_Recv(&size, sizeof size, MPI_BYTE, from, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        std::vector<std::byte> received(size);
+        for (std::size_t done = 0; done < size; done += piece) {
+            MPI_Recv(received.data() + done, checked_int(std::min(piece, size - done)), MPI_BYTE, from, tag,
+                     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        }
+        visit(received);
     }
+    if (is_first()) return;
+    const std::size_t size = bytes.size();
+    MPI_Send(&size, sizeof size, MPI_BYTE, 0, tag, MPI_COMM_WORLD);
+    for (std::size_t done = 0; done < size; done += piece) {
+        MPI_Send(bytes.data() + done, checked_int(std::min(piece, size - done)), MPI_BYTE, 0, tag,
+                 MPI_COMM_WORLD);
+    }
+}
+
+void Ranks::wait_for_tasks() const {
+    starpu_task_wait_for_all();
+    if (are_several()) starpu_mpi_wait_for_all(MPI_COMM_WORLD);
 }
 
 void Ranks::end_all(const Error& failure) const {
@@ -131,14 +196,33 @@ void Ranks::end_all(const Error& failure) const {
     std::_Exit(code);
 }
 
+// Synchronous: nothing piles up at the first rank.
+void Ranks::send_to_first(std::span<const std::byte> bytes) const {
+    in_messages(bytes.size(), [&](std::size_t from, int count) {
+        MPI_Request request = MPI_REQUEST_NULL;
+        MPI_Issend(bytes.data() + from, count, MPI_BYTE, 0, 0, outputs_->channel, &request);
+        wait_for(request);
+    });
+}
+
+void Ranks::receive_from(int rank, std::span<std::byte> bytes) const {
+    in_messages(bytes.size(), [&](std::size_t to, int count) {
+        MPI_Request request = MPI_REQUEST_NULL;
+        MPI_Irecv(bytes.data() + to, count, MPI_BYTE, rank, 0, outputs_->channel, &request);
+        wait_for(request);
+    });
+}
+
 void Ranks::send(const Data& data, int to, int tag) const {
     bytes_sent_ += data.bytes();
-    if (starpu_mpi_isend_detached(data.handle(), to, tag, MPI_COMM_WORLD, nullptr, nullptr) != 0)
+    const MessageDone done = trace_message(EventKind::send, data, to, tag);
+    if (starpu_mpi_isend_detached(data.handle(), to, tag, MPI_COMM_WORLD, done.call, done.argument) != 0)
         throw runtime_failure("StarPU-MPI: rank {} cannot send to rank {}", rank_, to);
 }
 
 void Ranks::receive(const Data& data, int from, int tag) const {
-    if (starpu_mpi_irecv_detached(data.handle(), from, tag, MPI_COMM_WORLD, nullptr, nullptr) != 0)
+    const MessageDone done = trace_message(EventKind::receive, data, from, tag);
+    if (starpu_mpi_irecv_detached(data.handle(), from, tag, MPI_COMM_WORLD, done.call, done.argument) != 0)
         throw runtime_failure("StarPU-MPI: rank {} cannot receive from rank {}", rank_, from);
 }
 

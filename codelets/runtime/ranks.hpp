@@ -3,7 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <new>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -30,23 +31,18 @@ class Ranks {
 
     // ---- The hosts among themselves: every rank must call them in the same order.
 
-    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them,
-    // told once (the others' copies have no message): nobody goes on alone.
+    // Runs `prepare` on every rank. Where it fails, the first failing rank's Error comes out on all of them:
+    // nobody goes on alone. Of several ranks it has told the message already, once, and the Errors have none.
     template <class Prepare>
     void agree(const Prepare& prepare) const {
         std::string failure;
         ExitCode code = ExitCode::done;
         try {
             prepare();
-        } catch (const Error& error) {
+        } catch (const std::exception& problem) {
+            const Error error = as_error(problem);
             failure = error.what();
             code = error.code();
-        } catch (const std::bad_alloc&) {
-            failure = "out of memory (tessera check prints what a run needs)";
-            code = ExitCode::runtime;
-        } catch (const std::exception& error) {
-            failure = error.what();
-            code = ExitCode::runtime;
         }
         throw_together(code, failure);
     }
@@ -57,13 +53,23 @@ class Ranks {
     void sum_disjoint(std::span<double> values) const;
     std::size_t least(std::size_t value) const;
     void broadcast(void* data, std::size_t bytes) const;  // the first rank's
+    void wait_for_all() const;
+    // Every rank's bytes to the first one, which visits them in the order of ranks, one at a time.
+    void gather(std::span<const std::byte> bytes,
+                const std::function<void(std::span<const std::byte>)>& visit) const;
     // Ends all ranks at once, with one message: that of `failure`, or of the rank that has one.
     [[noreturn]] void end_all(const Error& failure) const;
+
+    // ---- Output threads among themselves, beside the hosts and the graph: they wait without keeping a core
+    // busy. What a rank sends is received in its order.
+    void send_to_first(std::span<const std::byte> bytes) const;
+    void receive_from(int rank, std::span<std::byte> bytes) const;
 
     // ---- Data between ranks, as part of the graph: return at once, StarPU orders them with the tasks.
     // A message goes to the receive with the same tag, in the order of submission.
     void send(const Data& data, int to, int tag) const;
     void receive(const Data& data, int from, int tag) const;
+    void wait_for_tasks() const;  // and for messages: nothing is on its way any more
 
     // What send() has carried so far.
     std::size_t bytes_sent() const { return bytes_sent_; }
@@ -73,6 +79,8 @@ class Ranks {
 
     void count_neighbours();
 
+    struct Outputs;  // the output threads' own channel
+    std::unique_ptr<Outputs> outputs_;
     int rank_ = 0, size_ = 1, on_this_node_ = 1, on_the_same_cores_ = 1;
     mutable std::size_t bytes_sent_ = 0;
 };

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "codelets/runtime/codelet.hpp"
 #include "codelets/runtime/gpus.hpp"
 #include "math/fft.hpp"
@@ -87,12 +88,6 @@ void check_scheduler(const std::string& name) {
                       name, known);
 }
 
-std::size_t physical_memory_bytes() {
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
-                                 : SIZE_MAX;
-}
-
 // With several ranks one core is left to the thread that communicates, where there are some.
 int cores_for_workers(const Ranks& ranks) {
     const int cores = std::max(num_usable_cores() / ranks.on_the_same_cores(), 1);
@@ -112,7 +107,7 @@ Machine machine_for(const RuntimeConfig& config, const Ranks& ranks) {
     Machine machine;
     // Some of it for the system and the files that it holds.
     machine.host_memory_bytes =
-        physical_memory_bytes() / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
+        memory_bound().bytes / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
     machine.num_gpus = config.gpus.value_or(num_usable_gpus());
     if (machine.num_gpus > num_usable_gpus()) {
         throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,

@@ -28,6 +28,11 @@ class Workspace {
         slice_gradients,
         moved_probe,
         moved_object,
+        padded_object,
+        padded_direction,
+        padded_gradient,
+        quotients,
+        power,
         count
     };
 

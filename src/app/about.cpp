@@ -33,6 +33,11 @@ std::string devices(const Machine& machine) {
 
 }  // namespace
 
+std::string describe_host() {
+    const std::string gpus = num_usable_gpus() > 0 ? ", " + gpu_names() : "";
+    return fmt::format("{}: {}, {} cores{}", host_name(), processor(), num_usable_cores(), gpus);
+}
+
 std::map<std::string, std::string> about_run(const Problem& problem, const Runtime& runtime) {
     const Tiling& tiling = problem.tiling;
     return {

@@ -10,6 +10,7 @@
 #include "io/scan_reader.hpp"
 #include "tasks/engines.hpp"
 #include "tasks/traffic.hpp"
+#include "tasks/truncation.hpp"
 
 namespace tessera::app {
 namespace {
@@ -35,7 +36,7 @@ double frames_held(const Problem& problem) {
     return static_cast<double>(problem.tiling.num_frames()) / static_cast<double>(problem.scan.num_frames);
 }
 
-void print_plan(const Problem& problem) {
+void print_plan(const Problem& problem, const std::filesystem::path& run_folder) {
     std::size_t batches = 0;
     for (const Tile& tile : problem.tiling.tiles) batches += tile.batches.size();
     const Machine& machine = problem.machine;
@@ -44,12 +45,16 @@ void print_plan(const Problem& problem) {
                                     : fmt::format("{} workers", machine.num_cpus);
     fmt::print("\nplan\n  {} x {} tiles, {} batches of up to {} frames, {}, waves: {}\n",
                problem.tiling.grid[0], problem.tiling.grid[1], batches, problem.tiling.batch_size, workers,
-               problem.keep_waves ? "keep" : "recompute");
+               problem.keep_waves         ? "keep"
+               : problem.projects_waves() ? "exit waves"
+                                          : "recompute");
     if (problem.has_minibatches()) {
         const double count = problem.tiling.minibatches.count;
         fmt::print("  {} mini-batches of about {:.0f} frames: as many updates an iteration\n", count,
                    static_cast<double>(problem.scan.num_frames) / count);
     }
+    if (problem.config.tiling.halo_m)
+        fmt::print("  {}\n", halo_text(problem, probe_without_frames(problem, run_folder)));
     if (problem.config.tiling.exchange != Exchange::voxels) return;
     fmt::print("  exchange: voxels: tiles hold {:.2f} x the frames, and compute as many gradients\n",
                frames_held(problem));
@@ -72,6 +77,11 @@ int passes_per_iteration(const Problem& problem) {
                : 1;
 }
 
+// Writing them: far fields in each pass; exit waves once, and they are read twice more.
+double passes_over_waves(const Problem& problem) {
+    return problem.projects_waves() ? 2 : passes_per_iteration(problem);
+}
+
 // What a run that does not fit into memory reads and writes, beside its memory.
 void print_streams(const Problem& problem) {
     constexpr double nominal_bytes_per_s = 2e9;  // a solid-state disk
@@ -87,11 +97,11 @@ void print_streams(const Problem& problem) {
                    in_time(passes * static_cast<double>(plan.read_again_bytes)));
     }
     if (problem.waves_memory_bytes) {
-        fmt::print("  of {:.1f} MiB of kept far fields {:.1f} MiB stay, the others go to {} and back: {}\n",
+        fmt::print("  of {:.1f} MiB of kept waves {:.1f} MiB stay, the others go to {} and back: {}\n",
                    static_cast<double>(problem.waves_bytes) / mebibyte,
                    static_cast<double>(*problem.waves_memory_bytes) / mebibyte,
                    problem.config.runtime.disk->string(),
-                   in_time(2 * passes * static_cast<double>(problem.waves_bytes)));
+                   in_time((passes + passes_over_waves(problem)) * static_cast<double>(problem.waves_bytes)));
     }
 }
 
@@ -120,27 +130,24 @@ void print_ranks(const Problem& problem, int num_ranks) {
         std::size_t memory = 0;
         Traffic traffic;
     };
-    std::vector<Row> rows;
-    for (int rank = 0; rank < num_ranks; ++rank) {
-        Row row;
-        row.rank = rank;
-        row.memory = forecast_memory_of(problem, rank).total_bytes();
-        for (std::size_t t = 0; t < problem.owner_of_tile.size(); ++t) {
-            if (problem.owner_of_tile[t] != rank) continue;
-            ++row.tiles;
-            row.frames += problem.tiling.tiles[t].num_frames();
-        }
-        row.traffic = traffic_of(problem, rank);
-        rows.push_back(row);
+    std::vector<Row> rows(static_cast<std::size_t>(num_ranks));
+    const std::vector<std::size_t> memory = forecast_memory_of_ranks(problem);
+    const std::vector<Traffic> traffic = traffic_of_ranks(problem);
+    for (std::size_t rank = 0; rank < rows.size(); ++rank) {
+        rows[rank].rank = static_cast<int>(rank);
+        rows[rank].memory = memory[rank];
+        rows[rank].traffic = traffic[rank];
+    }
+    for (std::size_t t = 0; t < problem.owner_of_tile.size(); ++t) {
+        Row& row = rows[static_cast<std::size_t>(problem.owner_of_tile[t])];
+        ++row.tiles;
+        row.frames += problem.tiling.tiles[t].num_frames();
     }
     const std::size_t alone = forecast_memory_alone(problem).total_bytes();
     std::stable_sort(rows.begin(), rows.end(),
                      [](const Row& a, const Row& b) { return a.memory > b.memory; });
     fmt::print("\nranks\n  rank  tiles  frames  memory MiB  sends MiB an iteration\n");
-    std::unique_ptr<Engine> engine;  // the first
-    for_each_engine(problem, [&](const EngineSettings& settings, int) {
-        if (engine == nullptr) engine = make_engine(settings);
-    });
+    const auto engine = make_engine(settings_of(problem, problem.config.engines[0], 0));
     const auto print = [&](const Row& row) {
         fmt::print("  {:4}  {:5}  {:6}  {:10.1f}  {:.2f} (halos {:.2f})\n", row.rank, row.tiles, row.frames,
                    static_cast<double>(row.memory) / mebibyte,
@@ -161,13 +168,18 @@ void print_ranks(const Problem& problem, int num_ranks) {
 
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
+    const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
+    if (projects_waves(engine.name)) {
+        // To the detector and back, and once more for the cost of P O; shifts of the probe, and of its sums.
+        const double cost = engine.name == EngineName::AP ? 0 : 1.0 / engine.projection.cost_interval;
+        return (2 + cost) * (problem.near_field() ? 2 : 1) + (is_fourier ? 3 : 0);
+    }
     // Of the gradient and of the line search.
     const double gradients = frames_held(problem);
     const double searches = engine.name == EngineName::CG ? 1 : 0;
     const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
-    const double shifts = problem.config.positions.interpolation == Interpolation::fourier
-                              ? 2 * (gradients + searches + (engine.name == EngineName::LSQML ? 1 : 0))
-                              : 0;
+    const double steps = engine.name == EngineName::LSQML ? 1 : 0;  // of each frame, along both directions
+    const double shifts = is_fourier ? 2 * (gradients + searches + steps) : 0;
     return propagations * (problem.near_field() ? 2 : 1) + shifts;
 }
 
@@ -207,7 +219,7 @@ ExitCode check(const CheckOptions& options) {
         begin = end + 1;
     }
     print_scan(reader.info(), problem);
-    print_plan(problem);
+    print_plan(problem, options.run_file.parent_path());
     print_memory(problem);
     if (options.num_ranks > 1) print_ranks(problem, options.num_ranks);
     print_time(problem);

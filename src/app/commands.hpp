@@ -33,6 +33,15 @@ struct SimulateOptions {
 };
 ExitCode simulate(const SimulateOptions& options);
 
+struct TuneOptions {
+    std::filesystem::path run_file;
+    std::vector<std::string> overrides;
+    std::filesystem::path output = "tune";  // a folder
+};
+ExitCode tune(const TuneOptions& options);
+
+ExitCode status(const std::filesystem::path& file);
+
 ExitCode inspect(const std::filesystem::path& file);
 
 struct CompareOptions {

@@ -1,7 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
-#include <new>
 
 #include "app/commands.hpp"
 #include "base/log.hpp"
@@ -18,6 +17,8 @@ struct CommandLine {
     app::SimulateOptions simulate;
     std::filesystem::path inspect;
     app::CompareOptions compare;
+    app::TuneOptions tune;
+    std::filesystem::path status;
     std::string log_format = "text";
     bool verbose = false;
     bool quiet = false;
@@ -74,6 +75,28 @@ void add_compare(CLI::App& program, CommandLine& line) {
     command->footer("Example:\n  tessera compare result.h5 star.cxi");
 }
 
+void add_tune(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "tune", "Find the fastest settings of a run file on this machine, with evidence (its block `tune`)");
+    command->add_option("RUN.yaml", line.tune.run_file, "The run file")->required();
+    command->add_option("--set", line.tune.overrides, set_help)->allow_extra_args(false);
+    command
+        ->add_option("--output", line.tune.output,
+                     "The folder of the report, the best settings as a run file, and the trials done so far")
+        ->capture_default_str();
+    command->footer(
+        "Interrupted, the same command goes on with it.\n"
+        "Example:\n  tessera tune inputs/tune.yaml --output tune");
+}
+
+void add_status(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "status", "Say where a run is, or how it ended: while it lives and afterwards, from any machine");
+    command->add_option("FILE", line.status, "The result, the run file, or the .job file beside the result")
+        ->required();
+    command->footer("Example:\n  tessera status result.h5");
+}
+
 ExitCode run(const CLI::App& program, const CommandLine& line) {
     const auto level = line.verbose ? log::Level::debug : line.quiet ? log::Level::warning : log::Level::info;
     log::configure(line.log_format == "json" ? log::Format::json : log::Format::text, level);
@@ -81,7 +104,16 @@ ExitCode run(const CLI::App& program, const CommandLine& line) {
     if (program.got_subcommand("check")) return app::check(line.check);
     if (program.got_subcommand("simulate")) return app::simulate(line.simulate);
     if (program.got_subcommand("inspect")) return app::inspect(line.inspect);
+    if (program.got_subcommand("status")) return app::status(line.status);
+    if (program.got_subcommand("tune")) return app::tune(line.tune);
     return app::compare(line.compare);
+}
+
+// The last word of a log for machines.
+int log_end(ExitCode code) {
+    if (log::format() == log::Format::json)
+        log::event("end", fmt::format(R"("exit_code":{})", static_cast<int>(code)), "");
+    return static_cast<int>(code);
 }
 
 int main_in_frame(int argc, char** argv) {
@@ -102,13 +134,15 @@ int main_in_frame(int argc, char** argv) {
     add_simulate(program, line);
     add_inspect(program, line);
     add_compare(program, line);
+    add_tune(program, line);
+    add_status(program, line);
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
         const int wanted = program.exit(problem, std::cout, std::cerr);
         return wanted == 0 ? 0 : static_cast<int>(ExitCode::usage);
     }
-    return static_cast<int>(run(program, line));
+    return log_end(run(program, line));
 }
 
 }  // namespace
@@ -116,14 +150,10 @@ int main_in_frame(int argc, char** argv) {
 int main(int argc, char** argv) {
     try {
         return main_in_frame(argc, argv);
-    } catch (const Error& problem) {
-        // Of several ranks that stop together, one has the message.
-        if (*problem.what() != '\0') log::error("{}", problem.what());
-        return static_cast<int>(problem.code());
-    } catch (const std::bad_alloc&) {
-        log::error("out of memory (tessera check prints what a run needs)");
     } catch (const std::exception& problem) {
-        log::error("{}", problem.what());
+        const Error error = as_error(problem);
+        // Of several ranks that stop together, one has told the message.
+        if (*error.what() != '\0') log::error("{}", error.what());
+        return log_end(error.code());
     }
-    return static_cast<int>(ExitCode::runtime);
 }

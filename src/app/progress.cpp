@@ -6,20 +6,14 @@
 #include <cstdio>
 
 #include "base/log.hpp"
+#include "base/memory.hpp"
 
 namespace tessera::app {
-namespace {
-
 std::string duration(double seconds) {
     const auto whole = static_cast<long>(std::max(seconds, 0.0) + 0.5);
     if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
     return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
-
-struct Rate {
-    double seconds_left = 0;
-    double frames_per_s = 0;
-};
 
 Rate rate_of(const IterationReport& report, std::ptrdiff_t num_frames) {
     const double done = report.overall + 1;
@@ -27,8 +21,6 @@ Rate rate_of(const IterationReport& report, std::ptrdiff_t num_frames) {
     return {per_iteration * (report.overall_num_iter - done),
             per_iteration > 0 ? static_cast<double>(num_frames) / per_iteration : 0};
 }
-
-}  // namespace
 
 Progress::Progress(std::ptrdiff_t num_frames, std::size_t pattern_bytes)
     : num_frames_(num_frames),
@@ -39,10 +31,12 @@ void Progress::show(const IterationReport& report) {
     if (log::format() == log::Format::json) {
         log::event(
             "iteration",
-            fmt::format(R"("engine":{},"iteration":{},"num_iter":{},"cost":{:.9g},"data_error":{:.9g},)"
-                        R"("step":{:.6g},"beta":{:.6g},"time_s":{:.6f})",
-                        log::json_string(report.engine), report.iteration + 1, report.num_iter, report.cost,
-                        report.data_error, report.step, report.beta, report.time_s),
+            fmt::format(
+                R"("engine":{},"iteration":{},"num_iter":{},"cost":{:.9g},"data_error":{:.9g},)"
+                R"("step":{:.6g},"beta":{:.6g},"time_s":{:.6f},"frames_per_s":{:.6g},"memory_bytes":{})",
+                log::json_string(report.engine), report.iteration + 1, report.num_iter, report.cost,
+                report.data_error, report.step, report.beta, report.time_s,
+                rate_of(report, num_frames_).frames_per_s, resident_bytes()),
             "");
     } else if (terminal_) {
         draw(report);

@@ -1,10 +1,18 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "tasks/reconstruction.hpp"
 
 namespace tessera::app {
+
+struct Rate {
+    double seconds_left = 0;
+    double frames_per_s = 0;
+};
+Rate rate_of(const IterationReport& report, std::ptrdiff_t num_frames);
+std::string duration(double seconds);  // "1:02:03", "0:42"
 
 // Tells people how a run goes. On a terminal one line that is redrawn: iteration, cost, data error, rate,
 // time left. In a log a line now and then (every iteration at first, then every ten seconds and the last).

@@ -4,23 +4,28 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <memory>
 #include <numeric>
 #include <optional>
 
 #include "app/about.hpp"
 #include "app/commands.hpp"
-#include "app/memory.hpp"
 #include "app/progress.hpp"
+#include "app/trace_files.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "codelets/runtime/gpus.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
 #include "config/yaml_reader.hpp"
+#include "io/job_file.hpp"
 #include "io/pictures.hpp"
 #include "io/scan_reader.hpp"
 #include "scan/checked_frames.hpp"
 #include "tasks/reconstruction.hpp"
 #include "tasks/resume.hpp"
 #include "tasks/traffic.hpp"
+#include "tasks/truncation.hpp"
 
 namespace tessera::app {
 namespace {
@@ -95,11 +100,19 @@ std::filesystem::path picture_folder(const std::filesystem::path& result) {
     return folder.replace_extension("").concat("_pictures");
 }
 
-void write_output(const std::filesystem::path& file, const Result& result, bool pictures) {
-    write_result(file, result);
-    if (!pictures) return;
+// On the output thread of every rank; only the first has a result.
+void write_output(const OutputConfig& output, const Result& result, ObjectOnItsWay& object) {
+    std::optional<ResultWriter> writer;
+    object.hand_over([&](const Rect& rect, const View<const cfloat, 3>& pixels) {
+        if (!writer) writer.emplace(output.file, result, object.shape());
+        writer->write_object(rect.y0, rect.x0, pixels);
+    });
+    if (!writer) return;
+    writer->finish();
+    writer.reset();
+    if (!output.pictures) return;
     try {
-        write_pictures(picture_folder(file), result);
+        write_pictures(picture_folder(output.file), output.file);
     } catch (const Error& problem) {
         log::warning("{} (the result itself is written)", problem.what());
     }
@@ -114,7 +127,10 @@ void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks
     log::info(
         "object {} x {} pixels in {} x {} tiles, batches of {} frames, waves: {}; needs about {:.0f} MiB",
         problem.placement.object_shape[0], problem.placement.object_shape[1], problem.tiling.grid[0],
-        problem.tiling.grid[1], problem.tiling.batch_size, problem.keep_waves ? "keep" : "recompute",
+        problem.tiling.grid[1], problem.tiling.batch_size,
+        problem.keep_waves         ? "keep"
+        : problem.projects_waves() ? "exit waves"
+                                   : "recompute",
         static_cast<double>(problem.memory.total_bytes()) / (1 << 20));
     const PatternPlan& patterns = problem.patterns;
     if (patterns.reads_again()) {
@@ -170,7 +186,23 @@ struct Prepared {
     std::optional<Problem> problem;
     std::optional<CheckpointManifest> checkpoint;  // to go on from
     std::string checkpoint_name;
+    std::unique_ptr<JobFile> job;  // of the first rank
 };
+
+// Of the run that wrote this result before, if it did not say how it ended.
+void tell_of_the_run_before(const std::filesystem::path& result) {
+    std::optional<JobSighting> before;
+    try {
+        before = look_at_job(job_file(result));
+    } catch (const Error&) {
+        return;  // somebody else's file
+    }
+    if (!before || !before->ended_without_a_word()) return;
+    log::warning("the run before ended without a word after {} iterations{}", before->status.iteration,
+                 before->was_probably_killed_for_memory()
+                     ? ", most likely killed for memory: " + memory_text(before->status)
+                     : "");
+}
 
 // --resume: what to go on from, and the settings that the run began with.
 void find_where_to_go_on(Prepared& prepared, const Ranks& ranks) {
@@ -186,14 +218,16 @@ void find_where_to_go_on(Prepared& prepared, const Ranks& ranks) {
     });
 }
 
-Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
-    Prepared prepared;
+void prepare(const ReconstructOptions& options, const Ranks& ranks, Prepared& prepared) {
     ranks.agree([&] {
         prepared.config = read_run_config(options.run_file, options.overrides);
         if (options.output) prepared.config.output.file = *options.output;
         if (ranks.is_first()) check_output_is_no_input(options, prepared.config);
         prepared.reader = std::make_unique<ScanReader>(prepared.config.scan, options.run_file.parent_path());
-        if (ranks.is_first()) check_output_is_writable(prepared.config.output.file);
+        if (!ranks.is_first()) return;
+        check_output_is_writable(prepared.config.output.file);
+        if (options.resume) tell_of_the_run_before(prepared.config.output.file);
+        prepared.job = std::make_unique<JobFile>(prepared.config.output.file, ranks.size());
     });
     ranks.require_equal(write_run_config(prepared.config), "the run file");
     ranks.require_equal(options.resume ? "given" : "not given", "--resume (given or not)");
@@ -209,7 +243,6 @@ Prepared prepare(const ReconstructOptions& options, const Ranks& ranks) {
         if (prepared.checkpoint)
             require_same_scan(*prepared.checkpoint, prepared.checkpoint_name, *prepared.problem);
     });
-    return prepared;
 }
 
 RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& statistics,
@@ -217,7 +250,9 @@ RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& 
     ranks.agree([&] { set_object(handles, problem, run_folder); });
     Array<cfloat, 3> probe({problem.config.probe.num_modes, problem.probe_shape[0], problem.probe_shape[1]});
     ranks.agree([&] {
-        if (ranks.is_first()) probe = initial_probe(problem, statistics, run_folder);
+        if (!ranks.is_first()) return;
+        probe = initial_probe(problem, statistics, run_folder);
+        if (problem.config.tiling.halo_m) log::info("{}", halo_text(problem, probe));
     });
     ranks.broadcast(probe.data(), probe.bytes());
     set_probe(handles, probe);
@@ -230,12 +265,29 @@ RunState go_on(Handles& handles, const Prepared& prepared, const FrameStatistics
     RunState from;
     ranks.agree([&] {
         require_same_frames(checkpoint, prepared.checkpoint_name, statistics);
-        from = restore(handles, checkpoint_folder(prepared.config.output.file), checkpoint);
+        from =
+            restore(handles, *prepared.problem, checkpoint_folder(prepared.config.output.file), checkpoint);
     });
     const EngineConfig& engine = prepared.config.engines[checkpoint.engine];
     log::info("{}: the run goes on after {} iterations ({}, {} of {})", prepared.checkpoint_name,
               checkpoint.num_iterations, name(engine.name), checkpoint.iteration, engine.num_iter);
     return from;
+}
+
+void report_to_job(JobFile& job, const IterationReport& report, std::ptrdiff_t num_frames) {
+    const Rate rate = rate_of(report, num_frames);
+    job.update(
+        [&](JobStatus& status) {
+            status.state = JobState::running;
+            status.engine = report.engine;
+            status.iteration = report.overall + 1;
+            status.num_iter = report.overall_num_iter;
+            status.cost = report.cost;
+            status.data_error = report.data_error;
+            status.frames_per_s = rate.frames_per_s;
+            status.seconds_left = rate.seconds_left;
+        },
+        JobFile::Pace::seldom);
 }
 
 Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatistics& statistics,
@@ -246,21 +298,27 @@ Checkpoints::Setup checkpoint_setup(const Prepared& prepared, const FrameStatist
     setup.scan = fingerprint(prepared.problem->scan);
     setup.frames = fingerprint(statistics);
     setup.began_with = prepared.checkpoint;
-    setup.on_written = [&progress, folder = setup.folder](const CheckpointManifest& manifest) {
+    setup.on_written = [&progress, job = prepared.job.get(),
+                        folder = setup.folder](const CheckpointManifest& manifest) {
         const std::string file = manifest_path(folder, manifest.num_iterations).string();
         progress.close();
         log::event(
             "checkpoint",
             fmt::format(R"("file":{},"iterations":{})", log::json_string(file), manifest.num_iterations),
             fmt::format("checkpoint after {} iterations: {}", manifest.num_iterations, file));
+        job->update([&](JobStatus& status) {
+            status.checkpoint_iterations = static_cast<int>(manifest.num_iterations);
+            status.checkpointed = std::time(nullptr);
+        });
     };
     return setup;
 }
 
-void post_snapshot(OutputThread& writer, const OutputConfig& output, Result result) {
-    writer.post([&output, snapshot = std::make_shared<Result>(std::move(result))] {
+void post_snapshot(OutputThread& writer, const OutputConfig& output, Result result,
+                   std::shared_ptr<ObjectOnItsWay> object) {
+    writer.post([&output, object, snapshot = std::make_shared<Result>(std::move(result))] {
         try {
-            write_output(output.file, *snapshot, output.pictures);
+            write_output(output, *snapshot, *object);
         } catch (const Error& failure) {
             log::warning("{} (an intermediate result; the run goes on)", failure.what());
         }
@@ -288,6 +346,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
 
     const Runtime runtime(config.runtime, ranks, problem.out_of_core());
     describe(problem, runtime, ranks);
+    std::optional<TraceRecorder> recorder;
+    if (config.runtime.trace) recorder.emplace(ranks, name_of_tag);
     const CheckedFrames frames(*prepared.reader, problem.scan);
     Handles handles = make_handles(problem, ranks, &frames);
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
@@ -307,12 +367,13 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     ReconstructionHooks hooks;
     hooks.stop_requested = &stop_requested;
     hooks.on_iteration = [&](const IterationReport& report) {
-        if (ranks.is_first()) progress.show(report);
-    };
-    hooks.on_snapshot = [&](Result result) {
         if (!ranks.is_first()) return;
+        progress.show(report);
+        report_to_job(*prepared.job, report, problem.scan.num_frames);
+    };
+    hooks.on_snapshot = [&](Result result, std::shared_ptr<ObjectOnItsWay> object) {
         complete(result);
-        post_snapshot(writer, config.output, std::move(result));
+        post_snapshot(writer, config.output, std::move(result), std::move(object));
     };
     std::optional<Checkpoints> checkpoints;
     if (config.output.checkpoint_interval_s > 0) {
@@ -324,15 +385,26 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     reconstruction.run(from);
     progress.close();
     const std::size_t bytes_sent = ranks.bytes_sent();
-    Result result = reconstruction.result();
+    Result result = reconstruction.result_without_object();
     complete(result);
     record_timings(result, read_s, watch.lap());
     record_ranks(result, ranks, problem, bytes_sent);
-    if (ranks.is_first())
-        writer.post([&] { write_output(config.output.file, result, config.output.pictures); });
+    writer.post([&, object = reconstruction.object()] { write_output(config.output, result, *object); });
     writer.finish();
+    if (recorder) {
+        const Schedule schedule = recorder->collect();
+        if (ranks.is_first()) write_trace_files(*config.runtime.trace, schedule);
+    }
     const ExitCode code = reconstruction.stopped_early() ? ExitCode::stopped : ExitCode::done;
     if (!ranks.is_first()) return code;
+    prepared.job->update([&](JobStatus& status) {
+        status.state = code == ExitCode::done ? JobState::done : JobState::stopped;
+        status.exit_code = static_cast<int>(code);
+        status.iteration = static_cast<int>(result.cost.size());
+        status.data_error = result.final_data_error;
+        status.cost = result.final_cost;
+        status.seconds_left = 0;
+    });
     tell_result(config.output, result);
     if (reconstruction.stopped_early()) {
         log::warning("stopped early ({}); the result so far is written{}",
@@ -342,22 +414,35 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     return code;
 }
 
+void say_failed(JobFile& job, const Error& failure) {
+    job.update([&](JobStatus& status) {
+        status.state = JobState::failed;
+        status.exit_code = static_cast<int>(failure.code());
+        status.message = *failure.what() != '\0' ? failure.what() : "another rank has said why";
+    });
+}
+
 }  // namespace
 
 ExitCode reconstruct(const ReconstructOptions& options) {
     Stopwatch watch;
     const Ranks ranks;
     if (!ranks.is_first()) log::at_least(log::Level::warning);
-    Prepared prepared = prepare(options, ranks);
+    Prepared prepared;
+    try {
+        prepare(options, ranks, prepared);
+    } catch (const std::exception& problem) {
+        if (prepared.job) say_failed(*prepared.job, as_error(problem));
+        throw;
+    }
     // From here on ranks wait for each other's messages: what fails on one has to end them all.
     try {
         return run_prepared(options, ranks, prepared, watch);
-    } catch (const Error& failure) {
+    } catch (const std::exception& problem) {
+        const Error failure = as_error(problem);
+        if (prepared.job) say_failed(*prepared.job, failure);
         if (!ranks.are_several()) throw;
         ranks.end_all(failure);
-    } catch (const std::exception& failure) {
-        if (!ranks.are_several()) throw;
-        ranks.end_all(runtime_failure("{}", failure.what()));
     }
 }
 

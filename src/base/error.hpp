@@ -27,6 +27,9 @@ class Error : public std::runtime_error {
     ExitCode code_;
 };
 
+// The Error that it is, or a runtime Error that says what it says.
+Error as_error(const std::exception& problem);
+
 template <class... Args>
 Error usage_error(fmt::format_string<Args...> format, Args&&... args) {
     return {ExitCode::usage, fmt::format(format, std::forward<Args>(args)...)};

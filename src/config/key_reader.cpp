@@ -3,12 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 #include <utility>
 
 #include "config/wording.hpp"
 
 namespace tessera {
+namespace {
+
+// What a step of a path leads to: a key, or with an index (engines[2]) an item of its list.
+const YamlNode* find_step(const YamlNode& map, std::string_view step) {
+    const std::size_t bracket = std::min(step.find('['), step.size());
+    const YamlNode* found = find_key(map, step.substr(0, bracket));
+    if (found == nullptr || bracket == step.size()) return found;
+    std::size_t index = 0;
+    const std::string_view digits = step.substr(bracket + 1);
+    std::from_chars(digits.data(), digits.data() + digits.size(), index);
+    return index < found->children.size() ? &found->children[index] : nullptr;
+}
+
+}  // namespace
 
 std::vector<ConfigProblem> KeyReader::read(const std::function<void()>& describe_members) {
     const YamlNode& root = document_.root;
@@ -39,11 +54,16 @@ void KeyReader::check(bool holds, std::string_view key, std::string_view message
     const YamlNode* next = levels_.back().map;
     for (std::string_view rest = key; next != nullptr && !rest.empty();) {
         const std::size_t dot = std::min(rest.find('.'), rest.size());
-        next = find_key(*next, rest.substr(0, dot));
+        next = find_step(*next, rest.substr(0, dot));
         if (next != nullptr) node = next;
         rest.remove_prefix(std::min(dot + 1, rest.size()));
     }
     add_problem(*node, document_.where(*node), path, std::string(message));
+}
+
+bool KeyReader::is_there(std::string_view name, bool) {
+    const YamlNode* node = ask(name);
+    return node != nullptr && node->kind != YamlNode::Kind::null;
 }
 
 void KeyReader::visit_key(std::string_view name, const Rule& rule, const Read& read, const Text&) {

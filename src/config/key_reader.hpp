@@ -41,6 +41,7 @@ class KeyReader final : public KeyVisitor {
         ConfigProblem problem;
     };
 
+    bool is_there(std::string_view name, bool has_value) override;
     void visit_key(std::string_view name, const Rule& rule, const Read& read, const Text& text) override;
     void visit_group(std::string_view name, const std::function<void()>& describe_members) override;
     void visit_list(std::string_view name, std::size_t size, const std::function<void(std::size_t)>& resize,

@@ -1,6 +1,7 @@
 #include "config/key_values.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -165,6 +166,26 @@ std::string value_text(const std::string& value, const Rule&) {
 
 std::string value_text(const std::filesystem::path& value, const Rule& rule) {
     return value_text(value.string(), rule);
+}
+
+std::string flow_text(const YamlNode& node) {
+    std::vector<std::string> items;
+    for (const YamlNode& child : node.children) {
+        const std::string item = flow_text(child);
+        const bool has_name = node.kind == YamlNode::Kind::map;
+        items.push_back(has_name ? fmt::format("{}: {}", value_text(child.key, {}), item) : item);
+    }
+    switch (node.kind) {
+        case YamlNode::Kind::null:
+            return "null";
+        case YamlNode::Kind::scalar:
+            return node.is_quoted || node.text.empty() ? value_text(node.text, {}) : node.text;
+        case YamlNode::Kind::sequence:
+            return fmt::format("[{}]", fmt::join(items, ", "));
+        case YamlNode::Kind::map:
+            return fmt::format("{{{}}}", fmt::join(items, ", "));
+    }
+    return "";
 }
 
 std::string read_word(const YamlNode& node, std::span<const std::string_view> words, std::size_t& index) {

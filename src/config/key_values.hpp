@@ -29,6 +29,9 @@ std::string read_value(const YamlNode& node, const Rule& rule, double& value);
 std::string read_value(const YamlNode& node, const Rule& rule, std::string& value);
 std::string read_value(const YamlNode& node, const Rule& rule, std::filesystem::path& value);
 
+// A value as one line of YAML that reads back as the same node.
+std::string flow_text(const YamlNode& node);
+
 std::string value_text(bool value, const Rule& rule);
 std::string value_text(int value, const Rule& rule);
 std::string value_text(std::int64_t value, const Rule& rule);

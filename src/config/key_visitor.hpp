@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 //   io.key("cpus", c.cpus, at_least(1).or_auto());   // so is `auto`
 //   io.choice("format", c.format, scan_formats);     // words, from a table of Word<T>
 //   io.group("frames", c.frames);                    // a nested map, with its own describe()
+//   io.optional_group("tune", c.tune);               // one that may be missing: std::optional
 //   io.list("engines", c.engines);                   // a list of such maps
 //   io.also_called("beta_LSQ", "optimal_step_size_scaler");  // a name that users of another program know
 //
@@ -71,6 +73,13 @@ class KeyVisitor {
     }
 
     template <class T>
+    void optional_group(std::string_view name, std::optional<T>& value) {
+        if (!is_there(name, value.has_value())) return;
+        if (!value) value.emplace();
+        group(name, *value);
+    }
+
+    template <class T>
     void list(std::string_view name, std::vector<T>& items) {
         visit_list(
             name, items.size(), [&](std::size_t size) { items.assign(size, T{}); },
@@ -88,6 +97,8 @@ class KeyVisitor {
     using Read = std::function<std::string(const YamlNode&)>;  // sets the member; returns what is wrong
     using Text = std::function<std::string()>;                 // the member as YAML
 
+    // Of a group that may be missing; `has_value`: the struct's side.
+    virtual bool is_there(std::string_view, bool has_value) { return has_value; }
     virtual void visit_key(std::string_view name, const Rule& rule, const Read& read, const Text& text) = 0;
     virtual void visit_group(std::string_view name, const std::function<void()>& describe_members) = 0;
     virtual void visit_list(std::string_view name, std::size_t size,

@@ -1,10 +1,12 @@
 #include "config/run_config.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
 #include "config/schema.hpp"
+#include "config/wording.hpp"
 
 // The schema of the run file: one describe() per struct of run_config.hpp, one line per key.
 namespace tessera {
@@ -33,9 +35,14 @@ constexpr Word<InitialProbe> initial_probes[] = {
     {"from_data", InitialProbe::from_data}};
 constexpr Word<bool> power_words[] = {{"auto", true}, {"keep", false}};  // is the probe rescaled?
 constexpr Word<EngineName> engine_names[] = {
-    {"CG", EngineName::CG},     {"GD", EngineName::GD},     {"ePIE", EngineName::ePIE},
+    {"CG", EngineName::CG},     {"GD", EngineName::GD},     {"DM", EngineName::DM},
+    {"RAAR", EngineName::RAAR}, {"AP", EngineName::AP},     {"ePIE", EngineName::ePIE},
     {"rPIE", EngineName::rPIE}, {"mPIE", EngineName::mPIE}, {"LSQML", EngineName::LSQML},
 };
+// As messages name them.
+constexpr std::string_view projecting_engines = "engines DM, RAAR and AP";
+constexpr std::string_view minibatch_engines = "engines ePIE, rPIE, mPIE and LSQML";
+constexpr std::string_view gradient_engines = "engines CG, GD, ePIE, rPIE, mPIE and LSQML";
 constexpr Word<BatchingMode> batching_modes[] = {
     {"random", BatchingMode::random}, {"compact", BatchingMode::compact}, {"uniform", BatchingMode::uniform}};
 constexpr Word<ConjugateRule> conjugate_rules[] = {{"polak_ribiere", ConjugateRule::polak_ribiere},
@@ -45,6 +52,8 @@ constexpr Word<Waves> waves_words[] = {
     {"auto", Waves::automatic}, {"keep", Waves::keep}, {"recompute", Waves::recompute}};
 constexpr Word<Exchange> exchanges[] = {
     {"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}, {"voxels", Exchange::voxels}};
+constexpr Word<TuneSearch> tune_searches[] = {
+    {"auto", TuneSearch::automatic}, {"grid", TuneSearch::grid}, {"one_by_one", TuneSearch::one_by_one}};
 constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
 constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
                                                  {"on_chip", GpuKernels::on_chip}};
@@ -157,6 +166,10 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
     describe_slices(io, c);
+    io.key("regularize_layers", c.regularize_layers,
+           within(0, 1).only_if(c.num_slices > 1, "num_slices above 1"));
+    io.key("regularize_interval", c.regularize_interval,
+           at_least(1).only_if(c.regularize_layers > 0, "regularize_layers above 0"));
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
@@ -205,16 +218,45 @@ static void describe(KeyVisitor& io, ProbeConfig& c) {
     describe_probe_shape(io, c);
 }
 
+// DM, RAAR and AP. Of `alpha` and `beta` other engines have their own.
+static void describe_projection(KeyVisitor& io, const EngineConfig& engine, ProjectionConfig& c) {
+    const bool is_used = projects_waves(engine.name);
+    const auto of = [&](const Rule& rule) { return rule.only_if(is_used, projecting_engines); };
+    if (is_used) {
+        const bool is_dm = engine.name == EngineName::DM;
+        io.key("alpha", c.alpha, within(0, 2).only_if(is_dm, "engine DM"));
+        io.key("beta", is_dm ? c.beta : c.raar_beta,
+               above_up_to(0, 1).only_if(engine.name != EngineName::AP, "engines CG, DM and RAAR"));
+    }
+    io.key("fourier_relax_factor", c.fourier_relax_factor, of(from_below(0, 1)));
+    io.key("fourier_power_bound", c.fourier_power_bound, of(at_least(0).or_auto()));
+    io.key("overlap_max_iterations", c.overlap_max_iterations, of(within(1, 100)));
+    io.key("overlap_converge_factor", c.overlap_converge_factor, of(at_least(0)));
+    io.key("update_object_first", c.update_object_first, of({}));
+    io.key("probe_inertia", c.probe_inertia, of(above(0)));
+    io.key("object_inertia", c.object_inertia, of(above(0)));
+    io.key("clip_object", c.clip_object, of(at_least(0)));
+    io.key("probe_center_tol", c.probe_center_tol, of(above(0)));
+    io.key("probe_support_radius", c.probe_support_radius, of(above(0)));
+    io.key("average_last", c.average_last, of(within(0, 1)));
+    io.key("cost_interval", c.cost_interval, of(at_least(1)));
+
+    io.check(!c.clip_object || (*c.clip_object)[0] <= (*c.clip_object)[1], "clip_object",
+             "the least amplitude must not exceed the largest");
+    io.check(!c.probe_center_tol || c.overlap_max_iterations > 1, "probe_center_tol",
+             "needs overlap_max_iterations of at least 2: the object follows in the second");
+}
+
 static void describe_pie(KeyVisitor& io, EngineConfig& c) {
-    constexpr std::string_view engines = "engines ePIE, rPIE and mPIE";
+    constexpr std::string_view pie_engines = "engines ePIE, rPIE and mPIE";
     const bool is_mpie = c.name == EngineName::mPIE;
     const bool is_used = c.name == EngineName::ePIE || c.name == EngineName::rPIE || is_mpie;
-    io.key("alpha_object", c.alpha_object, above_up_to(0, 1).or_auto().only_if(is_used, engines));
-    io.key("alpha_probe", c.alpha_probe, above_up_to(0, 1).or_auto().only_if(is_used, engines));
+    io.key("alpha_object", c.alpha_object, above_up_to(0, 1).or_auto().only_if(is_used, pie_engines));
+    io.key("alpha_probe", c.alpha_probe, above_up_to(0, 1).or_auto().only_if(is_used, pie_engines));
     io.key(
         "step_size", c.step_size,
         above_up_to(0, 2).or_auto().only_if(c.name == EngineName::rPIE || is_mpie, "engines rPIE and mPIE"));
-    io.key("object_norm_is_global", c.object_norm_is_global, anything().only_if(is_used, engines));
+    io.key("object_norm_is_global", c.object_norm_is_global, anything().only_if(is_used, pie_engines));
     io.key("friction", c.friction, from_below(0, 1).only_if(is_mpie, "engine mPIE"));
     io.key("feedback_interval", c.feedback_interval, at_least(1).only_if(is_mpie, "engine mPIE"));
     io.check(!is_used || c.noise_model == NoiseModel::amplitude, "noise_model",
@@ -239,24 +281,30 @@ static void describe_lsqml(KeyVisitor& io, EngineConfig& c) {
              "must be amplitude (which PtychoShelves calls gaussian) or poisson with LSQML");
 }
 
-static void describe(KeyVisitor& io, EngineConfig& c) {
-    io.choice("name", c.name, engine_names);
-    io.key("num_iter", c.num_iter, at_least(1));
-    io.choice("noise_model", c.noise_model, noise_models);
-    constexpr std::string_view with_minibatches = "engines ePIE, rPIE, mPIE and LSQML";
+static void describe_minibatches(KeyVisitor& io, EngineConfig& c) {
+    const bool is_used = has_minibatches(c.name);
     io.also_called("minibatch_size", "batch_size");
-    io.key("minibatch_size", c.minibatch_size,
-           at_least(1).or_auto().only_if(has_minibatches(c.name), with_minibatches));
+    io.key("minibatch_size", c.minibatch_size, at_least(1).or_auto().only_if(is_used, minibatch_engines));
     io.choice("batching_mode", c.batching_mode, batching_modes,
-              anything().only_if(has_minibatches(c.name), with_minibatches));
+              anything().only_if(is_used, minibatch_engines));
     describe_pie(io, c);
     describe_lsqml(io, c);
-    io.choice("beta", c.beta, conjugate_rules, anything().only_if(c.name == EngineName::CG, "engine CG"));
+}
+
+static void describe(KeyVisitor& io, EngineConfig& c) {
+    io.choice("name", c.name, engine_names);
+    const bool has_gradient = !projects_waves(c.name);
+    io.key("num_iter", c.num_iter, at_least(1));
+    io.choice("noise_model", c.noise_model, noise_models, anything().only_if(has_gradient, gradient_engines));
+    if (has_gradient)
+        io.choice("beta", c.beta, conjugate_rules, anything().only_if(c.name == EngineName::CG, "engine CG"));
     io.key("preconditioner_alpha", c.preconditioner_alpha,
-           above_up_to(0, 1).only_if(!has_minibatches(c.name), "engines CG and GD"));
+           above_up_to(0, 1).only_if(has_gradient && !has_minibatches(c.name), "engines CG and GD"));
     io.key("step", c.step, above(0).only_if(c.name == EngineName::GD, "engine GD"));
     io.key("momentum", c.momentum, from_below(0, 1).only_if(c.name == EngineName::GD, "engine GD"));
-    io.key("tolerance", c.tolerance, from_below(0, 1));
+    io.key("tolerance", c.tolerance, from_below(0, 1).only_if(has_gradient, gradient_engines));
+    describe_projection(io, c, c.projection);
+    describe_minibatches(io, c);
 }
 
 static void describe(KeyVisitor& io, PositionsConfig& c) {
@@ -267,6 +315,7 @@ static void describe(KeyVisitor& io, TilingConfig& c) {
     io.key("tiles", c.tiles, within(1, max_side_px).or_auto());
     io.key("batch_size", c.batch_size, at_least(1).or_auto());
     io.choice("exchange", c.exchange, exchanges);
+    io.key("halo_m", c.halo_m, above(0));
 }
 
 // memory_limit is a map in the file, and plain members here.
@@ -290,6 +339,7 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
     MemoryLimit memory_limit{c.memory_limit_host_bytes, c.memory_limit_gpu_bytes};
     io.group("memory_limit", memory_limit);
     io.key("disk", c.disk);
+    io.key("trace", c.trace);
     io.key("time_limit", c.time_limit_s, above(0).in(Unit::seconds));
     io.key("random_seed", c.random_seed);
 }
@@ -299,6 +349,41 @@ static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("save_interval", c.save_interval, at_least(0));
     io.key("checkpoint_interval", c.checkpoint_interval_s, at_least(0).in(Unit::seconds));
     io.key("pictures", c.pictures);
+}
+
+// A map from keys to lists, both of which only the reader of a changed run file can judge.
+static std::string read_value(const YamlNode& node, const Rule&, VariedKeys& varied) {
+    constexpr std::string_view expected =
+        "expected a map from keys to lists of values, such as {tiling.batch_size: [5, 10]}";
+    if (node.kind != YamlNode::Kind::map) return fmt::format("{}, {}", expected, got(node));
+    VariedKeys read;
+    for (const YamlNode& child : node.children) {
+        if (child.kind != YamlNode::Kind::sequence || child.children.empty())
+            return fmt::format("{}: {}, {}", shown(child.key), expected, got(child));
+        VariedKey key{child.key, {}};
+        for (const YamlNode& value : child.children) key.values.push_back(flow_text(value));
+        read.keys.push_back(std::move(key));
+    }
+    varied = std::move(read);
+    return {};
+}
+
+static std::string value_text(const VariedKeys& varied, const Rule&) {
+    std::vector<std::string> keys;
+    for (const VariedKey& key : varied.keys)
+        keys.push_back(fmt::format("{}: [{}]", value_text(key.key, {}), fmt::join(key.values, ", ")));
+    return fmt::format("{{{}}}", fmt::join(keys, ", "));
+}
+
+static void describe(KeyVisitor& io, TuneConfig& c) {
+    io.key("vary", c.vary);
+    io.choice("search", c.search, tune_searches);
+    io.key("warm_up", c.warm_up, at_least(1));
+    io.key("num_iter", c.num_iter, at_least(1));
+    io.key("repetitions", c.repetitions, at_least(1));
+    io.key("confirmations", c.confirmations, at_least(1));
+    io.key("max_trials", c.max_trials, at_least(1));
+    io.key("launcher", c.launcher);
 }
 
 // Task batches are cut within mini-batches, once for the whole run.
@@ -314,9 +399,22 @@ static void check_minibatches(KeyVisitor& io, const RunConfig& c) {
                              "batching_mode: frames are dealt into mini-batches once, for all engines",
                              *first, i));
     }
+}
+
+// Where an engine cannot work.
+static void check_engine(KeyVisitor& io, const RunConfig& c, std::size_t i) {
+    const EngineName name = c.engines[i].name;
+    if (!projects_waves(name) && !has_minibatches(name)) return;
+    const std::string_view engines = projects_waves(name) ? projecting_engines : minibatch_engines;
+    const std::string key = fmt::format("engines[{}].name", i);
+    io.check(c.object.num_slices == 1, key,
+             fmt::format("{} are for objects of one slice, object.num_slices is {} (use CG or GD)", engines,
+                         c.object.num_slices));
+    io.check(!c.tiling.halo_m, key,
+             fmt::format("{} need whole windows: tiling.halo_m is for CG and GD (leave it out)", engines));
     io.check(
-        !first || c.object.num_slices == 1, "engines",
-        fmt::format("engines[{}] needs object.num_slices: 1 (several slices: CG or GD)", first.value_or(0)));
+        !projects_waves(name) || c.tiling.exchange != Exchange::voxels, key,
+        fmt::format("{} sum over tiles: tiling.exchange must be neighbours or passes, not voxels", engines));
 }
 
 void describe(KeyVisitor& io, RunConfig& c) {
@@ -328,9 +426,11 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.group("tiling", c.tiling);
     io.group("runtime", c.runtime);
     io.group("output", c.output);
+    io.optional_group("tune", c.tune);
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
     check_minibatches(io, c);
+    for (std::size_t i = 0; i < c.engines.size(); ++i) check_engine(io, c, i);
 }
 
 }  // namespace tessera

@@ -106,6 +106,8 @@ struct ObjectConfig {
     int num_slices = 1;                         // along the beam; the wave travels from each to the next
     std::vector<double> slice_spacings_m;       // num_slices - 1 of them; one value in the file means all
     SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
+    double regularize_layers = 0;  // how strongly slices are pulled together after a step; 0: not at all
+    int regularize_interval = 1;   // iterations from one time to the next
     bool operator==(const ObjectConfig&) const = default;
 };
 
@@ -137,22 +139,39 @@ struct ProbeConfig {
     bool operator==(const ProbeConfig&) const = default;
 };
 
-enum class EngineName {
-    CG,
-    GD,
-    ePIE,
-    rPIE,
-    mPIE,
-    LSQML,
-};
-// Engines that update object and probe several times in a pass over the frames.
-inline bool has_minibatches(EngineName name) {
+enum class EngineName { CG, GD, DM, RAAR, AP, ePIE, rPIE, mPIE, LSQML };
+// Do the engine's iterations project exit waves?
+constexpr bool projects_waves(EngineName name) {
+    return name == EngineName::DM || name == EngineName::RAAR || name == EngineName::AP;
+}
+// Does it update object and probe several times in a pass over the frames?
+constexpr bool has_minibatches(EngineName name) {
     return name == EngineName::ePIE || name == EngineName::rPIE || name == EngineName::mPIE ||
            name == EngineName::LSQML;
 }
 // Which frames make a mini-batch: any, clusters of neighbours, or spread as evenly as possible.
 enum class BatchingMode { random, compact, uniform };
 enum class ConjugateRule { polak_ribiere, dai_yuan, fletcher_reeves };
+
+// Of the engines that project exit waves (tasks/dm.cpp has the equations).
+struct ProjectionConfig {
+    double alpha = 1;                           // DM: by how much it reflects; 0: as AP
+    double beta = 1;                            // DM: length of its step
+    double raar_beta = 0.75;                    // RAAR's own `beta`
+    double fourier_relax_factor = 0.05;         // sets the power bound: a fraction of the largest mean counts
+    std::optional<double> fourier_power_bound;  // mean squared error of a frame's amplitudes left as it is
+    int overlap_max_iterations = 3;             // of object and probe in turns, in each iteration
+    double overlap_converge_factor = 0.05;      // enough when the probe changes by less than this fraction
+    bool update_object_first = true;            // else the probe changes before the object as well
+    double probe_inertia = 1e-9;                // weight of what was there, per frame
+    double object_inertia = 1e-4;               // weight of what was there, in mean probe powers
+    std::optional<std::array<double, 2>> clip_object;  // least and most amplitude
+    std::optional<double> probe_center_tol;            // px; null: the probe stays where it goes
+    std::optional<double> probe_support_radius;        // of half the probe's window; zero outside
+    double average_last = 0;  // the result is the mean over this share of the iterations
+    int cost_interval = 1;    // iterations from one cost of P O to the next; AP has it at no cost
+    bool operator==(const ProjectionConfig&) const = default;
+};
 
 struct EngineConfig {
     EngineName name = EngineName::CG;
@@ -163,6 +182,7 @@ struct EngineConfig {
     double step = 0.5;      // GD: along the preconditioned gradient, shared by slices
     double momentum = 0.8;  // GD: heavy ball
     double tolerance = 0;   // stop when the cost falls by less than this fraction in an iteration; 0: never
+    ProjectionConfig projection = {};  // DM, RAAR, AP
     std::optional<int> minibatch_size =
         std::nullopt;  // mini-batch engines: frames between two updates; null: auto
     BatchingMode batching_mode = BatchingMode::uniform;  // mini-batch engines
@@ -194,6 +214,8 @@ struct TilingConfig {
     std::optional<std::array<int, 2>> tiles;  // (rows, columns); null: auto
     std::optional<int> batch_size;            // null: auto
     Exchange exchange = Exchange::neighbours;
+    // Of tiles beyond the centres of their frames, at least a pixel; null: as far as the windows reach.
+    std::optional<double> halo_m;
     bool operator==(const TilingConfig&) const = default;
 };
 
@@ -212,6 +234,7 @@ struct RuntimeConfig {
     std::optional<std::uint64_t> memory_limit_host_bytes;  // written as 8GiB, 500MB or a number of bytes
     std::optional<std::uint64_t> memory_limit_gpu_bytes;   // of each GPU
     std::optional<std::filesystem::path> disk;             // a folder for kept waves beyond the memory limit
+    std::optional<std::filesystem::path> trace;            // a folder for what every task did, and when
     std::optional<double> time_limit_s;                    // written as seconds, 90s, 10min, 2h
     std::uint64_t random_seed = 0;
     bool operator==(const RuntimeConfig&) const = default;
@@ -225,6 +248,32 @@ struct OutputConfig {
     bool operator==(const OutputConfig&) const = default;
 };
 
+// Keys of the run file, each with the values to try, as YAML.
+struct VariedKey {
+    std::string key;
+    std::vector<std::string> values;
+    bool operator==(const VariedKey&) const = default;
+};
+struct VariedKeys {
+    std::vector<VariedKey> keys;
+    bool operator==(const VariedKeys&) const = default;
+};
+
+enum class TuneSearch { automatic, grid, one_by_one };
+
+// For `tessera tune`; a reconstruction does not look at it.
+struct TuneConfig {
+    VariedKeys vary;  // {tiling.batch_size: [5, 10, 20], ...}; none: a selection
+    TuneSearch search = TuneSearch::automatic;
+    int warm_up = 2;        // iterations of each engine before those that count
+    int num_iter = 8;       // iterations of each engine that count
+    int repetitions = 3;    // of each trial, interleaved
+    int confirmations = 5;  // pairs of the best settings and the run file's own, at the end
+    int max_trials = 200;   // of a grid: where there are more, one key is varied after the other
+    std::optional<std::string> launcher;  // before the program, such as `mpirun -n 4`
+    bool operator==(const TuneConfig&) const = default;
+};
+
 struct RunConfig {
     ScanConfig scan;
     ObjectConfig object;
@@ -234,6 +283,7 @@ struct RunConfig {
     TilingConfig tiling;
     RuntimeConfig runtime;
     OutputConfig output;
+    std::optional<TuneConfig> tune;
     bool operator==(const RunConfig&) const = default;
 };
 

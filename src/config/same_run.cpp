@@ -50,8 +50,8 @@ KeyLister::Values values_of(RunConfig config) {
 // What a run may change on its way, in a configuration that ends with the running engine.
 bool may_differ(const std::string& key, std::size_t running_engine) {
     if (key == "runtime.waves" || key == "runtime.random_seed") return false;
-    return key.starts_with("output.") || key.starts_with("runtime.") || key == "scan.file" ||
-           key == fmt::format("engines[{}].num_iter", running_engine);
+    return key.starts_with("output.") || key.starts_with("runtime.") || key.starts_with("tune.") ||
+           key == "scan.file" || key == fmt::format("engines[{}].num_iter", running_engine);
 }
 
 RunConfig up_to(RunConfig config, std::size_t running_engine) {

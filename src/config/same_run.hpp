@@ -10,7 +10,7 @@ namespace tessera {
 
 // Can a run that began with one run file go on with another, exactly as if it had begun with that one? These
 // may differ:
-//   - output.*
+//   - output.*, tune.*
 //   - runtime.*, but not waves and random_seed
 //   - scan.file: scans are told apart by what they hold
 //   - of the engine that is running, num_iter; of engines after it, everything.

@@ -24,7 +24,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
         if (error) fail(error.message());
     }
     beside_ = target_.parent_path() / fmt::format(".{}.{}.part", target_.filename().string(), ::getpid());
-    descriptor_ = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    descriptor_ = ::open(beside_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail(std::strerror(errno));
 }
 
@@ -48,6 +48,30 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
     }
 }
 
+void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) fail(std::strerror(errno));
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+        offset += static_cast<std::uint64_t>(written);
+    }
+}
+
+void AtomicFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+    while (!bytes.empty()) {
+        const ssize_t count = ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) fail(count < 0 ? std::strerror(errno) : "what was written is not there");
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+        offset += static_cast<std::uint64_t>(count);
+    }
+}
+
+void AtomicFile::resize(std::uint64_t bytes) {
+    if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) fail(std::strerror(errno));
+}
+
 void AtomicFile::finish() {
     if (::fsync(descriptor_) != 0) fail(std::strerror(errno));
     const int descriptor = std::exchange(descriptor_, -1);
@@ -64,6 +88,12 @@ void AtomicFile::finish() {
     if (folder_descriptor < 0) return;
     ::fsync(folder_descriptor);
     ::close(folder_descriptor);
+}
+
+void write_text_file(const std::filesystem::path& target, std::string_view text) {
+    AtomicFile file(target);
+    file.write(std::as_bytes(std::span(text)));
+    file.finish();
 }
 
 }  // namespace tessera

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace tessera {
 
@@ -20,6 +22,9 @@ class AtomicFile {
 
     const std::filesystem::path& beside() const { return beside_; }  // ".result.h5.4711.part"
     void write(std::span<const std::byte> bytes);
+    void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+    void read_at(std::uint64_t offset, std::span<std::byte> bytes) const;  // what was written
+    void resize(std::uint64_t bytes);                                      // zeros where nothing was written
     // Waits for the disk and puts the file in its place. Nothing may be written afterwards.
     void finish();
     [[noreturn]] void fail(const std::string& reason) const;
@@ -28,5 +33,7 @@ class AtomicFile {
     std::filesystem::path target_, beside_;
     int descriptor_ = -1;  // until finished
 };
+
+void write_text_file(const std::filesystem::path& target, std::string_view text);
 
 }  // namespace tessera

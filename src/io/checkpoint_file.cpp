@@ -99,12 +99,19 @@ CheckpointFile parse_file(const YamlNode& node, const std::string& name) {
 
 // Names of a checkpoint's files, also of those that were never finished (io/atomic_file.hpp).
 const std::regex& file_names() {
-    static const std::regex names(
-        R"((\d{6,}\.(rank-\d{4,}\.h5|yaml))|(\.\d{6,}\.(rank-\d{4,}\.h5|yaml)\.\d+\.part))");
+    static const std::regex names(R"((\d{6,}\.(rank-\d{4,}\.h5|waves-\d{4,}\.bin|yaml))|)"
+                                  R"((\.\d{6,}\.(rank-\d{4,}\.h5|waves-\d{4,}\.bin|yaml)\.\d+\.part))");
     return names;
 }
 
 constexpr std::string_view last_key = "checksum: ";
+
+const std::filesystem::path& made(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) throw runtime_failure("{}: cannot be made ({})", folder.string(), error.message());
+    return folder;
+}
 
 }  // namespace
 
@@ -114,22 +121,19 @@ std::string checkpoint_part_name(std::int64_t num_iterations, int rank) {
 
 CheckpointFile write_checkpoint_part(const std::filesystem::path& folder, std::int64_t num_iterations,
                                      int rank, const CheckpointPart& part) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) throw runtime_failure("{}: cannot be made ({})", folder.string(), error.message());
     CheckpointFile file;
     file.name = checkpoint_part_name(num_iterations, rank);
-    hdf5::Writer writer(folder / file.name);
+    hdf5::Writer writer(made(folder) / file.name);
     writer.write_scalar<std::int64_t>("/format", checkpoint_format);
-    for (const CheckpointBlock& block : part.blocks)
-        writer.write(block.path, {static_cast<std::ptrdiff_t>(block.size)}, block.values);
+    for (const CheckpointBlock& block : part.blocks) {
+        const hdf5::Shape shape = {static_cast<std::ptrdiff_t>(block.size)};
+        writer.create_on_disk<float>(block.path, shape);
+        writer.write_on_disk(block.path, {0}, shape, block.values);
+    }
     for (const auto& [path, numbers] : part.numbers) writer.write(path, numbers);
-    const auto image = writer.image();
-    file.bytes = image.size();
-    Checksum checksum;
-    checksum.add(image.data(), image.size());
-    file.checksum = checksum.value();
-    writer.finish();
+    const hdf5::Writer::Contents contents = writer.finish_and_sum();
+    file.bytes = contents.bytes;
+    file.checksum = contents.checksum;
     return file;
 }
 
@@ -142,6 +146,44 @@ void CheckpointPartReader::read(const std::string& path, float* values, std::siz
 
 std::vector<double> CheckpointPartReader::numbers(const std::string& path) const {
     return file_.dataset(path).read_vector<double>();
+}
+
+std::string checkpoint_waves_name(std::int64_t num_iterations, int rank) {
+    return fmt::format("{:06}.waves-{:04}.bin", num_iterations, rank);
+}
+
+bool is_waves_name(const std::string& name) {
+    return name.ends_with(".bin");
+}
+
+CheckpointWavesWriter::CheckpointWavesWriter(const std::filesystem::path& folder, std::int64_t num_iterations,
+                                             int rank)
+    : written_{checkpoint_waves_name(num_iterations, rank), 0, 0, {}}, file_(made(folder) / written_.name) {}
+
+void CheckpointWavesWriter::write(const void* waves, std::size_t bytes) {
+    file_.write({static_cast<const std::byte*>(waves), bytes});
+    checksum_.add(waves, bytes);
+    written_.bytes += bytes;
+}
+
+CheckpointFile CheckpointWavesWriter::finish() {
+    file_.finish();
+    written_.checksum = checksum_.value();
+    return written_;
+}
+
+CheckpointWavesReader::CheckpointWavesReader(const std::filesystem::path& file)
+    : path_(file), file_(file, std::ios::binary) {
+    if (!file_) throw data_error("{}: is missing or cannot be read", path_.string());
+}
+
+void CheckpointWavesReader::read(void* waves, std::size_t bytes) {
+    file_.read(static_cast<char*>(waves), static_cast<std::streamsize>(bytes));
+    if (!file_) throw data_error("{}: ends too early", path_.string());
+}
+
+void CheckpointWavesReader::skip(std::size_t bytes) {
+    file_.seekg(static_cast<std::streamoff>(bytes), std::ios::cur);
 }
 
 std::filesystem::path checkpoint_folder(const std::filesystem::path& result) {

@@ -4,16 +4,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/checksum.hpp"
+#include "io/atomic_file.hpp"
 #include "io/hdf5.hpp"
 
 // Checkpoints on disk: a folder beside the result, with one HDF5 file per rank and a manifest for each.
 //
 //   result.checkpoint/000040.rank-0000.h5    after 40 iterations of the run
 //   result.checkpoint/000040.rank-0001.h5
+//   result.checkpoint/000040.waves-0000.bin  exit waves of the first rank's tiles, of engines that keep them
 //   result.checkpoint/000040.yaml            the manifest
 //
 // A checkpoint exists when its manifest does, which is written last. All files are written beside their place
@@ -58,6 +62,39 @@ class CheckpointPartReader {
 
   private:
     hdf5::File file_;
+};
+
+// ---- One rank's exit waves
+
+// Many times as much as the rest, so written piece by piece: floats as they are in memory, of the tiles in
+// ascending order, batch by batch, nothing between them.
+std::string checkpoint_waves_name(std::int64_t num_iterations, int rank);
+bool is_waves_name(const std::string& name);
+
+// Throws runtime Errors.
+class CheckpointWavesWriter {
+  public:
+    // Makes the folder where it is missing.
+    CheckpointWavesWriter(const std::filesystem::path& folder, std::int64_t num_iterations, int rank);
+    void write(const void* waves, std::size_t bytes);
+    CheckpointFile finish();
+
+  private:
+    CheckpointFile written_;
+    Checksum checksum_;
+    AtomicFile file_;
+};
+
+// Throws data Errors.
+class CheckpointWavesReader {
+  public:
+    explicit CheckpointWavesReader(const std::filesystem::path& file);
+    void read(void* waves, std::size_t bytes);
+    void skip(std::size_t bytes);
+
+  private:
+    std::filesystem::path path_;
+    std::ifstream file_;
 };
 
 // ---- The manifest

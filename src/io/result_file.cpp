@@ -1,10 +1,9 @@
 #include "io/result_file.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/error.hpp"
-#include "io/hdf5.hpp"
-#include "io/hdf5_writer.hpp"
 
 namespace tessera {
 
@@ -55,22 +54,22 @@ void write_slice_axis(hdf5::Writer& file, const std::string& group, const std::v
     file.attribute(group + "/data", "slice_spacings_m", spacings_m);
 }
 
-void write_image(hdf5::Writer& file, const std::string& group, const Array<cfloat, 3>& image,
-                 const ImageText& text, std::array<double, 2> pixel_size_m, std::array<double, 2> origin_m,
-                 const std::vector<double>& spacings_m) {
-    const bool has_places = std::ssize(spacings_m) == image.extent(0) - 1 && image.extent(0) > 1;
-    file.group(group, "NXdata");
+// All about an image but its pixels: `group`/data is there already.
+void describe_image(hdf5::Writer& file, const std::string& group, const Extents<3>& shape,
+                    const ImageText& text, std::array<double, 2> pixel_size_m, std::array<double, 2> origin_m,
+                    const std::vector<double>& spacings_m) {
+    const bool has_places = std::ssize(spacings_m) == shape[0] - 1 && shape[0] > 1;
+    file.attribute(group, "NX_class", "NXdata");
     file.attribute(group, "signal", "data");
     file.attribute(group, "axes", std::vector<std::string>{has_places ? "z" : ".", "y", "x"});
     file.write_text(group + "/title", text.title);
-    file.write(group + "/data", shape_of(image.extents()), image.data());
     file.attribute(group + "/data", "interpretation", "image");
     file.attribute(group + "/data", "long_name", text.title + " (" + text.first_axis + ", y, x)");
     file.attribute(group + "/data", "pixel_size_m", std::vector<double>{pixel_size_m[0], pixel_size_m[1]});
     file.attribute(group + "/data", "origin_m", std::vector<double>{origin_m[0], origin_m[1]});
     if (has_places) write_slice_axis(file, group, spacings_m);
-    write_axis(file, group + "/y", image.extent(1), origin_m[0], pixel_size_m[0]);
-    write_axis(file, group + "/x", image.extent(2), origin_m[1], pixel_size_m[1]);
+    write_axis(file, group + "/y", shape[1], origin_m[0], pixel_size_m[0]);
+    write_axis(file, group + "/x", shape[2], origin_m[1], pixel_size_m[1]);
     // CXI's own words about an image.
     file.write_text(group + "/data_space", "real");
     file.write_text(group + "/data_type", text.title);
@@ -149,13 +148,16 @@ void require_result(const hdf5::File& file) {
                      object_image, process);
 }
 
-Array<cfloat, 3> read_image(const hdf5::File& file, const std::string& path) {
-    const hdf5::Dataset dataset = file.dataset(path);
-    if (dataset.shape().size() != 3) {
-        throw data_error("{}: shape {} (three axes are expected)", dataset.where(),
-                         hdf5::text(dataset.shape()));
+Extents<3> image_shape(const hdf5::Dataset& dataset) {
+    const hdf5::Shape& shape = dataset.shape();
+    if (shape.size() != 3) {
+        throw data_error("{}: shape {} (three axes are expected)", dataset.where(), hdf5::text(shape));
     }
-    Array<cfloat, 3> image({dataset.shape()[0], dataset.shape()[1], dataset.shape()[2]});
+    return {shape[0], shape[1], shape[2]};
+}
+
+Array<cfloat, 3> read_image(const hdf5::Dataset& dataset) {
+    Array<cfloat, 3> image(image_shape(dataset));
     dataset.read(image.data());
     return image;
 }
@@ -188,37 +190,66 @@ Array<double, 2> read_positions(const hdf5::File& file) {
 
 }  // namespace
 
-void write_result(const std::filesystem::path& path, const Result& result) {
-    hdf5::Writer file(path);
-    file.attribute("/", "default", "entry_1");
-    file.attribute("/", "creator", "tessera");
-    file.write_scalar<std::int32_t>("/cxi_version", 160);
-    file.write_scalar<std::int32_t>("/number_of_entries", 1);
-    file.group(entry, "NXentry");
-    file.attribute(entry, "default", "image_1");
-    write_image(file, object_image, result.object, {"object", "slice"}, result.pixel_size_m, result.origin_m,
-                result.slice_spacings_m);
+ResultWriter::ResultWriter(const std::filesystem::path& path, const Result& result,
+                           const Extents<3>& object_shape)
+    : file_(path) {
+    file_.attribute("/", "default", "entry_1");
+    file_.attribute("/", "creator", "tessera");
+    file_.write_scalar<std::int32_t>("/cxi_version", 160);
+    file_.write_scalar<std::int32_t>("/number_of_entries", 1);
+    file_.group(entry, "NXentry");
+    file_.attribute(entry, "default", "image_1");
+    file_.create_on_disk<cfloat>(object_image + "/data", shape_of(object_shape));
+    describe_image(file_, object_image, object_shape, {"object", "slice"}, result.pixel_size_m,
+                   result.origin_m, result.slice_spacings_m);
     // The probe's own coordinates: its centre is the origin.
     std::array<double, 2> corner_m{};
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const auto extent = result.probe.extent(axis + 1);
         corner_m[axis] = -static_cast<double>(extent / 2) * result.pixel_size_m[axis];
     }
-    write_image(file, probe_image, result.probe, {"probe", "mode"}, result.pixel_size_m, corner_m, {});
-    write_process(file, result);
-    file.finish();
+    file_.write(probe_image + "/data", shape_of(result.probe.extents()), result.probe.data());
+    describe_image(file_, probe_image, result.probe.extents(), {"probe", "mode"}, result.pixel_size_m,
+                   corner_m, {});
+    write_process(file_, result);
 }
 
-Result read_result(const std::filesystem::path& path) {
-    const hdf5::File file(path);
-    require_result(file);
+void ResultWriter::write_object(std::ptrdiff_t y, std::ptrdiff_t x, const View<const cfloat, 3>& pixels) {
+    file_.write_on_disk(object_image + "/data", {0, y, x}, shape_of(pixels.extents()), pixels.data());
+}
+
+void ResultWriter::finish() {
+    file_.finish();
+}
+
+void write_result(const std::filesystem::path& path, const Result& result) {
+    ResultWriter writer(path, result, result.object.extents());
+    writer.write_object(0, 0, result.object);
+    writer.finish();
+}
+
+ResultReader::ResultReader(const std::filesystem::path& path) {
+    const std::lock_guard turn(hdf5::library_lock());
+    file_.emplace(path);
+    require_result(*file_);
+    object_ = file_->dataset(object_image + "/data");
+    object_shape_ = image_shape(object_);
+}
+
+ResultReader::~ResultReader() {
+    const std::lock_guard turn(hdf5::library_lock());
+    object_ = {};
+    file_.reset();
+}
+
+Result ResultReader::without_object() const {
+    const std::lock_guard turn(hdf5::library_lock());
+    const hdf5::File& file = *file_;
     Result result;
-    result.object = read_image(file, object_image + "/data");
-    result.probe = read_image(file, probe_image + "/data");
-    const hdf5::Dataset object = file.dataset(object_image + "/data");
-    result.pixel_size_m = read_pair_attribute(object, "pixel_size_m");
-    result.origin_m = read_pair_attribute(object, "origin_m");
-    result.slice_spacings_m = object.numbers_attribute("slice_spacings_m");
+    result.probe = read_image(file.dataset(probe_image + "/data"));
+    result.pixel_size_m = read_pair_attribute(object_, "pixel_size_m");
+    result.origin_m = read_pair_attribute(object_, "origin_m");
+    result.slice_spacings_m = object_.numbers_attribute("slice_spacings_m");
     result.positions_px = read_positions(file);
     result.frames = read_list<std::int64_t>(file, process + "/frames");
     for (const auto& curve : curves)
@@ -233,6 +264,21 @@ Result read_result(const std::filesystem::path& path) {
     for (const auto& key : file.children(process + "/about")) {
         result.about[key] = file.text(process + "/about/" + key).value_or("");
     }
+    return result;
+}
+
+void ResultReader::read_object(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x,
+                               const View<cfloat, 2>& pixels) const {
+    const std::lock_guard turn(hdf5::library_lock());
+    object_.read({{slice, y, x}, {1, 1, 1}, {1, pixels.extent(0), pixels.extent(1)}}, pixels.data());
+}
+
+Result read_result(const std::filesystem::path& path) {
+    const ResultReader reader(path);
+    Result result = reader.without_object();
+    result.object = Array<cfloat, 3>(reader.object_shape());
+    for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice)
+        reader.read_object(slice, 0, 0, result.object.slice(slice));
     return result;
 }
 

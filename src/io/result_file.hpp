@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/array.hpp"
+#include "io/hdf5.hpp"
+#include "io/hdf5_writer.hpp"
 #include "math/complex.hpp"
 
 namespace tessera {
@@ -36,9 +39,40 @@ struct Result {
     std::map<std::string, std::string> about;  // version, commit, host, devices, starpu, fftw, tiling, ...
 };
 
-// Writes beside `file` and renames, so an earlier result stays whole until the new one is. Throws
-// data/runtime errors.
+// Writes a result whose object comes in pieces, so that nothing of its size is ever held. Beside `file`, and
+// renamed: an earlier result stays whole until the new one is. Throws data/runtime errors.
+class ResultWriter {
+  public:
+    // All of `result` but its object.
+    ResultWriter(const std::filesystem::path& file, const Result& result, const Extents<3>& object_shape);
+    // All slices of a rectangle whose first pixel is (y, x). The pieces cover the object.
+    void write_object(std::ptrdiff_t y, std::ptrdiff_t x, const View<const cfloat, 3>& pixels);
+    void finish();
+
+  private:
+    hdf5::Writer file_;
+};
 void write_result(const std::filesystem::path& file, const Result& result);
+
+// Reads of a result what is asked for.
+class ResultReader {
+  public:
+    explicit ResultReader(const std::filesystem::path& file);
+    ~ResultReader();
+    ResultReader(const ResultReader&) = delete;
+    ResultReader& operator=(const ResultReader&) = delete;
+
+    Result without_object() const;
+    const Extents<3>& object_shape() const { return object_shape_; }
+    // The rectangle of one slice whose first pixel is (y, x).
+    void read_object(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x,
+                     const View<cfloat, 2>& pixels) const;
+
+  private:
+    std::optional<hdf5::File> file_;
+    hdf5::Dataset object_;
+    Extents<3> object_shape_{};
+};
 Result read_result(const std::filesystem::path& file);
 
 }  // namespace tessera

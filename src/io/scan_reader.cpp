@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <utility>
 
 #include "base/error.hpp"
@@ -109,11 +108,12 @@ Array<double, 2> positions_in_pixels(const ScanLayout& layout, const ScanMotionC
 
 void note_doubtful_positions(const Array<double, 2>& positions, std::array<int, 2> frame_shape,
                              std::vector<std::string>& notes) {
-    std::map<std::pair<double, double>, int> seen;
-    std::ptrdiff_t num_repeated = 0;
-    for (std::ptrdiff_t i = 0; i < positions.extent(0); ++i) {
-        if (seen[{positions(i, 0), positions(i, 1)}]++ > 0) ++num_repeated;
-    }
+    std::vector<std::pair<double, double>> sorted;
+    sorted.reserve(static_cast<std::size_t>(positions.extent(0)));
+    for (std::ptrdiff_t i = 0; i < positions.extent(0); ++i)
+        sorted.emplace_back(positions(i, 0), positions(i, 1));
+    std::ranges::sort(sorted);
+    const std::size_t num_repeated = std::ranges::unique(sorted).size();
     if (num_repeated > 0) notes.push_back(fmt::format("{} frames repeat an earlier position", num_repeated));
     double span = 0;
     for (std::ptrdiff_t axis = 0; axis < 2; ++axis) {
@@ -311,6 +311,7 @@ struct ScanReader::Impl {
         info.pixel_size_m = info.geometry.object_pixel_size_m(info.frame_shape);
         info.positions_px = positions_in_pixels(layout, config.positions, info.frames, info.pixel_size_m);
         note_doubtful_positions(info.positions_px, info.frame_shape, info.notes);
+        layout.positions = {};  // scans are large
         info.mask = map.apply<float>(mask.used());
         if (std::ranges::find(info.mask, 1.0F) == info.mask.end()) {
             throw data_error("{}: the mask leaves no pixel to use inside scan.crop", file.name());

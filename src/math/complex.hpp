@@ -38,6 +38,18 @@ TESSERA_HD float logarithm_of_one_plus(float x) {
 TESSERA_HD double logarithm_of_one_plus(double x) {
     return ::log1p(x);
 }
+TESSERA_HD float maximum(float a, float b) {
+    return a > b ? a : b;
+}
+TESSERA_HD double maximum(double a, double b) {
+    return a > b ? a : b;
+}
+TESSERA_HD float minimum(float a, float b) {
+    return a < b ? a : b;
+}
+TESSERA_HD double minimum(double a, double b) {
+    return a < b ? a : b;
+}
 // value where condition > 0, else otherwise
 TESSERA_HD float where_positive(float condition, float value, float otherwise) {
     return condition > 0 ? value : otherwise;

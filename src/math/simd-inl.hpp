@@ -56,6 +56,9 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 inline Vec maximum(Vec a, Vec b) {
     return {hn::Max(a.raw, b.raw)};
 }
+inline Vec minimum(Vec a, Vec b) {
+    return {hn::Min(a.raw, b.raw)};
+}
 inline Vec square_root(Vec x) {
     return {hn::Sqrt(x.raw)};
 }

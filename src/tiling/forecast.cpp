@@ -1,12 +1,14 @@
 #include "tiling/forecast.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "tiling/halo_moves.hpp"
+#include "tiling/object_pieces.hpp"
 
 namespace tessera {
 namespace {
@@ -15,6 +17,11 @@ namespace {
 // depends on the number of workers. The pieces in which frames come from the file.
 constexpr std::size_t program_bytes = 93u << 20;
 constexpr std::size_t reading_bytes = 8u << 20;
+
+// Every rank knows where all frames are and their counts: positions and indices in the file (twice: as read
+// and as part of the problem), windows, batches, counts, errors. The first also has them as the result and as
+// its file.
+constexpr std::size_t bytes_per_frame = 88, more_per_frame_on_first = 80;
 
 constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_handle = 4096;
 
@@ -31,6 +38,14 @@ std::size_t slices_scratch_pixels(const ForecastInput& in) {
     const std::size_t planes = slices * modes + 2 + slices;
     const std::size_t between_pixels = in.interpolation == Interpolation::bilinear ? 2 * slices : 0;
     return (planes + between_pixels) * area(in.probe_shape);
+}
+
+// Per worker, of a frame whose window reaches beyond its tile: a slice of the object and of its direction
+// with the vacuum around the tile, and of the gradient.
+std::size_t padded_windows_pixels(const ForecastInput& in) {
+    if (!in.is_truncated) return 0;
+    const int beside = in.interpolation == Interpolation::bilinear ? 1 : 0;
+    return 3 * area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
 }
 
 // Transfer functions from each slice to the next.
@@ -68,23 +83,40 @@ std::size_t num_gradients(Exchange exchange) {
 
 // What the tiles of a rank add up to; pixels of all slices.
 struct OwnTiles {
-    std::size_t tiles = 0, frames = 0, pixels = 0, strip_pixels = 0, handles = 0;
+    std::vector<std::size_t> which;
+    std::size_t frames = 0, pixels = 0, interior_pixels = 0, strip_pixels = 0, coupled_strip_pixels = 0,
+                handles = 0;
     std::size_t minibatch_frames = 0;  // of each tile's largest mini-batch
 };
 
-OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
-    OwnTiles own;
-    for (const HaloMove& move : halo_moves(tiling, in.exchange)) {
-        // Both sides of a message hold it.
-        if (in.owns(move.from) || in.owns(move.to))
-            own.strip_pixels += static_cast<std::size_t>(move.rect.area() * in.num_slices);
-    }
+int num_ranks(const ForecastInput& in) {
+    const auto& owners = in.owner_of_tile;
+    return owners.empty() ? 1 : *std::max_element(owners.begin(), owners.end()) + 1;
+}
+
+// Of all ranks, in one pass over tiles and moves.
+std::vector<OwnTiles> tiles_of_ranks(const ForecastInput& in, const Tiling& tiling) {
+    const auto owner = [&](std::size_t tile) {
+        return in.owner_of_tile.empty() ? 0U : static_cast<std::size_t>(in.owner_of_tile[tile]);
+    };
+    std::vector<OwnTiles> ranks(static_cast<std::size_t>(num_ranks(in)));
+    const auto count_strips = [&](Exchange exchange, std::size_t OwnTiles::*strips) {
+        for (const HaloMove& move : halo_moves(tiling, exchange)) {
+            // Both sides of a message hold it.
+            const auto pixels = static_cast<std::size_t>(move.rect.area() * in.num_slices);
+            ranks[owner(move.from)].*strips += pixels;
+            if (owner(move.to) != owner(move.from)) ranks[owner(move.to)].*strips += pixels;
+        }
+    };
+    count_strips(in.exchange, &OwnTiles::strip_pixels);
+    if (in.coupling_scratch_pixels > 0) count_strips(Exchange::voxels, &OwnTiles::coupled_strip_pixels);
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
-        if (!in.owns(t)) continue;
-        ++own.tiles;
+        OwnTiles& own = ranks[owner(t)];
+        own.which.push_back(t);
         own.frames += static_cast<std::size_t>(tile.num_frames());
         own.pixels += static_cast<std::size_t>(tile.extended.area() * in.num_slices);
+        own.interior_pixels += static_cast<std::size_t>(tile.interior.area() * in.num_slices);
         own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
         if (!in.minibatches) continue;
         std::vector<std::size_t> frames(static_cast<std::size_t>(tiling.minibatches.count));
@@ -93,27 +125,72 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
         own.minibatch_frames += *std::max_element(frames.begin(), frames.end());
         own.handles += frames.size();
     }
-    return own;
+    return ranks;
 }
 
-// Of engines with mini-batches: what comes back from the far fields of one, what momentum compares with.
-std::size_t residuals_bytes(const ForecastInput& in, const OwnTiles& own) {
-    return in.residuals ? own.minibatch_frames * area(in.frame_shape) *
-                              static_cast<std::size_t>(in.num_modes) * complex_bytes
-                        : 0;
+OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
+    return std::move(tiles_of_ranks(in, tiling)[static_cast<std::size_t>(in.rank)]);
 }
-std::size_t anchors_bytes(const ForecastInput& in, const OwnTiles& own) {
-    const std::size_t probe = area(in.probe_shape) * static_cast<std::size_t>(in.num_modes);
-    return in.momentum ? (own.pixels + probe) * complex_bytes : 0;
+
+// Of the first rank, for the file and one tile of another's.
+std::size_t pieces_bytes(const ForecastInput& in, const Tiling& tiling) {
+    const PieceMemory pixels = piece_memory(tiling, in.num_slices, num_ranks(in) > 1);
+    return static_cast<std::size_t>(pixels.piece + pixels.tile) * complex_bytes;
 }
-// The coverage in sums over tiles.
-std::size_t coverages_bytes(const ForecastInput& in, const OwnTiles& own) {
-    return in.minibatches ? own.tiles * area(in.probe_shape) * complex_bytes : 0;
+
+// Values of the larger picture, of the projection or of all slices in rows, and their copy to be sorted or
+// their colours (io/pictures.cpp).
+std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
+    constexpr int most_extent = 4096;
+    constexpr std::size_t drawn_bytes = 11, together_bytes = 16;  // a pixel
+    const auto pixels = [&](int images, int most) {
+        const int longest = std::max(tiling.object_shape[0], tiling.object_shape[1]);
+        const int block = (longest + most - 1) / most;
+        const auto reduced = [&](int extent) { return (extent + block - 1) / block; };
+        return static_cast<std::size_t>(images) *
+               area({reduced(tiling.object_shape[0]), reduced(tiling.object_shape[1])});
+    };
+    const auto columns = static_cast<int>(std::ceil(std::sqrt(num_slices)));
+    return std::max(pixels(1, most_extent) * (num_slices > 1 ? together_bytes : drawn_bytes),
+                    pixels(num_slices, most_extent / columns) * drawn_bytes);
+}
+
+// Of what batches of a tile add up to: an overlap projection has numerator and weight.
+std::size_t planes_per_slice(const ForecastInput& in) {
+    return in.exit_waves ? 2 : 1;
+}
+
+// Strips of a gradient, and of an overlap projection.
+std::size_t strip_planes(const ForecastInput& in) {
+    return 1 + (in.exit_waves ? 2 : 0);
+}
+
+// The probe part of what a batch adds up to: an overlap projection has a weight beside its numerators. In
+// sums over tiles engines with mini-batches have their coverage there.
+std::size_t batch_part_pixels(const ForecastInput& in) {
+    return area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (in.exit_waves ? 1 : 0));
+}
+std::size_t sums_part_pixels(const ForecastInput& in) {
+    const bool has_weight = in.exit_waves || in.minibatches;
+    return area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (has_weight ? 1 : 0));
+}
+
+// The probe and its sums, and what engines with mini-batches keep of one and for momentum.
+template <class Add>
+void add_probe_terms(const ForecastInput& in, const OwnTiles& own, const Add& add) {
+    const auto modes = static_cast<std::size_t>(in.num_modes);
+    const std::size_t probe = area(in.probe_shape) * modes;
+    add("probe: value, direction, gradients, sums",
+        (4 * probe + own.which.size() * sums_part_pixels(in)) * complex_bytes);
+    if (in.residuals)
+        add("residuals of a mini-batch", own.minibatch_frames * area(in.frame_shape) * modes * complex_bytes);
+    if (in.momentum) add("momentum: what it is measured from", (own.pixels + probe) * complex_bytes);
 }
 
 // Value, direction, gradient; illumination or coverage.
-std::size_t checkpoint_bytes(std::size_t object_pixels, std::size_t probe_pixels) {
-    return (object_pixels + probe_pixels) * (3 * complex_bytes + 4);
+std::size_t checkpoint_bytes(const ForecastInput& in, std::size_t object_pixels, std::size_t probe_pixels) {
+    return object_pixels * ((2 + planes_per_slice(in)) * complex_bytes + 4) +
+           probe_pixels * (3 * complex_bytes + 4);
 }
 
 }  // namespace
@@ -125,11 +202,12 @@ int num_pattern_buffers(int num_workers) {
 namespace {
 
 // As many batches as `staying_bytes` hold, spread evenly over the pass, and a ring for the others.
-PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, std::size_t staying_bytes) {
+PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
+                      std::size_t staying_bytes) {
     const std::size_t frame = area(in.frame_shape) * bytes_per_count(in.pattern_type);
     const auto for_each_batch = [&](const auto& visit) {
-        for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
-            for (std::size_t b = 0; in.owns(t) && b < tiling.tiles[t].batches.size(); ++b)
+        for (const std::size_t t : own.which) {
+            for (std::size_t b = 0; b < tiling.tiles[t].batches.size(); ++b)
                 visit(t, b, tiling.tiles[t].batches[b].frames.size() * frame);
         }
     };
@@ -138,8 +216,8 @@ PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, std::size_t
     const double share =
         staying_bytes >= total ? 1 : static_cast<double>(staying_bytes) / static_cast<double>(total);
     PatternPlan plan;
-    for (std::size_t t = 0; t < tiling.tiles.size(); ++t)
-        plan.stays.emplace_back(in.owns(t) ? tiling.tiles[t].batches.size() : 0, false);
+    plan.stays.resize(tiling.tiles.size());
+    for (const std::size_t t : own.which) plan.stays[t].resize(tiling.tiles[t].batches.size());
     for_each_batch([&](std::size_t t, std::size_t b, std::size_t bytes) {
         seen += bytes;
         if (static_cast<double>(plan.staying_bytes + bytes) <= share * static_cast<double>(seen)) {
@@ -156,35 +234,28 @@ PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, std::size_t
     return plan;
 }
 
-}  // namespace
-
-PatternPlan plan_patterns(const ForecastInput& in, const Tiling& tiling, std::size_t limit_bytes) {
-    const PatternPlan all = plan_with(in, tiling, SIZE_MAX);
-    if (forecast_memory(in, tiling, all).total_bytes() <= limit_bytes) return all;
-    const PatternPlan none = plan_with(in, tiling, 0);
-    const std::size_t least = forecast_memory(in, tiling, none).total_bytes();
-    return limit_bytes > least ? plan_with(in, tiling, limit_bytes - least) : none;
+// A, B and C, or the exit wave.
+std::size_t waves_per_mode(const ForecastInput& in) {
+    return in.keep_waves ? 3 : in.exit_waves ? 1 : 0;
 }
 
-MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
-    return forecast_memory(in, tiling, plan_with(in, tiling, SIZE_MAX));
-}
-
-std::size_t kept_waves_bytes(const ForecastInput& in, const Tiling& tiling) {
-    return 3 * own_tiles(in, tiling).frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) *
+std::size_t waves_bytes(const ForecastInput& in, const OwnTiles& own) {
+    return waves_per_mode(in) * own.frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) *
            complex_bytes;
 }
 
-MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, const PatternPlan& plan) {
+MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
+                           const PatternPlan& plan) {
     const auto modes = static_cast<std::size_t>(in.num_modes);
     const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
-    const OwnTiles own = own_tiles(in, tiling);
     const auto slices = static_cast<std::size_t>(in.num_slices);
     const std::size_t window = slices * area(tiling.largest_window());
-    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
+    const std::size_t slots =
+        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    const std::size_t waves = in.keep_waves || slices > 1 ? 1 : 3;  // of a frame, as scratch
+    // Of a frame, as scratch.
+    const std::size_t waves = in.keep_waves || slices > 1 || !in.gradients ? 1 : 3;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -200,30 +271,88 @@ MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, co
         add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
     const std::size_t gradients = num_gradients(in.exchange);
-    add(fmt::format("object tiles: {} gradients, illumination", gradients == 3 ? "three" : "two"),
-        own.pixels * (gradients * complex_bytes + 4));
-    add("strips between tiles", own.strip_pixels * complex_bytes);
+    const std::size_t planes = planes_per_slice(in);
+    add(fmt::format("object tiles: {} gradients{}, illumination", gradients == 3 ? "three" : "two",
+                    in.exit_waves ? " or overlap sums" : ""),
+        own.pixels * (gradients * planes * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
-    add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums",
-        (4 + own.tiles) * probe * complex_bytes + coverages_bytes(in, own));
-    if (in.residuals) add("residuals of a mini-batch", residuals_bytes(in, own));
-    if (in.momentum) add("momentum: what it is measured from", anchors_bytes(in, own));
-    add("scratch of the workers",
-        workers * (waves * frame * modes + shifted + probe + slices_scratch_pixels(in)) * complex_bytes);
-    if (in.keep_waves) {
-        const std::size_t bytes = kept_waves_bytes(in, tiling);
+    add("batch windows in flight", slots * (planes * window + batch_part_pixels(in)) * complex_bytes);
+    add_probe_terms(in, own, add);
+    add("scratch of the workers", workers *
+                                      (waves * frame * modes + shifted + probe + slices_scratch_pixels(in) +
+                                       padded_windows_pixels(in)) *
+                                      complex_bytes);
+    if (in.keep_waves || in.exit_waves) {
+        const std::size_t bytes = waves_bytes(in, own);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);
-        add(here < bytes ? "kept far fields, beside those on the disk" : "kept far fields", here);
+        add(fmt::format("{}{}", in.keep_waves ? "kept far fields" : "exit waves",
+                        here < bytes ? ", beside those on the disk" : ""),
+            here);
     }
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
-    // The first rank puts the object together and writes it.
-    const std::size_t object = in.rank == 0 ? 2 * slices * area(tiling.object_shape) : 0;
-    add("copies for results: from the tiles, put together, as a file",
-        (own.pixels + object + 3 * probe) * complex_bytes);
-    if (in.checkpoints)
-        add("checkpoints: fields copied, and as a file", 2 * checkpoint_bytes(own.pixels, probe));
+    if (in.coupling_scratch_pixels > 0) {
+        const std::size_t at_once = std::min(std::max<std::size_t>(workers, 1), own.which.size());
+        add("coupling of slices: scratch, strips between tiles",
+            (at_once * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+    }
+    add("copies for results", (own.interior_pixels + 3 * probe) * complex_bytes);
+    if (in.rank == 0) {
+        add("the result's file: pieces of the object", pieces_bytes(in, tiling));
+        if (in.pictures) add("pictures", pictures_bytes(tiling, in.num_slices));
+    }
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
+    if (in.checkpoints && in.exit_waves) {
+        const auto batches = static_cast<std::size_t>(num_out_slots(in.machine.num_workers()));
+        add("exit waves on their way to a checkpoint",
+            std::min(batches * static_cast<std::size_t>(tiling.batch_size), own.frames) * frame * modes *
+                complex_bytes);
+    }
+    add("positions, counts and errors of all frames",
+        static_cast<std::size_t>(tiling.num_frames()) *
+            (bytes_per_frame + (in.rank == 0 ? more_per_frame_on_first : 0)));
     return forecast;
+}
+
+PatternPlan plan_within(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
+                        std::size_t limit_bytes) {
+    PatternPlan all = plan_with(in, tiling, own, SIZE_MAX);
+    if (forecast_of(in, tiling, own, all).total_bytes() <= limit_bytes) return all;
+    PatternPlan none = plan_with(in, tiling, own, 0);
+    const std::size_t least = forecast_of(in, tiling, own, none).total_bytes();
+    return limit_bytes > least ? plan_with(in, tiling, own, limit_bytes - least) : none;
+}
+
+}  // namespace
+
+PatternPlan plan_patterns(const ForecastInput& in, const Tiling& tiling, std::size_t limit_bytes) {
+    return plan_within(in, tiling, own_tiles(in, tiling), limit_bytes);
+}
+
+MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling, const PatternPlan& plan) {
+    return forecast_of(in, tiling, own_tiles(in, tiling), plan);
+}
+
+MemoryForecast forecast_memory(const ForecastInput& in, const Tiling& tiling) {
+    const OwnTiles own = own_tiles(in, tiling);
+    return forecast_of(in, tiling, own, plan_with(in, tiling, own, SIZE_MAX));
+}
+
+std::vector<std::size_t> forecast_memory_of_ranks(const ForecastInput& input, const Tiling& tiling,
+                                                  std::size_t limit_bytes) {
+    std::vector<std::size_t> bytes;
+    ForecastInput in = input;
+    in.rank = 0;
+    for (const OwnTiles& own : tiles_of_ranks(in, tiling)) {
+        const PatternPlan plan = plan_within(in, tiling, own, limit_bytes);
+        bytes.push_back(forecast_of(in, tiling, own, plan).total_bytes());
+        ++in.rank;
+    }
+    return bytes;
+}
+
+std::size_t kept_waves_bytes(const ForecastInput& in, const Tiling& tiling) {
+    return waves_bytes(in, own_tiles(in, tiling));
 }
 
 GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
@@ -234,9 +363,11 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const OwnTiles own = own_tiles(in, tiling);
     const auto slices = static_cast<std::size_t>(in.num_slices);
     const std::size_t window = slices * area(tiling.largest_window());
-    const std::size_t slots = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.tiles;
+    const std::size_t slots =
+        static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
-    const std::size_t wave = in.keep_waves ? 3 * frame * modes * complex_bytes : 0;
+    const std::size_t wave = waves_per_mode(in) * frame * modes * complex_bytes;
+    const std::size_t planes = planes_per_slice(in);
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;
@@ -245,22 +376,26 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.least_bytes += bytes;
     };
     add("object tiles: value, direction, gradients, illumination",
-        own.pixels * ((2 + num_gradients(in.exchange)) * complex_bytes + 4));
-    add("strips between tiles", own.strip_pixels * complex_bytes);
-    add("batch windows in flight", slots * (window + probe) * complex_bytes);
-    add("probe: value, direction, gradients, sums",
-        (4 + own.tiles) * probe * complex_bytes + coverages_bytes(in, own));
-    if (in.residuals) add("residuals of a mini-batch", residuals_bytes(in, own));
-    if (in.momentum) add("momentum: what it is measured from", anchors_bytes(in, own));
+        own.pixels * ((2 + num_gradients(in.exchange) * planes) * complex_bytes + 4));
+    add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
+    add("batch windows in flight", slots * (planes * window + batch_part_pixels(in)) * complex_bytes);
+    add_probe_terms(in, own, add);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
-    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(own.pixels, probe));
+    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
+    if (in.coupling_scratch_pixels > 0) {
+        add("coupling of slices: scratch, strips between tiles",
+            (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+    }
     if (slices > 1) {
         add("transfer functions between slices, batch windows at trial steps",
             slice_transfers_bytes(in) + 3 * window * complex_bytes);
     }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
-    if (in.keep_waves) forecast.terms.push_back({"kept far fields, of this GPU's share", waves});
+    if (wave > 0) {
+        const char* what = in.keep_waves ? "kept far fields" : "exit waves";
+        forecast.terms.push_back({fmt::format("{}, of this GPU's share", what), waves});
+    }
     forecast.least_bytes +=
         batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
     const std::size_t passes = in.line_search ? 2 : 1;
@@ -271,12 +406,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
 bool waves_fit(const ForecastInput& input, const Tiling& tiling, std::size_t budget_bytes) {
     ForecastInput kept = input;
     kept.keep_waves = true;
-    const auto& owners = input.owner_of_tile;
-    const int last_rank = owners.empty() ? 0 : *std::max_element(owners.begin(), owners.end());
-    for (kept.rank = 0; kept.rank <= last_rank; ++kept.rank) {
-        if (forecast_memory(kept, tiling).total_bytes() > budget_bytes) return false;
-    }
-    return true;
+    const auto bytes = forecast_memory_of_ranks(kept, tiling, SIZE_MAX);
+    return *std::max_element(bytes.begin(), bytes.end()) <= budget_bytes;
 }
 
 }  // namespace tessera

@@ -33,18 +33,22 @@ struct ForecastInput {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool keep_waves = false;
+    bool exit_waves = false;                        // an engine projects them
+    bool gradients = true;                          // an engine moves along them
     std::optional<std::size_t> waves_memory_bytes;  // for kept waves, the others on disk; null: all of them
     Exchange exchange = Exchange::neighbours;
     bool minibatches = false;  // engines with mini-batches; with their residuals, with momentum
     bool residuals = false, momentum = false;
+    bool is_truncated = false;  // windows reach beyond their tiles
+    std::size_t coupling_scratch_pixels =
+        0;                    // of a worker or GPU that couples slices; 0: they are not coupled
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;
+    bool pictures = false;
     std::size_t gpu_scratch_bytes = 0;
     std::vector<int> owner_of_tile;  // empty: all of them this rank's
     int rank = 0;
-
-    bool owns(std::size_t tile) const { return owner_of_tile.empty() || owner_of_tile[tile] == rank; }
 };
 
 // Which batches of a rank keep their patterns in memory. The others are read from the scan again in every
@@ -75,6 +79,9 @@ int num_pattern_buffers(int num_workers);
 
 // The peak resident memory of one rank, term by term, in the sizes of codelets/layout.hpp.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling, const PatternPlan& patterns);
+// In all of each rank, with the patterns that its plan within the limit lets stay.
+std::vector<std::size_t> forecast_memory_of_ranks(const ForecastInput& input, const Tiling& tiling,
+                                                  std::size_t limit_bytes);
 std::size_t kept_waves_bytes(const ForecastInput& input, const Tiling& tiling);
 // With all patterns in memory.
 MemoryForecast forecast_memory(const ForecastInput& input, const Tiling& tiling);

@@ -95,8 +95,12 @@ class Assignment {
 
 std::vector<int> assign_owners(const Tiling& tiling, int num_ranks) {
     if (std::ssize(tiling.tiles) < num_ranks) {
-        throw usage_error("tiling.tiles: {} x {} tiles are too few for {} ranks (each owns at least one)",
-                          tiling.grid[0], tiling.grid[1], num_ranks);
+        const int rows = static_cast<int>(std::ceil(std::sqrt(num_ranks)));
+        throw usage_error(
+            "tiling.tiles: {} x {} tiles are too few for {} ranks, each owns at least one (start fewer "
+            "ranks, "
+            "or set tiling.tiles: [{}, {}], say)",
+            tiling.grid[0], tiling.grid[1], num_ranks, rows, (num_ranks + rows - 1) / rows);
     }
     return Assignment(tiling, num_ranks).owners();
 }

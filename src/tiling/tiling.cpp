@@ -21,6 +21,13 @@ std::array<int, 2> centre_of(const Placement& placement, std::ptrdiff_t frame) {
     return {window.y0 + placement.window_shape[0] / 2, window.x0 + placement.window_shape[1] / 2};
 }
 
+// What the halo keeps of a frame's window: at least the pixel at its centre.
+Rect kept_of(const Placement& placement, std::ptrdiff_t frame, HaloWidth halo) {
+    const auto [y, x] = centre_of(placement, frame);
+    return intersection(window_of(placement, frame),
+                        {y - halo[0], x - halo[1], y + halo[0] + 1, x + halo[1] + 1});
+}
+
 // Cut points of one axis: 0 = cuts[0] < ... < cuts[n] = extent, with as many centres between any two cuts as
 // possible.
 std::vector<int> balanced_cuts(std::vector<int> centres, int num_cells, int extent) {
@@ -71,7 +78,8 @@ struct Shares {
     std::vector<std::vector<std::ptrdiff_t>> own, others;
 };
 
-Shares share_out(const Placement& placement, const Cells& cells, std::array<int, 2> grid, Exchange exchange) {
+Shares share_out(const Placement& placement, const Cells& cells, std::array<int, 2> grid, Exchange exchange,
+                 HaloWidth halo) {
     const auto num_tiles = static_cast<std::size_t>(grid[0]) * static_cast<std::size_t>(grid[1]);
     Shares shares{std::vector<std::vector<std::ptrdiff_t>>(num_tiles),
                   std::vector<std::vector<std::ptrdiff_t>>(num_tiles)};
@@ -79,7 +87,7 @@ Shares share_out(const Placement& placement, const Cells& cells, std::array<int,
         const auto [y, x] = centre_of(placement, frame);
         const Rect owner = cells.reached_by({y, x, y + 1, x + 1});
         const Rect reached =
-            exchange == Exchange::voxels ? cells.reached_by(window_of(placement, frame)) : owner;
+            exchange == Exchange::voxels ? cells.reached_by(kept_of(placement, frame, halo)) : owner;
         for (int row = reached.y0; row < reached.y1; ++row) {
             for (int column = reached.x0; column < reached.x1; ++column) {
                 const bool is_own = row == owner.y0 && column == owner.x0;
@@ -123,7 +131,7 @@ struct OrderedFrame {
 };
 
 std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placement& placement,
-                                int batch_size) {
+                                const Rect& tile, int batch_size) {
     std::sort(frames.begin(), frames.end(), [](const OrderedFrame& a, const OrderedFrame& b) {
         if (a.minibatch != b.minibatch) return a.minibatch < b.minibatch;
         if (a.reaches_neighbour != b.reaches_neighbour) return a.reaches_neighbour;
@@ -138,7 +146,7 @@ std::vector<Batch> make_batches(std::vector<OrderedFrame> frames, const Placemen
         Batch& batch = batches.back();
         batch.frames.push_back(ordered.frame);
         batch.reaches_neighbour = batch.reaches_neighbour || ordered.reaches_neighbour;
-        batch.window = bounding_box(batch.window, window_of(placement, ordered.frame));
+        batch.window = bounding_box(batch.window, intersection(window_of(placement, ordered.frame), tile));
     }
     return batches;
 }
@@ -153,14 +161,15 @@ std::vector<Neighbour> find_neighbours(const std::vector<Tile>& tiles, std::size
 }
 
 // Rows of tiles share their row band, columns their column band.
-void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells, const Shares& shares) {
+void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells, const Shares& shares,
+                  HaloWidth halo) {
     Bands rows = make_bands(cells.cuts_y), columns = make_bands(cells.cuts_x);
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const auto row = static_cast<int>(t) / tiling.grid[1], column = static_cast<int>(t) % tiling.grid[1];
         for (const std::ptrdiff_t frame : shares.own[t]) {
-            const Rect window = window_of(placement, frame);
-            grow(rows, row, window.y0, window.y1);
-            grow(columns, column, window.x0, window.x1);
+            const Rect kept = kept_of(placement, frame, halo);
+            grow(rows, row, kept.y0, kept.y1);
+            grow(columns, column, kept.x0, kept.x1);
         }
     }
     make_monotone(rows);
@@ -173,13 +182,13 @@ void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells
     }
 }
 
-void extend_each(Tiling& tiling, const Placement& placement, const Shares& shares) {
+void extend_each(Tiling& tiling, const Placement& placement, const Shares& shares, HaloWidth halo) {
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         Tile& tile = tiling.tiles[t];
         tile.extended = tile.interior;
         for (const auto* frames : {&shares.own[t], &shares.others[t]}) {
             for (const std::ptrdiff_t frame : *frames)
-                tile.extended = bounding_box(tile.extended, window_of(placement, frame));
+                tile.extended = bounding_box(tile.extended, kept_of(placement, frame, halo));
         }
     }
 }
@@ -250,11 +259,11 @@ std::ptrdiff_t Tiling::num_frames() const {
 }
 
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size, Exchange exchange,
-                   Minibatches minibatches) {
-    TESSERA_EXPECT(batch_size > 0 && grid[0] > 0 && grid[1] > 0);
+                   HaloWidth halo, Minibatches minibatches) {
+    TESSERA_EXPECT(batch_size > 0 && grid[0] > 0 && grid[1] > 0 && halo[0] >= 0 && halo[1] >= 0);
     require_room(placement, grid);
     const Cells cells(placement, grid);
-    const Shares shares = share_out(placement, cells, grid, exchange);
+    const Shares shares = share_out(placement, cells, grid, exchange, halo);
     Tiling tiling{grid, placement.object_shape, placement.window_shape, batch_size,
                   {},   std::move(minibatches)};
     for (std::size_t r = 0; r < static_cast<std::size_t>(grid[0]); ++r) {
@@ -264,9 +273,9 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
         }
     }
     if (exchange == Exchange::voxels) {
-        extend_each(tiling, placement, shares);
+        extend_each(tiling, placement, shares, halo);
     } else {
-        extend_bands(tiling, placement, cells, shares);
+        extend_bands(tiling, placement, cells, shares, halo);
     }
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         Tile& tile = tiling.tiles[t];
@@ -275,7 +284,7 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
         const auto batches_of = [&](const std::vector<std::ptrdiff_t>& frames,
                                     const std::vector<Neighbour>& neighbours) {
             return make_batches(ordered(placement, frames, neighbours, tiling.minibatches), placement,
-                                batch_size);
+                                tile.extended, batch_size);
         };
         tile.batches = batches_of(shares.own[t], told_to);
         for (Batch& batch : batches_of(shares.others[t], {})) {
@@ -302,7 +311,7 @@ int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptr
         std::clamp<std::ptrdiff_t>(std::min(by_time, enough_tasks), 1, kind == DeviceKind::gpu ? 4096 : 256));
 }
 
-std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind) {
+std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind, HaloWidth halo) {
     const std::ptrdiff_t frames_per_tile = kind == DeviceKind::gpu ? 512 : 64;
     constexpr double most_overhead = 1.35;
     const auto most_tiles = std::max<std::ptrdiff_t>(std::ssize(placement.windows) / frames_per_tile, 1);
@@ -312,11 +321,11 @@ std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind) {
         for (int columns = 1; columns <= 64 && columns <= placement.object_shape[1]; ++columns) {
             const int tiles = rows * columns;
             if (tiles > most_tiles || tiles <= best[0] * best[1]) continue;
-            // An inner cell is extended by about half a window on each side.
-            const double height =
-                static_cast<double>(placement.object_shape[0]) + (rows - 1) * placement.window_shape[0];
-            const double width =
-                static_cast<double>(placement.object_shape[1]) + (columns - 1) * placement.window_shape[1];
+            // An inner cell is extended by about half a window on each side, or by the halo.
+            const int beyond_y = std::min(placement.window_shape[0], 2 * halo[0] + 1),
+                      beyond_x = std::min(placement.window_shape[1], 2 * halo[1] + 1);
+            const double height = static_cast<double>(placement.object_shape[0]) + (rows - 1) * beyond_y;
+            const double width = static_cast<double>(placement.object_shape[1]) + (columns - 1) * beyond_x;
             if (height * width <= most_overhead * object_area) best = {rows, columns};
         }
     }

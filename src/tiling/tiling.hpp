@@ -26,7 +26,7 @@ struct Rect {
 Rect intersection(const Rect& a, const Rect& b);
 Rect bounding_box(const Rect& a, const Rect& b);  // an empty rectangle does not count
 
-// Up to B frames of one tile, and the bounding box of their probe windows (object coordinates).
+// Up to B frames of one tile, and the bounding box of their probe windows in it (object coordinates).
 struct Batch {
     std::vector<std::ptrdiff_t> frames;  // indices into the placement, in summation order
     Rect window;
@@ -42,7 +42,7 @@ struct Neighbour {
 };
 
 // A cell of the grid. Interiors partition the object; `extended` is what the tile keeps in memory: every
-// window of its own frames lies inside.
+// window of its own frames, or as much of it as the halo keeps, lies inside.
 struct Tile {
     Rect interior;
     Rect extended;
@@ -50,6 +50,10 @@ struct Tile {
     std::vector<Neighbour> neighbours;  // ascending tile index
     std::ptrdiff_t num_frames() const;  // that it holds and computes, its own or not
 };
+
+// How far tiles are extended beyond the centres of their frames on each side, in pixels of both axes.
+using HaloWidth = std::array<int, 2>;
+inline constexpr HaloWidth whole_window = {1 << 24, 1 << 24};  // as far as the windows reach
 
 struct Tiling {
     std::array<int, 2> grid = {1, 1};  // (rows, columns)
@@ -71,19 +75,26 @@ struct Tiling {
 // curve. A frame belongs to the tile whose interior holds the centre of its window. Cost: O(N log N). Throws
 // a usage Error when the object has fewer rows or columns than the grid.
 //
+// A narrower halo than half a window keeps only so many pixels on each side of the pixel at the centre of a
+// window; the rest may lie outside of the extended tile, where the tile's frames see vacuum (Wang et al.,
+// SC22: a window of 1024 pixels around a probe of 120).
+//
 // With Exchange::voxels a tile also has batches of all other frames whose windows reach into its interior, so
 // that its own frames and these give the whole gradient there, and it is extended to what all of their
 // windows need: about a window beyond its interior instead of half of one. In that halo the gradient is
-// incomplete, the more the farther out: frames that do not reach the interior are missing there.
+// incomplete, the more the farther out: frames that do not reach the interior are missing there. With a
+// narrower halo it is what the halo keeps of a window that counts.
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size,
-                   Exchange exchange = Exchange::neighbours, Minibatches minibatches = {});
+                   Exchange exchange = Exchange::neighbours, HaloWidth halo = whole_window,
+                   Minibatches minibatches = {});
 
 // Which rank owns each tile: compact rectangles of tiles, halved until each rank has one, with the frames
 // balanced. The first tile is rank 0's. Throws a usage Error when there are fewer tiles than ranks.
 std::vector<int> assign_owners(const Tiling& tiling, int num_ranks);
 
 // The automatic choices: functions of the scan's shape, the number of modes and the kind of device alone,
-// never of timings or workers, so that the same run file gives the same answer everywhere.
+// never of timings, workers or ranks, so that the same run file gives the same answer everywhere; nor of the
+// exchange, which can do with any grid, so that its kinds can be compared.
 //  - batch: about 1.5 ms of gradient on a nominal core (25 GFLOP/s of transforms); on a GPU 256 frames of 128
 //  x
 //    128 pixels, a sixteenth of the scan at most;
@@ -91,6 +102,7 @@ std::vector<int> assign_owners(const Tiling& tiling, int num_ranks);
 //  below 1.35 x the object.
 int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames,
                          DeviceKind kind = DeviceKind::cpu);
-std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind = DeviceKind::cpu);
+std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind = DeviceKind::cpu,
+                                  HaloWidth halo = whole_window);
 
 }  // namespace tessera

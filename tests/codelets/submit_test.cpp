@@ -41,6 +41,22 @@ void expect_refused(const Submit& submit, const std::string& codelet, const std:
     }
 }
 
+// Behind a gate that is closed nothing has to happen; a device may do it all the same.
+TEST(Submit, LeavesOutWhatIsBehindAClosedGate) {
+    const Data target(64), gate(64);
+    *target.before_tasks<float>() = 3;
+    clear.submit({64}, {&target}, 0, &gate);
+    EXPECT_EQ(*HostAccess(target, Access::read).as<const float>(), 0);
+    *HostAccess(target, Access::write).as<float>() = 3;
+    *HostAccess(gate, Access::write).as<std::int32_t>() = 1;
+    clear.submit({64}, {&target}, 0, &gate);
+    const float left = *HostAccess(target, Access::read).as<const float>();
+    EXPECT_TRUE(left == 3 || left == 0);
+#if !defined(TESSERA_WALKED) && !defined(TESSERA_WITH_CUDA)
+    EXPECT_EQ(left, 3);
+#endif
+}
+
 TEST(Submit, RefusesTheWrongNumberOfData) {
     OneBatch b(small_problem(), type);
     const GradientArgs args = {b.shape, KeptWaves::none, ProbeMotion::moving};

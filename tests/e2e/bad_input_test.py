@@ -171,6 +171,10 @@ class BadInput(unittest.TestCase):
     def test_probe_larger_than_the_frame_is_asked_for(self):
         self.expect_refusal(USAGE, "probe.size", arguments=("reconstruct", "run.yaml", "--set", "probe.size=64"))
 
+    def test_a_halo_of_less_than_a_pixel(self):
+        self.expect_refusal(USAGE, "tiling.halo_m", "pixel",
+                            arguments=("reconstruct", "run.yaml", "--set", "tiling.halo_m=1.0e-10"))
+
     # ---- the run file
 
     def refuse_run_file(self, text, *words, lines=1):

@@ -18,6 +18,8 @@ from pathlib import Path
 import h5py
 import yaml
 
+from mpi_environment import RANKS_ON_ANY_MACHINE
+
 PROGRAM, MPIRUN = "", ""
 DONE, USAGE, DATA, STOPPED = 0, 2, 3, 75
 
@@ -42,16 +44,9 @@ output: {file: result.h5, pictures: false, checkpoint_interval: 0.02}
 
 RECOMPUTE = ("--set", "runtime.waves=recompute")
 KEEP = ("--set", "runtime.waves=keep")
+EXIT_WAVES = (*RECOMPUTE, "--set", "engines[1].name=DM")
 # A second or so on one rank, which is faster than several on few cores.
 LONG = (*RECOMPUTE, "--set", "engines[1].num_iter=300")
-
-# Open MPI takes all it needs from here: as root, more ranks than cores, nothing bound, no network.
-RANKS_ON_ANY_MACHINE = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl": "self,vader",
-    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-}
 
 RESULTS = ["image_1/data", "image_2/data"] + [
     "process_1/" + name for name in ("cost", "data_error", "step", "data_error_per_frame")
@@ -138,7 +133,7 @@ class Checkpoints(unittest.TestCase):
         subprocess.run([PROGRAM, "simulate", "simulation.yaml"], cwd=folder, check=True, capture_output=True)
         cls.scan = folder / "scan.cxi"
         cls.expected = {}
-        for settings in (RECOMPUTE, KEEP, LONG):
+        for settings in (RECOMPUTE, KEEP, EXIT_WAVES, LONG):
             Run(folder, 1, *settings, "--set", "output.checkpoint_interval=0").finish()
             assert not (folder / "result.checkpoint").exists()
             cls.expected[settings] = contents(folder / "result.h5")
@@ -184,7 +179,7 @@ class Checkpoints(unittest.TestCase):
             self.assertGreater(self.manifests()[-1:], before)
             manifest = yaml.safe_load(self.manifests()[-1].read_text())
             self.assertEqual(manifest["ranks"], count)
-            self.assertEqual(len(manifest["files"]), count)
+            self.assertEqual(len(manifest["files"]), 2 * count if settings == EXIT_WAVES else count)
             self.assertLessEqual(len(self.manifests()), 2)
         run = self.start(ranks[-1], settings=settings).finish()
         self.assertIn("the run goes on after", run.messages())
@@ -198,6 +193,9 @@ class Checkpoints(unittest.TestCase):
 
     def test_kept_waves_on_two_ranks_then_one(self):
         self.stopped_and_taken_up([2, 1], 17, KEEP)
+
+    def test_exit_waves_on_two_ranks_then_three_then_one(self):
+        self.stopped_and_taken_up([2, 3, 1], 8, EXIT_WAVES)
 
     def test_time_limit(self):
         run = self.start(1, "--set", "runtime.time_limit=0.2", settings=LONG).finish(expect=STOPPED)
@@ -229,6 +227,9 @@ class Checkpoints(unittest.TestCase):
 
     def test_killed_at_any_moment_on_several_ranks(self):
         self.killed_and_taken_up([2, 3, 1], kills=2, delay_s=6, settings=RECOMPUTE)
+
+    def test_killed_at_any_moment_with_exit_waves(self):
+        self.killed_and_taken_up([1, 2], kills=3, delay_s=2, settings=EXIT_WAVES)
 
     # ---- damaged, foreign
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <complex>
@@ -214,6 +215,47 @@ TEST(FieldUpdate, IsThePreconditionedConjugateDirection) {
     const Value expected = 0.7 * direction - m * gradient;
     const Value found = to_std(pixel::conjugate_direction(to_ours(direction), to_ours(gradient), m, 0.7));
     EXPECT_LT(std::abs(found - expected), 1e-15);
+}
+
+// ---- Projections
+
+TEST(FourierProjection, GivesTheMeasuredAmplitudeButForAShareOfTheError) {
+    for (const double counts : {0.0, 3.0, 900.0}) {
+        for (const double intensity : {0.25, 7.0, 4e4}) {
+            for (const double background : {0.0, 2.0}) {
+                const double measured = std::sqrt(std::max(counts - background, 0.0));
+                const auto error = pixel::modulus_error(intensity, counts, background, 1.0, 0.0, 0.0, 1.0);
+                EXPECT_NEAR(error.squared, std::pow(std::sqrt(intensity) - measured, 2),
+                            1e-12 * (intensity + counts));
+                for (const double share : {0.0, 0.3, 1.0}) {
+                    const double factor = pixel::relaxed_modulus_factor(error.quotient, share, 1.0);
+                    EXPECT_NEAR(factor * std::sqrt(intensity),
+                                measured + (std::sqrt(intensity) - measured) * share,
+                                1e-13 * (1 + intensity + counts));
+                }
+                const auto ignored = pixel::modulus_error(intensity, counts, background, 0.0, 0.0, 0.0, 1.0);
+                EXPECT_EQ(ignored.quotient, 1);
+                EXPECT_EQ(ignored.squared, 0);
+            }
+        }
+    }
+}
+
+TEST(OverlapProjection, IsTheQuotientOfTheSums) {
+    const Value before{0.3, -1.2}, light{2, 0.5}, wave{-4, 9};
+    const double weight = std::norm(light), inertia = 0.125;
+    const Value numerator = std::conj(light) * (wave - light * before);
+    const Value found = to_std(pixel::overlap_update(to_ours(before), to_ours(numerator), weight, inertia));
+    EXPECT_LT(std::abs(found - (std::conj(light) * wave + inertia * before) / (weight + inertia)), 1e-14);
+}
+
+TEST(ClippedAmplitude, IsWithinItsLimitsAndKeepsItsPhase) {
+    for (const Value value : {Value{0.1, -0.2}, Value{0.6, 0.6}, Value{-30, 4}}) {
+        const Value found = to_std(pixel::clip_amplitude(to_ours(value), 0.5, 1.0, 1e-30));
+        const double amplitude = std::clamp(std::abs(value), 0.5, 1.0);
+        EXPECT_LT(std::abs(found - value * (amplitude / std::abs(value))), 1e-14);
+    }
+    EXPECT_EQ(to_std(pixel::clip_amplitude(cdouble{0, 0}, 0.5, 1.0, 1e-30)), Value(0));
 }
 
 TEST(ComplexArithmetic, AgreesWithTheStandardLibrary) {

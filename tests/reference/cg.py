@@ -235,8 +235,9 @@ def parse_arguments(arguments=None):
     return p.parse_args(arguments)
 
 
-def run(args, report_line=print):
-    """What main() does; one JSON line per iteration goes to `report_line`. `args`: of parse_arguments()."""
+def run(args, report_line=print, engines=None):
+    """What main() does; one JSON line per iteration goes to `report_line`. `args`: of parse_arguments(). `engines`:
+    others than this file's, by name."""
     scan = m.read_scan(args.scan, args.propagation, args.focus_to_sample_m, frames=slice(*args.frames))
     if args.known_probe:
         probe = scan.truth["probe"].astype(complex)
@@ -266,7 +267,7 @@ def run(args, report_line=print):
         history.append(record)
         report_line(json.dumps(record))
 
-    engine = {"CG": conjugate_gradient, "GD": gradient_descent}[args.engine]
+    engine = (engines or {"CG": conjugate_gradient, "GD": gradient_descent})[args.engine]
     obj, probe = engine(model, np.ones(object_shape, complex), probe, args, report)
     final_cost, final_data_error, _, data_error_per_frame = model.cost(obj, probe)
     report_line(json.dumps({"final_cost": final_cost, "final_data_error": final_data_error}))

@@ -8,6 +8,7 @@ import unittest
 import numpy as np
 
 import cg
+import dm
 import evaluate
 import lsqml
 import model as m
@@ -234,6 +235,64 @@ class AlignmentTest(unittest.TestCase):
         np.testing.assert_allclose(found["ramp_rad_px"], (0.05, -0.11), atol=1e-7)
         self.assertAlmostEqual(found["scale"], 1.2, delta=1e-6)
         self.assertLess(found["object_error_free_scale"], 1e-6)
+
+
+class ProjectionsTest(unittest.TestCase):
+    """Of dm.py, for every interpolation and field."""
+
+    def waves(self, interpolation, field, engine="DM", exact=False):
+        scan, base, frac, obj, probe = agreed_problem(interpolation, field)
+        model = model_of((scan, base, frac, obj, probe), interpolation)
+        if exact:
+            batch = np.arange(len(scan.patterns))
+            scan.patterns = model.intensity(obj, probe, batch)
+        arguments = ["scan.cxi", "--engine", engine, "--fourier-power-bound", "0", "--object-inertia", "1e-12",
+                     "--probe-inertia", "1e-12"]
+        return dm.Waves(model, dm.parse_arguments(arguments)), obj, probe
+
+    def for_all(self, check):
+        for interpolation, field in itertools.product(m.INTERPOLATIONS, ("far", "near")):
+            with self.subTest(interpolation=interpolation, field=field):
+                check(interpolation, field)
+
+    def test_fourier_projection_is_one(self):
+        def check(interpolation, field):
+            waves, obj, probe = self.waves(interpolation, field)
+            once = waves.fourier_projection(1.5 * waves.products(obj, probe))
+            twice = waves.fourier_projection(once)
+            np.testing.assert_allclose(twice, once, rtol=1e-4, atol=1e-4)  # next to nothing has no phase
+            intensity = (np.abs(waves.to_detector(once)) ** 2).sum(axis=1)
+            np.testing.assert_allclose(waves.mask * intensity, waves.mask * waves.amplitude**2, rtol=1e-4, atol=1e-6)
+
+        self.for_all(check)
+
+    def test_overlap_projection_comes_closer(self):
+        def check(interpolation, field):
+            waves, obj, probe = self.waves(interpolation, field)
+            waves.psi = waves.fourier_projection(waves.products(obj, probe))
+            distance = lambda: np.linalg.norm(waves.psi - waves.products(obj, probe))
+            before = distance()
+            obj = waves.update_object(obj, probe)
+            between = distance()
+            self.assertLess(between, before)
+            if interpolation != "bilinear":  # the least squares are found at once
+                np.testing.assert_allclose(waves.update_object(obj, probe), obj, atol=1e-9)
+            probe = waves.update_probe(obj, probe)
+            self.assertLess(distance(), between)
+
+        self.for_all(check)
+
+    def test_what_explains_the_frames_stays(self):
+        def check(interpolation, field):
+            for engine in ("DM", "RAAR", "AP"):
+                waves, obj, probe = self.waves(interpolation, field, engine, exact=True)
+                for _ in range(5):
+                    waves.iterate(obj, probe)
+                np.testing.assert_allclose(waves.psi, waves.products(obj, probe), atol=1e-6)
+                np.testing.assert_allclose(waves.update_object(obj, probe), obj, atol=1e-6)
+                np.testing.assert_allclose(waves.update_probe(obj, probe), probe, atol=1e-6)
+
+        self.for_all(check)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,6 @@ using reference::Image;
 using reference::Stack;
 using reference::Value;
 
-// Of NaN around the object, (y, x): neither equal nor a whole number of vectors.
-constexpr std::ptrdiff_t border_y = 3, border_x = 5;
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 double held(double value) {
@@ -133,28 +131,34 @@ Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
     return data;
 }
 
-Rect bounding_window(const reference::Problem& problem) {
-    Rect box;
+Rect window_of(const reference::Problem& problem, const reference::Window& window) {
     const int extra = problem.interpolation == reference::Interpolation::bilinear ? 1 : 0;
-    for (const reference::Window& window : problem.windows) {
-        const int y = static_cast<int>(window.y), x = static_cast<int>(window.x);
-        box = bounding_box(box, {y, x, y + static_cast<int>(problem.probe_shape()[0]) + extra,
-                                 x + static_cast<int>(problem.probe_shape()[1]) + extra});
-    }
-    return box;
+    const int y = static_cast<int>(window.y), x = static_cast<int>(window.x);
+    return {y, x, y + static_cast<int>(problem.probe_shape()[0]) + extra,
+            x + static_cast<int>(problem.probe_shape()[1]) + extra};
 }
 
-BatchShape shape_of(const reference::Problem& problem, PatternType type) {
+Rect with_border(const reference::Problem& problem) {
+    const int border_y = 3, border_x = 5;  // neither equal nor a whole number of vectors
+    return {-border_y, -border_x, static_cast<int>(problem.object.extent(1)) + border_y,
+            static_cast<int>(problem.object.extent(2)) + border_x};
+}
+
+BatchShape shape_of(const reference::Problem& problem, PatternType type, const Rect& tile) {
     BatchShape shape;
     shape.num_frames = static_cast<std::int32_t>(problem.num_frames());
     shape.num_modes = static_cast<std::int32_t>(problem.num_modes());
     shape.num_slices = static_cast<std::int32_t>(problem.num_slices());
     shape.frame = shape2(problem.frame_shape());
     shape.probe = shape2(problem.probe_shape());
-    shape.tile = shape2({problem.object.extent(1) + 2 * border_y, problem.object.extent(2) + 2 * border_x});
-    const Rect window = bounding_window(problem);
-    shape.window_y = static_cast<std::int32_t>(border_y) + window.y0;
-    shape.window_x = static_cast<std::int32_t>(border_x) + window.x0;
+    shape.tile = {tile.height(), tile.width()};
+    Rect window;
+    for (const reference::Window& w : problem.windows) {
+        window = bounding_box(window, intersection(window_of(problem, w), tile));
+        shape.reaches_out = shape.reaches_out || !tile.contains(window_of(problem, w));
+    }
+    shape.window_y = window.y0 - tile.y0;
+    shape.window_x = window.x0 - tile.x0;
     shape.window = {window.height(), window.width()};
     shape.pattern_type = type;
     shape.noise_model = program_noise_model(problem.noise_model);
@@ -196,8 +200,10 @@ reference::Unknowns as_held(reference::Unknowns unknowns) {
     return unknowns;
 }
 
-OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept)
-    : shape(shape_of(problem, type)),
+OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept,
+                   const std::optional<Rect>& part)
+    : tile(part.value_or(with_border(problem))),
+      shape(shape_of(problem, type, tile)),
       patterns(make_patterns(problem, shape)),
       frames(frames_bytes(shape)),
       detector(make_detector(problem, shape)),
@@ -212,8 +218,8 @@ OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWave
     auto* positions = frames.before_tasks<FramePosition>();
     for (std::size_t j = 0; j < problem.windows.size(); ++j) {
         const reference::Window& window = problem.windows[j];
-        positions[j] = {static_cast<std::int32_t>(border_y + window.y),
-                        static_cast<std::int32_t>(border_x + window.x), static_cast<float>(window.frac_y),
+        positions[j] = {static_cast<std::int32_t>(window.y) - tile.y0,
+                        static_cast<std::int32_t>(window.x) - tile.x0, static_cast<float>(window.frac_y),
                         static_cast<float>(window.frac_x)};
     }
     const auto probe_field = moving_field(probe.before_tasks<std::byte>(), shape.probe_size());
@@ -230,14 +236,17 @@ OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWave
 }
 
 std::ptrdiff_t OneBatch::in_tile(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) const {
-    return (slice * shape.tile.y + border_y + y) * shape.tile.x + border_x + x;
+    return (slice * shape.tile.y + y - tile.y0) * shape.tile.x + x - tile.x0;
 }
 
 template <class Visit>
 void OneBatch::for_each_pixel(const Visit& visit) const {
     for (std::ptrdiff_t slice = 0; slice < object_shape_[0]; ++slice) {
-        for (std::ptrdiff_t y = 0; y < object_shape_[1]; ++y) {
-            for (std::ptrdiff_t x = 0; x < object_shape_[2]; ++x) visit(slice, y, x);
+        for (std::ptrdiff_t y = std::max(tile.y0, 0); y < std::min<std::ptrdiff_t>(tile.y1, object_shape_[1]);
+             ++y) {
+            for (std::ptrdiff_t x = std::max(tile.x0, 0);
+                 x < std::min<std::ptrdiff_t>(tile.x1, object_shape_[2]); ++x)
+                visit(slice, y, x);
         }
     }
 }
@@ -332,7 +341,7 @@ reference::Unknowns OneBatch::gradient() const {
     for (std::ptrdiff_t slice = 0; slice < shape.num_slices; ++slice) {
         for (std::ptrdiff_t y = 0; y < shape.window.y; ++y) {
             for (std::ptrdiff_t x = 0; x < shape.window.x; ++x) {
-                result.object(slice, shape.window_y - border_y + y, shape.window_x - border_x + x) =
+                result.object(slice, shape.window_y + tile.y0 + y, shape.window_x + tile.x0 + x) =
                     value_of(*window++);
             }
         }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "codelets/gradient.hpp"
@@ -7,6 +8,7 @@
 #include "codelets/runtime/data.hpp"
 #include "reference/oracle.hpp"
 #include "reference/random_problem.hpp"
+#include "tiling/tiling.hpp"
 
 namespace tessera::test {
 
@@ -20,10 +22,12 @@ reference::Unknowns as_held(reference::Unknowns unknowns);
 // NaN that no task may use, and `out` is full of NaN before every task that has to overwrite it.
 class OneBatch {
   public:
-    // `problem` must be as_held(). With `kept`, there is room for kept waves.
-    OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept = KeptWaves::none);
+    // `problem` must be as_held(). With `kept`, there is room for kept waves. With `part` the tile holds only
+    // this part of the object, which must be 1 elsewhere: windows reach out of the tile into vacuum.
+    OneBatch(const reference::Problem& problem, PatternType type, KeptWaves kept = KeptWaves::none,
+             const std::optional<Rect>& part = std::nullopt);
 
-    // Directions of object and probe; a fixed probe's stays NaN, for nobody may look at it.
+    // Directions of object (in the tile) and probe; a fixed probe's stays NaN, for nobody may look at it.
     void set_direction(const reference::Unknowns& direction, ProbeMotion motion);
     void set_state(const IterationState& state);
     IterationState get_state() const;
@@ -44,6 +48,7 @@ class OneBatch {
     // Of the last evaluation, per frame.
     std::vector<double> frame_errors() const;
 
+    Rect tile;  // in the object
     BatchShape shape;
     Data patterns, frames, detector, probe, object, state, out, waves, errors;
 
@@ -51,7 +56,7 @@ class OneBatch {
     void spoil_out();
     std::ptrdiff_t in_tile(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) const;
     template <class Visit>
-    void for_each_pixel(const Visit& visit) const;  // of the object
+    void for_each_pixel(const Visit& visit) const;  // of the object in the tile
 
     Extents<3> object_shape_;
 };

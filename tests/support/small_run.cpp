@@ -111,7 +111,7 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     if (checkpoint) {
         require_same_scan(*checkpoint, "checkpoint", problem);
         require_same_frames(*checkpoint, "checkpoint", statistics);
-        from = restore(handles, settings.checkpoints, *checkpoint);
+        from = restore(handles, problem, settings.checkpoints, *checkpoint);
     } else {
         set_object(handles, problem, {});
         set_probe(handles, initial_probe(problem, statistics, {}));
@@ -138,7 +138,15 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     hooks.checkpoints = checkpoints ? &*checkpoints : nullptr;
     Reconstruction reconstruction(problem, handles, statistics, hooks);
     reconstruction.run(from);
-    outcome.result = reconstruction.result();
+    outcome.result = reconstruction.result_without_object();
+    const auto object = reconstruction.object();
+    outcome.result.object = Array<cfloat, 3>(object->shape());
+    object->hand_over([&](const Rect& rect, const View<const cfloat, 3>& pixels) {
+        for (std::ptrdiff_t slice = 0; slice < pixels.extent(0); ++slice)
+            for (std::ptrdiff_t y = 0; y < pixels.extent(1); ++y)
+                std::copy_n(&pixels(slice, y, 0), pixels.extent(2),
+                            &outcome.result.object(slice, rect.y0 + y, rect.x0));
+    });
     outcome.stopped_early = reconstruction.stopped_early();
     for (const TileHandles& tile : handles.tiles)
         outcome.tile_objects.push_back(value_of(tile, handles.num_slices));
@@ -157,6 +165,30 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b) {
     EXPECT_EQ(a.result.step, b.result.step);
     EXPECT_EQ(a.result.final_cost, b.result.final_cost);
     EXPECT_EQ(a.result.data_error_per_frame, b.result.data_error_per_frame);
+}
+
+void expect_equal_overlaps(const Outcome& outcome) {
+    const auto& tiles = outcome.problem.tiling.tiles;
+    std::ptrdiff_t compared = 0;
+    for (std::size_t t = 0; t < tiles.size(); ++t) {
+        for (const Neighbour& neighbour : tiles[t].neighbours) {
+            const auto u = static_cast<std::size_t>(neighbour.tile);
+            const Rect &overlap = neighbour.overlap, &here = tiles[t].extended, &there = tiles[u].extended;
+            const std::size_t row_bytes = static_cast<std::size_t>(overlap.width()) * sizeof(cfloat);
+            for (int slice = 0; slice < outcome.problem.num_slices(); ++slice) {
+                for (int y = overlap.y0; y < overlap.y1; ++y) {
+                    ASSERT_EQ(
+                        std::memcmp(&outcome.tile_objects[t](slice, y - here.y0, overlap.x0 - here.x0),
+                                    &outcome.tile_objects[u](slice, y - there.y0, overlap.x0 - there.x0),
+                                    row_bytes),
+                        0)
+                        << "tiles " << t << " and " << u << ", slice " << slice << ", row " << y;
+                    compared += overlap.width();
+                }
+            }
+        }
+    }
+    EXPECT_GT(compared, 0);
 }
 
 double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b) {

@@ -60,6 +60,9 @@ Outcome run(const RunConfig& config, const RunSettings& settings = {});
 // Object, probe, costs and steps are the same to the last bit.
 void expect_bitwise_equal(const Outcome& a, const Outcome& b);
 
+// Every pair of tiles holds the same bits of the object where they overlap, and some do.
+void expect_equal_overlaps(const Outcome& outcome);
+
 // ||a - b|| / ||b||
 double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b);
 

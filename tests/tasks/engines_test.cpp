@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "support/reference_problem.hpp"
+#include "support/reference_run.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {

@@ -137,6 +137,41 @@ TEST_F(HandlesTest, TilesHoldTheirPartOfTheObject) {
     }
 }
 
+// Of an earlier result, where it has pixels; its origin lies three rows lower and two columns farther left.
+TEST_F(HandlesTest, AnEarlierObjectIsReadWhereItOverlaps) {
+    config_.object.initial = InitialObject::file;
+    config_.object.file = scan_.folder() / "earlier.h5";
+    const Problem problem = make();
+    const auto& shape = problem.placement.object_shape;
+    Result earlier;
+    earlier.object = Array<cfloat, 3>({1, shape[0] - 9, shape[1] - 5});
+    for (std::ptrdiff_t i = 0; i < earlier.object.size(); ++i)
+        earlier.object[i] = {static_cast<float>(i), -1};
+    earlier.probe = Array<cfloat, 3>({1, 2, 2});
+    earlier.positions_px = Array<double, 2>({1, 2});
+    earlier.pixel_size_m = problem.scan.pixel_size_m;
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        earlier.origin_m[axis] =
+            (-problem.placement.shift_px[axis] + (axis == 0 ? 3 : -2)) * problem.scan.pixel_size_m[axis];
+    }
+    write_result(*config_.object.file, earlier);
+    const InitialObjectMaker maker(problem, {});
+    for (const Rect& rect : {Rect{0, 0, shape[0], shape[1]}, Rect{2, 5, 9, 30}, Rect{0, 0, 3, 4},
+                             Rect{10, shape[1] - 7, 20, shape[1]}}) {
+        Array<cfloat, 2> pixels({rect.height(), rect.width()});
+        maker.fill(rect, pixels.data());
+        for (int y = rect.y0; y < rect.y1; ++y) {
+            for (int x = rect.x0; x < rect.x1; ++x) {
+                const int v = y - 3, u = x + 2;
+                const bool is_there = v >= 0 && v < shape[0] - 9 && u < shape[1] - 5;
+                const cfloat expected = is_there ? earlier.object(0, v, u) : cfloat{1, 0};
+                const cfloat found = pixels(y - rect.y0, x - rect.x0);
+                ASSERT_TRUE(found.re == expected.re && found.im == expected.im) << y << ", " << x;
+            }
+        }
+    }
+}
+
 TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
     const Problem problem = make();
     for (const int workers : {1, 2, 50}) {

@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 #include "codelets/runtime/runtime.hpp"
-#include "support/reference_problem.hpp"
+#include "support/reference_run.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
@@ -370,25 +370,6 @@ class Minibatched : public testing::TestWithParam<InvariantCase> {
     RunConfig config_;
 };
 
-void expect_equal_overlaps(const Outcome& outcome) {
-    const auto& tiles = outcome.problem.tiling.tiles;
-    for (std::size_t t = 0; t < tiles.size(); ++t) {
-        for (const Neighbour& neighbour : tiles[t].neighbours) {
-            const auto u = static_cast<std::size_t>(neighbour.tile);
-            const Rect& overlap = neighbour.overlap;
-            for (int y = overlap.y0; y < overlap.y1; ++y) {
-                const cfloat* here =
-                    &outcome.tile_objects[t](0, y - tiles[t].extended.y0, overlap.x0 - tiles[t].extended.x0);
-                const cfloat* there =
-                    &outcome.tile_objects[u](0, y - tiles[u].extended.y0, overlap.x0 - tiles[u].extended.x0);
-                ASSERT_EQ(
-                    std::memcmp(here, there, static_cast<std::size_t>(overlap.width()) * sizeof(cfloat)), 0)
-                    << "tiles " << t << " and " << u << ", row " << y;
-            }
-        }
-    }
-}
-
 TEST_P(Minibatched, OnTilesGivesTheAnswerOfTheWhole) {
     constexpr double rounding_bound = 1e-4;
     RunConfig whole_config = config_;
@@ -439,6 +420,29 @@ TEST(MinibatchEngines, WorkInSequenceWithOthers) {
     EXPECT_LT(outcome.result.final_cost, 0.3 * outcome.reports.front().cost);
     // Each begins where the one before ended: CG's first cost is what rPIE's final evaluation says.
     EXPECT_NEAR(outcome.reports[3].cost / outcome.result.cost[2], 1, 1e-6);
+}
+
+// Their sums have other parts: batches and tiles have room for the largest.
+TEST(MinibatchEngines, WorkInSequenceWithProjectionsOnTilesAsOnTheWhole) {
+    SmallScan scan(far_field_scan());
+    RunConfig config = scan.run_config();
+    config.engines = {
+        {.name = EngineName::DM, .num_iter = 3},
+        changed(engine(EngineName::LSQML), [](EngineConfig& c) { c.momentum_acceleration_gain = 0.5; }),
+        {.name = EngineName::AP, .num_iter = 2},
+        engine(EngineName::mPIE),
+        {.name = EngineName::CG, .num_iter = 2}};
+    config.tiling.tiles = {1, 1};
+    const Outcome whole = run(config);
+    EXPECT_LT(whole.result.final_cost, 0.3 * whole.reports.front().cost);
+    config.tiling.tiles = {2, 3};
+    const Outcome tiled = run(config);
+    EXPECT_LT(relative_difference(tiled.result.object, whole.result.object), 1e-4);
+    EXPECT_LT(relative_difference(tiled.probe, whole.probe), 1e-4);
+    expect_equal_overlaps(tiled);
+    // CG's first cost is what mPIE's final evaluation says.
+    const std::size_t first = tiled.reports.size() - 2;
+    EXPECT_NEAR(tiled.reports[first].cost / tiled.result.cost[first - 1], 1, 1e-6);
 }
 
 TEST(MinibatchEngines, StopBeforeAnIterationChangesAnything) {

@@ -50,30 +50,6 @@ class Tiles : public testing::TestWithParam<TilesCase> {
     RunConfig config_;
 };
 
-// Every pair of tiles holds the same bits where they overlap.
-void expect_equal_overlaps(const Outcome& outcome) {
-    const auto& tiles = outcome.problem.tiling.tiles;
-    std::ptrdiff_t compared = 0;
-    for (std::size_t t = 0; t < tiles.size(); ++t) {
-        for (const Neighbour& neighbour : tiles[t].neighbours) {
-            const auto u = static_cast<std::size_t>(neighbour.tile);
-            for (int y = neighbour.overlap.y0; y < neighbour.overlap.y1; ++y) {
-                for (int slice = 0; slice < outcome.problem.num_slices(); ++slice) {
-                    const cfloat* here = &outcome.tile_objects[t](
-                        slice, y - tiles[t].extended.y0, neighbour.overlap.x0 - tiles[t].extended.x0);
-                    const cfloat* there = &outcome.tile_objects[u](
-                        slice, y - tiles[u].extended.y0, neighbour.overlap.x0 - tiles[u].extended.x0);
-                    const auto width = static_cast<std::size_t>(neighbour.overlap.width());
-                    ASSERT_EQ(std::memcmp(here, there, width * sizeof(cfloat)), 0)
-                        << "tiles " << t << " and " << u << ", slice " << slice << ", row " << y;
-                    compared += neighbour.overlap.width();
-                }
-            }
-        }
-    }
-    EXPECT_GT(compared, 0);
-}
-
 TEST_P(Tiles, GiveTheAnswerOfTheWhole) {
     const Outcome whole = run_on(1, 1);
     ASSERT_LT(whole.result.final_cost, 0.7 * whole.result.cost.front());

@@ -159,5 +159,28 @@ TEST_F(CheckpointFileTest, FolderIsBesideTheResult) {
     EXPECT_EQ(checkpoint_folder("result"), fs::path("result.checkpoint"));
 }
 
+TEST_F(CheckpointFileTest, OfExitWavesIsReadPieceByPiece) {
+    const std::vector<float> waves(6000, 0.75f);
+    CheckpointWavesWriter writer(folder(), 40, 1);
+    writer.write(waves.data(), 4096 * sizeof(float));
+    writer.write(waves.data() + 4096, (waves.size() - 4096) * sizeof(float));
+    const CheckpointFile file = writer.finish();
+    EXPECT_EQ(file.name, "000040.waves-0001.bin");
+    EXPECT_TRUE(is_waves_name(file.name));
+    EXPECT_FALSE(is_waves_name(checkpoint_part_name(40, 1)));
+    EXPECT_EQ(file.bytes, waves.size() * sizeof(float));
+    EXPECT_NO_THROW(verify(folder(), file));
+    CheckpointWavesReader reader(folder() / file.name);
+    std::vector<float> read(1000);
+    reader.skip(5000 * sizeof(float));
+    reader.read(read.data(), read.size() * sizeof(float));
+    EXPECT_EQ(read, std::vector<float>(1000, 0.75f));
+    EXPECT_THROW(reader.read(read.data(), sizeof(float)), Error);
+    fs::resize_file(folder() / file.name, 100);
+    EXPECT_THROW(verify(folder(), file), Error);
+    keep_only(folder(), {});
+    EXPECT_FALSE(fs::exists(folder() / file.name));
+}
+
 }  // namespace
 }  // namespace tessera::test

@@ -48,6 +48,8 @@ object:
   num_slices: 3
   slice_spacings_m: [1.5e-9, 2.5e-9]
   slice_propagation: fresnel
+  regularize_layers: 0.25
+  regularize_interval: 5
 probe:
   initial: zone_plate
   num_modes: 3
@@ -69,7 +71,7 @@ engines:
     tolerance: 1e-4
   - {name: CG, num_iter: 5, noise_model: poisson, beta: dai_yuan}
 positions: {interpolation: bilinear}
-tiling: {tiles: [2, 3], batch_size: 16, exchange: passes}
+tiling: {tiles: [2, 3], batch_size: 16, exchange: passes, halo_m: 600.0e-12}
 runtime:
   scheduler: dmdas
   cpus: 4
@@ -80,6 +82,7 @@ runtime:
   gpu_kernels: on_chip
   memory_limit: {host: 1.5GiB, gpu: 512MiB}
   disk: /scratch/waves
+  trace: /scratch/trace
   time_limit: 10min
   random_seed: 18446744073709551615
 output: {file: out/r.h5, save_interval: 50, checkpoint_interval: 90s, pictures: no}
@@ -106,7 +109,8 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel};
+    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25,
+                5};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -127,6 +131,7 @@ RunConfig expected_full_run() {
     c.tiling.tiles = {2, 3};
     c.tiling.batch_size = 16;
     c.tiling.exchange = Exchange::passes;
+    c.tiling.halo_m = 600e-12;
     c.runtime = {"dmdas",
                  4,
                  2,
@@ -137,6 +142,7 @@ RunConfig expected_full_run() {
                  1610612736u,
                  536870912u,
                  "/scratch/waves",
+                 "/scratch/trace",
                  600.0,
                  18446744073709551615u};
     c.output = {"out/r.h5", 50, 90.0, false};
@@ -201,8 +207,9 @@ TEST(RunFile, UnknownKeysNameTheNearest) {
                    "run.yaml:3: scan.geometry.energy: unknown key (did you mean energy_eV?)");
     expect_problem(with_scan("num_modes: 2\n"),
                    "run.yaml:2: num_modes: unknown key (did you mean probe.num_modes?)");
-    expect_problem(with_scan("tiling:\n  halo: 5\n"),
-                   "run.yaml:3: tiling.halo: unknown key (known here: tiles, batch_size, exchange)");
+    expect_problem(
+        with_scan("tiling:\n  overlap: 5\n"),
+        "run.yaml:3: tiling.overlap: unknown key (known here: tiles, batch_size, exchange, halo_m)");
 }
 
 TEST(RunFile, DuplicateKeysAreFound) {
@@ -231,6 +238,8 @@ TEST(RunFile, WrongTypes) {
     expect_problem(with_scan("output: {file: ''}"), "run.yaml:2: output.file: must not be empty");
     expect_problem(with_scan("output: {file: \"a\\0b\"}"),
                    "run.yaml:2: output.file: 'a?b' holds a control character");
+    expect_problem(with_scan("tiling: {halo_m: 0}"),
+                   "run.yaml:2: tiling.halo_m: 0 is out of range (allowed: above 0)");
     expect_problem(with_scan("tiling: {tiles: [1, 2, 3]}"),
                    "run.yaml:2: tiling.tiles: expected a list of two values, got a list of 3 (or auto)");
     expect_problem(with_scan("tiling: {batch_size: some}"),
@@ -287,8 +296,8 @@ TEST(RunFile, WordsListWhatIsAllowed) {
         with_scan("positions: {interpolation: cubic}"),
         "run.yaml:2: positions.interpolation: expected one of nearest, bilinear, fourier, got 'cubic'");
     expect_problem(with_scan("engines: [{name: cg}]"),
-                   "run.yaml:2: engines[0].name: expected one of CG, GD, ePIE, rPIE, mPIE, LSQML, got 'cg'; "
-                   "did you mean CG?");
+                   "run.yaml:2: engines[0].name: expected one of CG, GD, DM, RAAR, AP, ePIE, rPIE, mPIE, "
+                   "LSQML, got 'cg'; did you mean CG?");
     expect_problem(
         with_scan("engines: [{beta: polak_ribière}]"),
         "run.yaml:2: engines[0].beta: expected one of polak_ribiere, dai_yuan, fletcher_reeves, got "
@@ -343,6 +352,42 @@ TEST(RunFile, KeysOfAnotherEngineAreRefused) {
     expect_problem(with_scan("engines: [{step: 0.1}]"),
                    "run.yaml:2: engines[0].step: has no meaning here (only for engine GD)");
     EXPECT_EQ(run_problems(with_scan("engines: [{step: null}]")), Texts{});
+    expect_problem(
+        with_scan("engines: [{fourier_relax_factor: 0.1}]"),
+        "run.yaml:2: engines[0].fourier_relax_factor: has no meaning here (only for engines DM, RAAR "
+        "and AP)");
+    expect_problem(with_scan("engines: [{name: DM, noise_model: poisson}]"),
+                   "run.yaml:2: engines[0].noise_model: has no meaning here (only for engines CG, GD, ePIE, "
+                   "rPIE, mPIE and LSQML)");
+    expect_problem(with_scan("engines: [{name: RAAR, alpha: 1}]"),
+                   "run.yaml:2: engines[0].alpha: has no meaning here (only for engine DM)");
+    expect_problem(with_scan("engines: [{name: AP, beta: 0.5}]"),
+                   "run.yaml:2: engines[0].beta: has no meaning here (only for engines CG, DM and RAAR)");
+}
+
+TEST(RunFile, EnginesThatProjectWavesHaveTheirOwnAlphaAndBeta) {
+    const RunConfig c = run_of(with_scan(
+        "engines: [{name: DM, alpha: 0.5, beta: 0.9, clip_object: [0.2, 1.1]}, {name: RAAR, beta: 0.8}]\n"));
+    EXPECT_EQ(c.engines[0].projection.alpha, 0.5);
+    EXPECT_EQ(c.engines[0].projection.beta, 0.9);
+    EXPECT_EQ(c.engines[0].projection.clip_object, (std::array<double, 2>{0.2, 1.1}));
+    EXPECT_EQ(c.engines[1].projection.raar_beta, 0.8);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
+TEST(RunFile, EnginesThatProjectWavesAreRefusedWhereTheyCannotWork) {
+    const auto expect_words = [](std::string_view yaml, std::string_view words) {
+        const Texts problems = run_problems(with_scan(yaml));
+        ASSERT_EQ(problems.size(), 1U);
+        EXPECT_NE(problems[0].find(words), std::string::npos) << problems[0];
+    };
+    expect_words("engines: [{name: CG}, {name: AP}]\nobject: {num_slices: 2, slice_spacings_m: 1.0e-6}",
+                 "run.yaml:2: engines[1].name: engines DM, RAAR and AP are for objects of one slice");
+    expect_words("engines: [{name: DM}]\ntiling: {exchange: voxels}",
+                 "tiling.exchange must be neighbours or passes");
+    expect_words("engines: [{name: DM, clip_object: [2, 1]}]", "least amplitude must not exceed");
+    expect_words("engines: [{name: DM, overlap_max_iterations: 1, probe_center_tol: 1}]",
+                 "needs overlap_max_iterations of at least 2");
 }
 
 TEST(RunFile, MinibatchEnginesHaveKeysOfTheirOwn) {
@@ -400,7 +445,11 @@ TEST(RunFile, MinibatchesAreDealtOnceForAllEngines) {
                    "run.yaml:4: engines[0].noise_model: must be amplitude (which PtychoShelves calls "
                    "gaussian) or poisson with LSQML");
     expect_problem(with_scan("object: {num_slices: 2, slice_spacings_m: 1e-6}\nengines:\n  - name: rPIE\n"),
-                   "run.yaml:3: engines: engines[0] needs object.num_slices: 1 (several slices: CG or GD)");
+                   "run.yaml:4: engines[0].name: engines ePIE, rPIE, mPIE and LSQML are for objects of one "
+                   "slice, object.num_slices is 2 (use CG or GD)");
+    expect_problem(with_scan("engines:\n  - name: LSQML\ntiling:\n  halo_m: 1.0e-7\n"),
+                   "run.yaml:3: engines[0].name: engines ePIE, rPIE, mPIE and LSQML need whole windows: "
+                   "tiling.halo_m is for CG and GD (leave it out)");
 }
 
 TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
@@ -468,6 +517,22 @@ TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
         "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
 }
 
+TEST(RunFile, SlicesAreCoupledWhereThereAreSeveral) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  slice_spacings_m: 1e-9\n  num_slices: 2\n  " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("regularize_layers: 0.5")).object.regularize_interval, 1);
+    EXPECT_EQ(run_of(object("margin_px: 4")).object.regularize_layers, 0);
+    expect_problem(
+        object("regularize_layers: 1.5"),
+        "run.yaml:5: object.regularize_layers: 1.5 is out of range (allowed: at least 0, at most 1)");
+    expect_problem(
+        object("regularize_interval: 2"),
+        "run.yaml:5: object.regularize_interval: has no meaning here (only for regularize_layers above 0)");
+    expect_problem(with_scan("object: {regularize_layers: 0.1}"),
+                   "run.yaml:2: object.regularize_layers: has no meaning here (only for num_slices above 1)");
+}
+
 TEST(RunFile, OtherContradictions) {
     expect_problem("object: {margin_px: 3}\n", "run.yaml:1: scan.file: is required");
     expect_problem("object:\nscan:\n  format: cxi\n", "run.yaml:2: scan.file: is required");
@@ -495,17 +560,17 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
     const Texts expected = {
         "run.yaml:2: scan.fil: unknown key (did you mean file?)",
         "run.yaml:4: object.margin_px: -1 is out of range (allowed: at least 0, at most 65536)",
-        "run.yaml:6: engines[0].name: expected one of CG, GD, ePIE, rPIE, mPIE, LSQML, got 'DM'",
+        "run.yaml:6: engines[0].name: expected one of CG, GD, DM, RAAR, AP, ePIE, rPIE, mPIE, LSQML, got "
+        "'HIO'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
         "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
-        "runtime, "
-        "output)",
+        "runtime, output, tune)",
         "--set runtime.cpus=0: runtime.cpus: 0 is out of range (allowed: at least 1) (or "
         "auto)",
     };
     const std::string yaml =
-        "scan:\n  fil: a.cxi\nobject:\n  margin_px: -1\nengines:\n  - name: DM\n    num_iter: many\n"
+        "scan:\n  fil: a.cxi\nobject:\n  margin_px: -1\nengines:\n  - name: HIO\n    num_iter: many\n"
         "  - name: GD\n    beta: dai_yuan\nrefine: off\n";
     EXPECT_EQ(run_problems(yaml, {"runtime.cpus=0", "scan.file=b.cxi"}), expected);
 }

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+
+#include "tiling/object_pieces.hpp"
 
 namespace tessera {
 namespace {
@@ -71,6 +74,40 @@ TEST(Forecast, OfKeptWavesIsThreeFieldsAFrame) {
     EXPECT_GT(total(in, tiling), total(input(), tiling) + 3 * 100 * frame_pixels * 2 * 8);
 }
 
+TEST(Forecast, FollowsANarrowHalo) {
+    const Placement placement = raster(10, 12);
+    const Tiling whole = make_tiling(placement, {3, 3}, 8),
+                 narrow = make_tiling(placement, {3, 3}, 8, Exchange::neighbours, {6, 6});
+    ForecastInput in = input();
+    in.num_slices = 4;
+    const std::size_t of_whole = total(in, whole);
+    in.is_truncated = true;
+    EXPECT_LT(total(in, narrow), of_whole);
+    const auto object = [&](const Tiling& tiling) {
+        return term(forecast_memory(in, tiling), "value, direction");
+    };
+    EXPECT_EQ(object(narrow), static_cast<std::size_t>(narrow.extended_area()) * 4 * 2 * 8);
+    EXPECT_LT(object(narrow), object(whole));
+    EXPECT_LT(term(forecast_memory(in, narrow), "strips"), term(forecast_memory(in, whole), "strips"));
+    // Of each worker: a slice of object and direction with what is around the tile, and of the gradient.
+    const std::size_t scratch = term(forecast_memory(in, narrow), "scratch");
+    in.is_truncated = false;
+    EXPECT_EQ(scratch - term(forecast_memory(in, narrow), "scratch"), 4 * 3 * frame_pixels * 8);
+}
+
+TEST(Forecast, OfExitWavesIsOneFieldAFrameAndTwoPlanesATile) {
+    const Tiling tiling = make_tiling(raster(10, 12), {2, 2}, 8);
+    ForecastInput in = input();
+    in.exit_waves = true;
+    const MemoryForecast forecast = forecast_memory(in, tiling);
+    EXPECT_EQ(term(forecast, "exit waves"), 120 * frame_pixels * 2 * 8);
+    EXPECT_EQ(term(forecast, "three gradients"),
+              static_cast<std::size_t>(tiling.extended_area()) * (3 * 16 + 4));
+    EXPECT_EQ(term(forecast, "strips"), 3 * term(forecast_memory(input(), tiling), "strips"));
+    in.keep_waves = true;  // of another engine: one memory for both
+    EXPECT_EQ(term(forecast_memory(in, tiling), "kept far fields"), 3 * 120 * frame_pixels * 2 * 8);
+}
+
 TEST(Forecast, FollowsTheExtendedTiles) {
     const Placement placement = raster(10, 12);
     const Tiling whole = make_tiling(placement, {1, 1}, 8), tiled = make_tiling(placement, {3, 3}, 8);
@@ -104,6 +141,55 @@ TEST(Forecast, OfVoxelsCountsThePatternsOfOtherTilesAndOneGradientLess) {
     in.rank = 1;
     EXPECT_EQ(term(forecast_memory(in, voxels), "patterns"),
               without / 120 * static_cast<std::size_t>(frames));
+}
+
+// One piece of the file and one tile of another rank, and pictures of bounded size: the first rank's memory
+// follows its tiles as that of the others does.
+TEST(Forecast, OfTheFirstRankFollowsItsTilesToo) {
+    const Tiling tiling = make_tiling(raster(120, 120), {12, 12}, 8);
+    ForecastInput in = input();
+    in.num_slices = 20;
+    for (int t = 0; t < 144; ++t) in.owner_of_tile.push_back(t);
+    const std::size_t object = static_cast<std::size_t>(tiling.object_shape[0]) *
+                               static_cast<std::size_t>(tiling.object_shape[1]) * 20 * 8;
+    const auto of_rank = [&](int rank) {
+        in.rank = rank;
+        return total(in, tiling);
+    };
+    const std::size_t more = of_rank(0) - std::min(of_rank(0), of_rank(143));
+    EXPECT_GT(object, std::size_t{200} << 20);
+    EXPECT_LT(more, std::size_t{24} << 20);
+    in.rank = 0;
+    const PieceMemory pixels = piece_memory(tiling, 20, true);
+    EXPECT_LE(pixels.piece * 8, std::ptrdiff_t{16} << 20);
+    EXPECT_EQ(term(forecast_memory(in, tiling), "pieces"),
+              static_cast<std::size_t>(pixels.piece + pixels.tile) * 8);
+    // All slices in five columns, one pixel for 2 x 2.
+    in.pictures = true;
+    EXPECT_NEAR(static_cast<double>(term(forecast_memory(in, tiling), "pictures")),
+                static_cast<double>(object / 8 / 4 * 11), 0.01 * static_cast<double>(object));
+}
+
+TEST(ObjectPieces, CoverTheObjectOnce) {
+    for (const auto& grid : {std::array{1, 1}, {3, 5}, {12, 1}}) {
+        const Tiling tiling = make_tiling(raster(120, 120), grid, 8);
+        for (const int num_slices : {1, 20, 300}) {
+            Array<int, 2> times({tiling.object_shape[0], tiling.object_shape[1]});
+            std::size_t next = 0;
+            for (const ObjectPiece& piece : object_pieces(tiling, num_slices)) {
+                EXPECT_EQ(piece.first_tile, next);
+                next += piece.num_tiles;
+                const std::ptrdiff_t bytes = piece.rect.area() * num_slices * 8;
+                EXPECT_TRUE(piece.num_tiles == 1 || bytes <= std::ptrdiff_t{16} << 20) << bytes;
+                for (int y = piece.rect.y0; y < piece.rect.y1; ++y)
+                    for (int x = piece.rect.x0; x < piece.rect.x1; ++x) ++times(y, x);
+            }
+            EXPECT_EQ(next, tiling.tiles.size());
+            EXPECT_TRUE(std::ranges::all_of(times, [](int n) { return n == 1; }));
+        }
+    }
+    // Short rows of pixels go together.
+    EXPECT_EQ(object_pieces(make_tiling(raster(10, 12), {3, 3}, 8), 1).size(), 3U);
 }
 
 TEST(Forecast, GrowsWithEverythingThatTakesMemory) {

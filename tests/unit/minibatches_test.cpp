@@ -94,7 +94,7 @@ TEST(Minibatches, AreCutIntoBatchesOfTiles) {
     const Placement placement = raster(24, 24);
     const Minibatches dealt = deal_minibatches(placement, {BatchingMode::uniform, 48, 1, 0});
     for (const Exchange exchange : {Exchange::neighbours, Exchange::voxels}) {
-        const Tiling tiling = make_tiling(placement, {2, 2}, 5, exchange, dealt);
+        const Tiling tiling = make_tiling(placement, {2, 2}, 5, exchange, whole_window, dealt);
         for (const Tile& tile : tiling.tiles) {
             std::set<int> own;
             for (const Batch& batch : tile.batches) {

@@ -59,9 +59,16 @@ Result two_halves(std::ptrdiff_t extent) {
     return result;
 }
 
+// The result's file is elsewhere.
+void draw(const std::filesystem::path& folder, const Result& result) {
+    const TemporaryFolder results;
+    write_result(results / "result.h5", result);
+    write_pictures(folder, results / "result.h5");
+}
+
 TEST(Pictures, FourFilesOfTheRightSize) {
     const TemporaryFolder folder;
-    write_pictures(folder / "pictures", two_halves(64));
+    draw(folder / "pictures", two_halves(64));
     const auto phase = read_png(folder / "pictures/object_phase.png");
     EXPECT_EQ(phase.extents(), (Extents<2>{64, 64}));
     EXPECT_EQ(read_png(folder / "pictures/object_amplitude.png").extents(), (Extents<2>{64, 64}));
@@ -82,7 +89,7 @@ TEST(Pictures, SlicesAreShownInRowsAndTogether) {
         result.object[i] = object[i];
         result.object.slice(2)[i] = {object[i].re, -object[i].im};  // takes the first's phase off again
     }
-    write_pictures(folder.path(), result);
+    draw(folder.path(), result);
     EXPECT_EQ(read_png(folder / "object_phase.png").extents(), (Extents<2>{64, 64}));
     const auto slices = read_png(folder / "slices_phase.png");
     EXPECT_EQ(slices.extents(), (Extents<2>{64 + 4 + 64, 64 + 4 + 64}));
@@ -104,14 +111,14 @@ TEST(Pictures, ManyLargeSlicesMakeAPictureThatIsNotTooLarge) {
     const TemporaryFolder folder;
     Result result = two_halves(64);
     result.object = Array<cfloat, 3>({5, 500, 3000}, cfloat{1, 0});  // 3 columns of at most 1365
-    write_pictures(folder.path(), result);
+    draw(folder.path(), result);
     EXPECT_EQ(read_png(folder / "slices_phase.png").extents(),
               (Extents<2>{2 * (167 + 4) - 4, 3 * (1000 + 4) - 4}));
 }
 
 TEST(Pictures, TheRampIsTakenOutOfThePhase) {
     const TemporaryFolder folder;
-    write_pictures(folder.path(), two_halves(64));
+    draw(folder.path(), two_halves(64));
     const auto phase = read_png(folder / "object_phase.png");
     // Squares of one phase have one colour all over the object: dark where it is -0.5, bright where it is
     // +0.5.
@@ -132,8 +139,41 @@ TEST(Pictures, LargeObjectsAreReduced) {
     const TemporaryFolder folder;
     Result result = two_halves(32);
     result.object = Array<cfloat, 3>({1, 3, 9000}, cfloat{1, 1});
-    write_pictures(folder.path(), result);
+    draw(folder.path(), result);
     EXPECT_EQ(read_png(folder / "object_phase.png").extents(), (Extents<2>{1, 3000}));
+}
+
+// The region and the ramp go from one piece of rows to the next.
+TEST(Pictures, ObjectsOfManyPiecesAreShownAsOne) {
+    const TemporaryFolder folder;
+    Result result = two_halves(64);
+    result.object = Array<cfloat, 3>({1, 1000, 4096});  // 128 rows at a time
+    for (std::ptrdiff_t y = 0; y < 1000; ++y) {
+        for (std::ptrdiff_t x = 0; x < 4096; ++x) {
+            const double phase = ((y / 100 + x / 100) % 2 == 0 ? 0.5 : -0.5) + 0.01 * static_cast<double>(y) -
+                                 0.02 * static_cast<double>(x);
+            result.object(0, y, x) = {static_cast<float>(std::cos(phase)),
+                                      static_cast<float>(std::sin(phase))};
+        }
+    }
+    result.probe = Array<cfloat, 3>({1, 400, 400}, cfloat{1, 0});
+    result.positions_px = Array<double, 2>({4 * 20, 2});
+    for (std::ptrdiff_t i = 0; i < 4 * 20; ++i) {
+        result.positions_px(i, 0) = 200.0 * static_cast<double>(i / 20);
+        result.positions_px(i, 1) = 190.0 * static_cast<double>(i % 20);
+    }
+    draw(folder.path(), result);
+    const auto phase = read_png(folder / "object_phase.png");
+    ASSERT_EQ(phase.extents(), (Extents<2>{1000, 4096}));
+    for (std::ptrdiff_t y = 0; y < 1000; y += 7) {
+        for (std::ptrdiff_t x = 0; x < 4096; x += 13) {
+            const bool is_scanned = y >= 100 && y < 900 && x >= 100 && x < 3910;
+            const double light = lightness(phase(y, x));
+            ASSERT_EQ(phase(y, x) != (Colour{48, 48, 48}), is_scanned) << y << ", " << x;
+            const bool is_right = (y / 100 + x / 100) % 2 == 0 ? light > 80 : light < 30;
+            ASSERT_TRUE(!is_scanned || is_right) << light << " at " << y << ", " << x;
+        }
+    }
 }
 
 TEST(Pictures, EmptyOrBrokenNumbersDoNotMatter) {
@@ -143,14 +183,14 @@ TEST(Pictures, EmptyOrBrokenNumbersDoNotMatter) {
     result.positions_px = Array<double, 2>({1, 2}, std::nan(""));
     result.object(0, 3, 3) = {NAN, 0};
     result.probe = Array<cfloat, 3>({1, 1, 1}, cfloat{0, 0});
-    EXPECT_NO_THROW(write_pictures(folder.path(), result));
+    EXPECT_NO_THROW(draw(folder.path(), result));
 }
 
 TEST(Pictures, AnUnwritableFolderIsARuntimeError) {
     const TemporaryFolder folder;
     std::ofstream(folder / "file") << "x";
     try {
-        write_pictures(folder / "file/pictures", two_halves(32));
+        draw(folder / "file/pictures", two_halves(32));
         ADD_FAILURE();
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), ExitCode::runtime);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -106,6 +107,57 @@ TEST_F(ResultFileTest, SlicesComeBackWithTheirPlaces) {
     EXPECT_EQ(z_m, (std::vector<double>{0, 1e-9, 3.5e-9}));
     EXPECT_FALSE(file.has_dataset("/entry_1/image_2/z")) << "modes have no place";
     EXPECT_NE(inspect_file(folder_ / "result.h5").find("3 slices of 4 by 5 pixels"), std::string::npos);
+}
+
+TEST_F(ResultFileTest, AnObjectInPiecesIsTheSameBytes) {
+    Result result = some_result();
+    result.object = Array<cfloat, 3>({3, 7, 5});
+    for (std::ptrdiff_t i = 0; i < result.object.size(); ++i) result.object[i] = {static_cast<float>(i), 1};
+    write_result(folder_ / "whole.h5", result);
+    {
+        const Array<cfloat, 3> object = std::exchange(result.object, {});
+        ResultWriter writer(folder_ / "pieces.h5", result, object.extents());
+        for (const auto& [y, x, height, width] : std::vector<std::array<std::ptrdiff_t, 4>>{
+                 {4, 2, 3, 3}, {0, 0, 4, 2}, {0, 2, 4, 3}, {4, 0, 3, 2}}) {
+            Array<cfloat, 3> piece({3, height, width});
+            for (std::ptrdiff_t slice = 0; slice < 3; ++slice)
+                for (std::ptrdiff_t i = 0; i < height; ++i)
+                    for (std::ptrdiff_t j = 0; j < width; ++j)
+                        piece(slice, i, j) = object(slice, y + i, x + j);
+            writer.write_object(y, x, piece);
+        }
+        writer.finish();
+    }
+    EXPECT_EQ(bytes_of(folder_ / "pieces.h5"), bytes_of(folder_ / "whole.h5"));
+    const ResultReader reader(folder_ / "whole.h5");
+    EXPECT_TRUE(reader.without_object().object.empty());
+    EXPECT_EQ(reader.object_shape(), (Extents<3>{3, 7, 5}));
+    Array<cfloat, 2> part({2, 3});
+    reader.read_object(1, 4, 2, part);
+    EXPECT_EQ(part(0, 0).re, 35 + 4 * 5 + 2);
+    EXPECT_EQ(part(1, 2).re, 35 + 5 * 5 + 4);
+}
+
+// Nothing of the object's size is in memory: the file may be larger than what the process may still allocate.
+TEST_F(ResultFileTest, TakesTheMemoryOfAPiece) {
+    constexpr std::ptrdiff_t extent = 4096, height = 64;  // 128 MiB, in pieces of 2 MiB
+    const Result result = some_result();
+    const Array<cfloat, 3> piece({1, height, extent}, cfloat{1, 2});
+    std::ifstream status("/proc/self/statm");
+    rlim_t pages = 0;
+    status >> pages;
+    rlimit earlier{};
+    ASSERT_EQ(getrlimit(RLIMIT_AS, &earlier), 0);
+    const rlimit tight = {pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{32} << 20),
+                          earlier.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &tight), 0);
+    EXPECT_NO_THROW({
+        ResultWriter writer(folder_ / "result.h5", result, {1, extent, extent});
+        for (std::ptrdiff_t y = 0; y < extent; y += height) writer.write_object(y, 0, piece);
+        writer.finish();
+    });
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &earlier), 0);
+    EXPECT_EQ(ResultReader(folder_ / "result.h5").object_shape(), (Extents<3>{1, extent, extent}));
 }
 
 TEST_F(ResultFileTest, WithoutIterationsOrFrames) {

@@ -207,6 +207,106 @@ TEST(Tiling, NeighboursAreAllThatOverlapAndMutual) {
     });
 }
 
+// ---- A halo narrower than half a window
+
+// Calls check(placement, halo, tiling of whole windows, tiling).
+template <class Check>
+void for_each_narrow_halo(const Check& check) {
+    for_each_tiling([&](const Placement& placement, const Tiling& whole) {
+        for (const HaloWidth halo : {HaloWidth{1, 1}, {3, 2}, {6, 5}, {7, 0}}) {
+            SCOPED_TRACE(testing::Message() << "halo " << halo[0] << " x " << halo[1]);
+            check(placement, halo, whole,
+                  make_tiling(placement, whole.grid, whole.batch_size, Exchange::neighbours, halo));
+        }
+    });
+}
+
+TEST(TilingWithANarrowHalo, KeepsSoManyPixelsAroundCentresAndNoMore) {
+    for_each_narrow_halo(
+        [](const Placement& placement, HaloWidth halo, const Tiling& whole, const Tiling& narrow) {
+            for (std::size_t t = 0; t < narrow.tiles.size(); ++t) {
+                const Tile& tile = narrow.tiles[t];
+                EXPECT_EQ(tile.interior, whole.tiles[t].interior);
+                EXPECT_TRUE(tile.extended.contains(tile.interior));
+                EXPECT_TRUE(whole.tiles[t].extended.contains(tile.extended));
+                for (const Batch& batch : tile.batches) {
+                    Rect box;
+                    for (const std::ptrdiff_t frame : batch.frames) {
+                        const Rect window = window_of(placement, frame);
+                        const int y = window.y0 + placement.window_shape[0] / 2,
+                                  x = window.x0 + placement.window_shape[1] / 2;
+                        const Rect kept = {y - halo[0], x - halo[1], y + halo[0] + 1, x + halo[1] + 1};
+                        EXPECT_TRUE(tile.extended.contains(intersection(window, kept))) << frame;
+                        box = bounding_box(box, intersection(window, tile.extended));
+                    }
+                    EXPECT_EQ(batch.window, box);
+                }
+                // No centre of the tile's own lies beyond its interior, and a band holds those of its tiles
+                // alone.
+                EXPECT_GE(tile.extended.y0, tile.interior.y0 - halo[0]);
+                EXPECT_GE(tile.extended.x0, tile.interior.x0 - halo[1]);
+                EXPECT_LE(tile.extended.y1, tile.interior.y1 + halo[0]);
+                EXPECT_LE(tile.extended.x1, tile.interior.x1 + halo[1]);
+            }
+        });
+}
+
+TEST(TilingWithANarrowHalo, StaysAProductOfMonotoneBands) {
+    for_each_narrow_halo([](const Placement&, HaloWidth, const Tiling&, const Tiling& tiling) {
+        const auto columns = static_cast<std::size_t>(tiling.grid[1]);
+        for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
+            const Rect& rect = tiling.tiles[t].extended;
+            const Rect &first_in_row = tiling.tiles[t - t % columns].extended,
+                       &first_in_column = tiling.tiles[t % columns].extended;
+            EXPECT_EQ(std::pair(rect.y0, rect.y1), std::pair(first_in_row.y0, first_in_row.y1));
+            EXPECT_EQ(std::pair(rect.x0, rect.x1), std::pair(first_in_column.x0, first_in_column.x1));
+            if (t < columns) continue;
+            EXPECT_LE(tiling.tiles[t - columns].extended.y0, rect.y0);
+            EXPECT_LE(tiling.tiles[t - columns].extended.y1, rect.y1);
+        }
+    });
+}
+
+TEST(TilingWithANarrowHalo, OfHalfAWindowOrMoreIsThatOfWholeWindows) {
+    for_each_tiling([](const Placement& placement, const Tiling& whole) {
+        for (const Exchange exchange : {Exchange::neighbours, Exchange::voxels}) {
+            const Tiling expected = make_tiling(placement, whole.grid, whole.batch_size, exchange);
+            const HaloWidth half = {placement.window_shape[0] / 2, placement.window_shape[1] / 2};
+            const Tiling found = make_tiling(placement, whole.grid, whole.batch_size, exchange, half);
+            for (std::size_t t = 0; t < found.tiles.size(); ++t) {
+                EXPECT_EQ(found.tiles[t].extended, expected.tiles[t].extended);
+                ASSERT_EQ(found.tiles[t].batches.size(), expected.tiles[t].batches.size());
+                for (std::size_t b = 0; b < found.tiles[t].batches.size(); ++b) {
+                    EXPECT_EQ(found.tiles[t].batches[b].frames, expected.tiles[t].batches[b].frames);
+                    EXPECT_EQ(found.tiles[t].batches[b].window, expected.tiles[t].batches[b].window);
+                }
+            }
+        }
+    });
+}
+
+TEST(TilingWithANarrowHalo, OfVoxelsHasTheFramesWhoseKeptPartReachesIn) {
+    const Placement placement = raster(9, 14, 5, {16, 12});
+    const Tiling whole = make_tiling(placement, {3, 4}, 4, Exchange::voxels),
+                 narrow = make_tiling(placement, {3, 4}, 4, Exchange::voxels, {4, 3});
+    EXPECT_LT(narrow.num_frames(), whole.num_frames());
+    for (const Tile& tile : narrow.tiles) {
+        std::ptrdiff_t expected = 0;
+        for (std::ptrdiff_t frame = 0; frame < std::ssize(placement.windows); ++frame) {
+            const Rect window = window_of(placement, frame);
+            const Rect kept = {window.y0 + 8 - 4, window.x0 + 6 - 3, window.y0 + 8 + 5, window.x0 + 6 + 4};
+            expected += intersection(kept, tile.interior).empty() ? 0 : 1;
+        }
+        EXPECT_EQ(tile.num_frames(), expected);
+    }
+}
+
+TEST(TilingWithANarrowHalo, LeavesRoomForMoreAutomaticTiles) {
+    const Placement placement = raster(40, 40, 4, {128, 128});
+    const auto whole = automatic_grid(placement), narrow = automatic_grid(placement, DeviceKind::cpu, {8, 8});
+    EXPECT_GT(narrow[0] * narrow[1], whole[0] * whole[1]);
+}
+
 // ---- Exchange::voxels
 
 template <class Check>

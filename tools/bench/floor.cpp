@@ -2,6 +2,9 @@
 // evaluation codelets on one core or one GPU, divided by the time of the same number of transforms of the
 // same shapes (FFTW with the data in cache; cuFFT with as many frames at a time as the codelets take). Beside
 // it the bytes that must move at least (frames as stored, the window, the probe) and the flops, as rates.
+// For DM, RAAR and AP whole iterations of a batch (the Fourier projection with the object's sums, then the
+// probe's), and the floor also has the exit waves' way from memory: read and written once, read once more, at
+// the rate of a copy of them; so many batches take turns that no cache keeps their waves.
 // Interleaved repetitions in one process; the least times and their ratio are printed, as a table and as
 // JSON.
 #include <CLI/CLI.hpp>
@@ -11,9 +14,12 @@
 #include <random>
 
 #include "base/error.hpp"
+#include "codelets/accumulate.hpp"
 #include "codelets/evaluate.hpp"
+#include "codelets/fourier_projection.hpp"
 #include "codelets/gradient.hpp"
 #include "codelets/line_search.hpp"
+#include "codelets/overlap.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "tiling/tiling.hpp"
 #include "tools/bench/transforms.hpp"
@@ -28,6 +34,7 @@ struct Options {
     std::string interpolation = "nearest";
     std::string noise = "amplitude";
     std::string waves = "recompute";
+    std::string engine = "CG";
     bool gpu = false, on_chip = false;
     int repetitions = 40;
     std::string json;
@@ -176,6 +183,66 @@ void measure(int size, int num_modes, const Options& options, std::vector<Row>& 
     }
 }
 
+struct ProjectionPass {
+    const char* name;
+    float reflect;  // 1: AP, whose cost takes no transform more
+    OverlapCost cost;
+};
+
+void measure_projections(int size, int num_modes, const Options& options, std::vector<Row>& rows) {
+    constexpr std::size_t waves_in_turn_bytes = std::size_t{192} << 20;
+    const BatchData batch(size, num_modes, options);
+    const std::size_t bytes = exit_wave_bytes(batch.shape);
+    std::vector<Data> waves;
+    for (std::size_t all = 0; all < waves_in_turn_bytes; all += 2 * bytes) {
+        waves.emplace_back(bytes);
+        waves.emplace_back(bytes);
+    }
+    const Data out(overlap_out_bytes(batch.shape)), number(sizeof(float));
+    const bool shifts = options.interpolation == "fourier";
+    for (const ProjectionPass& pass : {ProjectionPass{"DM, RAAR: every cost", 2, OverlapCost::compute},
+                                       ProjectionPass{"DM, RAAR: no cost", 2, OverlapCost::skip},
+                                       ProjectionPass{"AP", 1, OverlapCost::compute}}) {
+        const bool has_more = pass.cost == OverlapCost::compute && pass.reflect != 1;
+        const int transforms = 2 + (has_more ? 1 : 0) + (shifts ? 3 : 0);
+        FourierProjectionArgs args;
+        args.shape = batch.shape;
+        args.map = {1, -1, 1, pass.reflect};
+        args.cost = pass.cost;
+        std::vector<double> times, floors;
+        for (int repetition = 0; repetition <= options.repetitions; ++repetition) {
+            const auto turn = static_cast<std::size_t>(repetition) % (waves.size() / 2);
+            const Data &psi = waves[2 * turn], &other = waves[2 * turn + 1];
+            reset_codelet_statistics();
+            args.waves =
+                static_cast<std::size_t>(repetition) < waves.size() / 2 ? ExitWaves::begin : ExitWaves::go_on;
+            fourier_projection.submit(args, {&batch.patterns, &batch.frames, &batch.detector, &batch.probe,
+                                             &batch.object, &batch.state, &out, &psi});
+            starpu_task_wait_for_all();
+            // Between the two passes every other batch has its turn.
+            const Data& earlier = waves[2 * ((turn + 1) % (waves.size() / 2))];
+            overlap_probe.submit({batch.shape, OverlapPart::probe},
+                                 {&batch.frames, &batch.probe, &batch.object, &batch.state, &out, &earlier});
+            copy.submit({bytes}, {&earlier, &other});
+            bench::transforms.submit({batch.shape, transforms}, {&number});
+            starpu_task_wait_for_all();
+            if (args.waves == ExitWaves::begin) continue;  // warm-up: plans, scratch memory, pages
+            times.push_back(microseconds_of("fourier_projection") + microseconds_of("overlap_probe"));
+            floors.push_back(microseconds_of("transforms") + 1.5 * microseconds_of("copy"));
+        }
+        const double frames = batch.shape.num_frames, us = least(times) / frames,
+                     floor = least(floors) / frames;
+        const double pixels = static_cast<double>(batch.shape.frame.area());
+        rows.push_back({size, num_modes, pass.name, transforms, us, floor, us / floor,
+                        3 * static_cast<double>(bytes) / frames / us * 1e-3,
+                        5 * pixels * std::log2(pixels) * num_modes * transforms / us * 1e-3});
+        const Row& row = rows.back();
+        fmt::print("{:5} {:5}  {:26} {:10} {:12.2f} {:12.2f} {:8.2f} {:8.1f} {:9.1f}\n", row.size, row.modes,
+                   row.pass, row.transforms, row.us_per_frame, row.floor_per_frame, row.ratio,
+                   row.gbytes_per_s, row.gflops_per_s);
+    }
+}
+
 int run(int argc, char** argv) {
     Options options;
     CLI::App program("Frame passes against the floor of their transforms, on one core or one GPU");
@@ -184,6 +251,8 @@ int run(int argc, char** argv) {
     program.add_option("--interpolation", options.interpolation, "nearest, bilinear or fourier");
     program.add_option("--noise", options.noise, "amplitude, poisson or gaussian");
     program.add_option("--waves", options.waves, "recompute or keep");
+    program.add_option("--engine", options.engine, "CG (with evaluate), or DM with RAAR and AP")
+        ->check(CLI::IsMember({"CG", "DM"}));
     program.add_flag("--gpu", options.gpu, "On a GPU");
     program.add_flag("--on-chip", options.on_chip, "By on-chip kernels where there are any");
     program.add_option("--repetitions", options.repetitions, "Counted repetitions");
@@ -199,7 +268,10 @@ int run(int argc, char** argv) {
                "transforms", "us/frame", "floor us", "ratio", "GB/s", "GFLOP/s");
     std::vector<Row> rows;
     for (const int size : options.sizes) {
-        for (const int modes : options.modes) measure(size, modes, options, rows);
+        for (const int modes : options.modes) {
+            if (options.engine == "CG") measure(size, modes, options, rows);
+            if (options.engine == "DM") measure_projections(size, modes, options, rows);
+        }
     }
     if (options.json.empty()) return 0;
     std::FILE* file = std::fopen(options.json.c_str(), "w");

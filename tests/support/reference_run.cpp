@@ -1,4 +1,4 @@
-#include "support/reference_problem.hpp"
+#include "support/reference_run.hpp"
 
 #include "codelets/noise.hpp"
 
@@ -15,6 +15,18 @@ reference::NoiseModel reference_model(NoiseModel model) {
             return reference::NoiseModel::gaussian;
     }
     return reference::NoiseModel::amplitude;
+}
+
+reference::Interpolation reference_interpolation(Interpolation interpolation) {
+    switch (interpolation) {
+        case Interpolation::nearest:
+            return reference::Interpolation::nearest;
+        case Interpolation::bilinear:
+            return reference::Interpolation::bilinear;
+        case Interpolation::fourier:
+            return reference::Interpolation::fourier;
+    }
+    return reference::Interpolation::fourier;
 }
 
 reference::Value value_of(cfloat z) {
@@ -37,6 +49,7 @@ reference::Problem problem_at_the_end(const Outcome& outcome, const SyntheticSca
     problem.probe = reference::Stack(outcome.result.probe.extents());
     for (std::ptrdiff_t i = 0; i < problem.probe.size(); ++i)
         problem.probe[i] = value_of(outcome.result.probe[i]);
+    problem.interpolation = reference_interpolation(outcome.problem.config.positions.interpolation);
     problem.noise_model = reference_model(noise_model);
     problem.epsilon = static_cast<double>(noise_epsilon(noise_model));
     const auto [num_frames, num_y, num_x] = truth.patterns.extents();

@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+"""What a run says of itself while it lives, what is left of it when it is killed, and two runs with one result.
+status_test.py PROGRAM [TEST]"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+PROGRAM = ""
+DONE, USAGE, DATA, RUNTIME, DIVERGED, STOPPED = 0, 2, 3, 4, 5, 75
+
+SIMULATION = """
+object: {pattern: random_features}
+probe: {shape: gaussian, diameter_px: 8, photons_per_frame: 1.0e+5}
+scan: {pattern: raster, grid: [8, 8], step_px: 4}
+detector: {shape: [64, 64], distance_m: 1.0}
+random_seed: 5
+file: scan.cxi
+"""
+
+RUN = """scan: {file: scan.cxi}
+engines:
+  - {name: GD, num_iter: 100000}
+runtime: {cpus: 1}
+output: {file: result.h5, pictures: false, checkpoint_interval: 0.05}
+"""
+
+
+class Status(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+        (self.folder / "simulation.yaml").write_text(SIMULATION)
+        (self.folder / "run.yaml").write_text(RUN)
+        self.program("--quiet", "simulate", "simulation.yaml")
+
+    def program(self, *arguments, expected=DONE):
+        done = subprocess.run([PROGRAM, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, expected, done.stderr)
+        return done.stdout + done.stderr
+
+    def begin(self):
+        """A run that goes on, and has written a checkpoint."""
+        job = subprocess.Popen([PROGRAM, "--quiet", "reconstruct", "run.yaml"], cwd=self.folder, stderr=subprocess.PIPE,
+                               text=True)
+        self.addCleanup(job.stderr.close)
+        self.addCleanup(job.wait)
+        self.addCleanup(job.kill)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if (self.folder / "result.job").exists():
+                told = self.program("status", "result.h5")
+                if "checkpoint after" in told and "iteration" in told:
+                    return job, told
+            time.sleep(0.05)
+        self.fail("no checkpoint within a minute")
+
+    def test_of_a_run_that_lives(self):
+        job, told = self.begin()
+        self.assertIn("result.h5: runs", told)
+        self.assertIn(f"process {job.pid} on", told)
+        self.assertRegex(told, r"iteration \d+ of 100000 \(GD\), cost [\d.e+]+, data error")
+        self.assertRegex(told, r"frames/s, [\d:]+ left, [\d.]+ of [\d.]+ GiB in use")
+
+    def test_of_a_run_that_is_stopped(self):
+        job, _ = self.begin()
+        job.send_signal(signal.SIGTERM)
+        self.assertEqual(job.wait(timeout=60), STOPPED)
+        self.assertIn("run.yaml: was stopped; reconstruct --resume goes on", self.program("status", "run.yaml"))
+
+    def test_of_a_run_that_is_killed(self):
+        job, _ = self.begin()
+        job.send_signal(signal.SIGKILL)
+        job.wait(timeout=60)
+        told = self.program("status", "result.job")
+        self.assertIn("ended without a word", told)
+        self.assertIn("killed, or its machine went away); reconstruct --resume goes on", told)
+        told = self.program("reconstruct", "run.yaml", "--resume", "--set", "engines[0].num_iter=100000", "--set",
+                            "runtime.time_limit=0.2s", expected=STOPPED)
+        self.assertIn("the run before ended without a word", told)
+        self.assertIn("the run goes on after", told)
+
+    def test_of_a_run_that_was_killed_for_memory(self):
+        job, _ = self.begin()
+        job.send_signal(signal.SIGKILL)
+        job.wait(timeout=60)
+        file = self.folder / "result.job"
+        status = json.loads(file.read_text())
+        status["memory_bytes"] = int(0.97 * status["memory_bound_bytes"])
+        file.write_text(json.dumps(status))
+        self.assertIn("most likely killed for memory", self.program("status", "run.yaml"))
+        told = self.program("reconstruct", "run.yaml", "--resume", "--set", "runtime.time_limit=0.2s", expected=STOPPED)
+        self.assertIn("most likely killed for memory", told)
+
+    def test_of_a_run_that_is_done_or_fails(self):
+        short = ("--set", "engines[0].num_iter=3")
+        self.program("reconstruct", "run.yaml", *short)
+        self.assertIn("result.h5: is done", self.program("status", "result.h5"))
+        self.program("reconstruct", "run.yaml", *short, "--set", "engines[0].step=1e20", expected=DIVERGED)
+        told = self.program("status", "result.h5")
+        self.assertRegex(told, r"failed with exit code 5: GD: the cost is not finite")
+        self.program("reconstruct", "run.yaml", "--set", "runtime.memory_limit.host=1MB", expected=RUNTIME)
+        self.assertRegex(self.program("status", "result.h5"), r"failed with exit code 4: this run needs [\d.]+ GiB")
+
+    def test_two_runs_do_not_share_a_result(self):
+        job, _ = self.begin()
+        before = sorted(path.name for path in self.folder.iterdir())
+        told = self.program("reconstruct", "run.yaml", expected=USAGE)
+        self.assertIn(f"result.h5 is being written by another run (process {job.pid} on", told)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), before)
+        self.assertIn("result.h5: runs", self.program("status", "result.h5"))
+        self.program("reconstruct", "run.yaml", "--output", "other.h5", "--set", "engines[0].num_iter=2")
+
+    def test_of_nothing(self):
+        self.assertIn("there is no such file", self.program("status", "result.h5", expected=DATA))
+        (self.folder / "result.job").write_text("{a: 1}")
+        self.assertIn("is not a file in which a run says where it is", self.program("status", "result.h5", expected=DATA))
+
+    def test_the_log_for_machines_says_how_it_ended(self):
+        def last_line(*arguments, expected):
+            lines = self.program("--log", "json", "reconstruct", "run.yaml", *arguments, expected=expected).splitlines()
+            events = [json.loads(line) for line in lines]
+            for event in events:
+                if event.get("event") == "iteration":
+                    self.assertGreater(event["memory_bytes"], 0)
+                    self.assertGreater(event["frames_per_s"], 0)
+            return events[-1]
+
+        done = last_line("--set", "engines[0].num_iter=3", expected=DONE)
+        self.assertEqual((done["event"], done["exit_code"]), ("end", DONE))
+        failed = last_line("--set", "scan.file=gone.cxi", expected=DATA)
+        self.assertEqual((failed["event"], failed["exit_code"]), ("end", DATA))
+
+
+if __name__ == "__main__":
+    PROGRAM = os.path.abspath(sys.argv[1])
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)
