@@ -415,11 +415,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
 }
 
 void say_failed(JobFile& job, const Error& failure) {
-    job.update([&](JobStatus& status) {
-        status.state = JobState::failed;
-        status.exit_code = static_cast<int>(failure.code());
-        status.message = *failure.what() != '\0' ? failure.what() : "another rank has said why";
-    });
+    const bool has_words = *failure.what() != '\0';
+    job.fail(static_cast<int>(failure.code()), has_words ? failure.what() : "another rank has said why");
 }
 
 }  // namespace

@@ -502,7 +502,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
         "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
         "runtime, "
-        "output)",
+        "output, tune)",
         "--set runtime.cpus=0: runtime.cpus: 0 is out of range (allowed: at least 1) (or "
         "auto)",
     };
