@@ -37,7 +37,8 @@ class HaloExchange {
     using Fields = std::vector<const Data*>;
 
     HaloExchange() = default;
-    // `num_slices`: planes of a field. `message`: the kind of its messages, where there are several exchanges.
+    // `num_slices`: planes of a field. `message`: the kind of its messages, where there are several
+    // exchanges.
     HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1,
                  Message message = Message::halo);
 

@@ -19,8 +19,7 @@ struct Traffic {
 
     std::size_t of(const Exchanges& made) const {
         return made.halos * halo_bytes + made.steps * voxel_bytes + made.couplings * coupling_bytes +
-               made.sums * sums_bytes + made.scalars * scalars_bytes +
-               made.overlaps * overlap_bytes;
+               made.sums * sums_bytes + made.scalars * scalars_bytes + made.overlaps * overlap_bytes;
     }
 };
 std::vector<Traffic> traffic_of_ranks(const Problem& problem);
