@@ -117,8 +117,28 @@ std::filesystem::path job_file(const std::filesystem::path& result) {
     return file.replace_extension(".job");
 }
 
+namespace {
+
+// Somebody else's file of that name is left alone.
+bool is_somebody_elses(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored) || std::filesystem::is_empty(file, ignored)) return false;
+    try {
+        parse(file);
+        return false;
+    } catch (const Error&) {
+        return true;
+    }
+}
+
+}  // namespace
+
 JobFile::JobFile(const std::filesystem::path& result, int num_ranks) {
     file_ = job_file(result);
+    if (file_ == result || is_somebody_elses(file_)) {
+        log::warning("{}: is another file; tessera status will know nothing of this run", file_.string());
+        return;
+    }
     std::error_code ignored;
     is_new_ = !std::filesystem::exists(file_, ignored);
     descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
