@@ -36,7 +36,7 @@ struct UpdateProbe {
         if (!is_idle(*state)) {
             now =
                 pixel::overlap_update(now, numerators[i], weight[pixel].re, static_cast<float>(args.inertia));
-            if (args.support_radius > 0 && !rules::is_in_support(args, y, x)) now = {0, 0};
+            if (!rules::is_in_support(args, y, x)) now = {0, 0};
         }
         updated[i] = now;
     }

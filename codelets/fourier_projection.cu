@@ -141,7 +141,7 @@ class ProjectionOfBatch {
           out_(buffers.get<std::byte>(6)),
           psi_(buffers.get<cfloat>(7)),
           propagator_(device, s_, detector_view(buffers.get<const std::byte>(2), s_).transfer, turn_),
-          object_{moving_field(buffers.get<const std::byte>(4), s_.tile_size()).value},
+          object_{moving_field(buffers.get<const std::byte>(4), s_.tile_size()).value, 1},
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
                  Scratch::spectrum, Scratch::probe, turn_),
           ramps_(probe_ramps(device, s_, turn_)),

@@ -283,7 +283,7 @@ TESSERA_HD bool is_in_support(const DivideProbeArgs& args, std::int32_t y, std::
     const auto radius = static_cast<float>(args.support_radius);
     const float v = static_cast<float>(y - args.probe.y / 2) / (0.5f * static_cast<float>(args.probe.y)),
                 u = static_cast<float>(x - args.probe.x / 2) / (0.5f * static_cast<float>(args.probe.x));
-    return v * v + u * u <= radius * radius;
+    return !(radius > 0) || v * v + u * u <= radius * radius;
 }
 
 struct ProbeMoments {

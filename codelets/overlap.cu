@@ -40,7 +40,7 @@ class OverlapOfBatch {
           device_(device),
           turn_(frames_at_a_time(s_, device.wave_budget_bytes())),
           frames_(buffers.get<const FramePosition>(0)),
-          object_{moving_field(buffers.get<const std::byte>(2), s_.tile_size()).value},
+          object_{moving_field(buffers.get<const std::byte>(2), s_.tile_size()).value, 1},
           probe_(device, s_, moving_field(buffers.get<const std::byte>(1), s_.probe_size()).value,
                  Scratch::spectrum, Scratch::probe, turn_),
           ramps_(probe_ramps(device, s_, turn_)),

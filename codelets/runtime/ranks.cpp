@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -186,9 +187,15 @@ void Ranks::wait_for_tasks() const {
 void Ranks::end_all(const Error& failure) const {
     const int code = static_cast<int>(failure.code());
     const std::string_view text = failure.what();
-    // What all ranks know is told by the first; the others wait for it to end them.
+    // What all ranks know is told by the first, what several find at once (a scan that is cut off) by the
+    // lowest of them. The others wait for it to end them: at the launcher's SIGTERM, or a second or two later
+    // at its SIGKILL where SIGTERM was taken for a wish to stop.
+    using std::chrono::milliseconds;
     const bool all_know = failure.code() == ExitCode::diverged || text.empty();
-    if (all_know && !is_first()) sleep(5);
+    if (!is_first()) {
+        std::signal(SIGTERM, SIG_DFL);
+        std::this_thread::sleep_for(milliseconds(all_know ? 6000 : 3000 + 100 * std::min(rank_, 20)));
+    }
     if (!text.empty() && (is_first() || !all_know))
         log::error("{}{}", is_first() || text.starts_with("rank ") ? "" : fmt::format("rank {}: ", rank_),
                    text);

@@ -80,8 +80,14 @@ TraceRecorder::TraceRecorder(const Ranks& ranks, std::function<std::string(int)>
     recorder = recording_.get();
 }
 
+// Tasks that are still on their way write where they were recorded.
 TraceRecorder::~TraceRecorder() {
     recorder = nullptr;
+    if (must_leave_at_once()) {
+        static_cast<void>(recording_.release());
+    } else {
+        starpu_task_wait_for_all();
+    }
 }
 
 Schedule TraceRecorder::collect() const {

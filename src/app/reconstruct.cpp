@@ -1,9 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <ctime>
 #include <memory>
 #include <numeric>
@@ -12,6 +10,7 @@
 #include "app/about.hpp"
 #include "app/commands.hpp"
 #include "app/progress.hpp"
+#include "app/stop_signals.hpp"
 #include "app/trace_files.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
@@ -29,24 +28,6 @@
 
 namespace tessera::app {
 namespace {
-
-std::atomic<bool> stop_requested = false;
-
-void request_stop(int) {
-    stop_requested = true;
-}
-
-// The first signal ends the run in order; a second one ends the program.
-void catch_signals() {
-    struct sigaction action = {};
-    action.sa_handler = request_stop;
-    action.sa_flags = SA_RESETHAND;
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    // What batch systems send before a job's time is over.
-    sigaction(SIGUSR1, &action, nullptr);
-    sigaction(SIGUSR2, &action, nullptr);
-}
 
 class Stopwatch {
   public:
@@ -364,6 +345,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     Progress progress(problem.scan.num_frames, static_cast<std::size_t>(problem.scan.num_frames) *
                                                    static_cast<std::size_t>(problem.scan.mask.size()) *
                                                    bytes_per_count(problem.scan.pattern_type));
+    const std::atomic<bool>& stop_requested = catch_stop_signals();
     ReconstructionHooks hooks;
     hooks.stop_requested = &stop_requested;
     hooks.on_iteration = [&](const IterationReport& report) {
@@ -380,7 +362,6 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
         checkpoints.emplace(problem, handles, checkpoint_setup(prepared, statistics, progress), writer);
         hooks.checkpoints = &*checkpoints;
     }
-    catch_signals();
     Reconstruction reconstruction(problem, handles, statistics, hooks);
     reconstruction.run(from);
     progress.close();
@@ -415,11 +396,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
 }
 
 void say_failed(JobFile& job, const Error& failure) {
-    job.update([&](JobStatus& status) {
-        status.state = JobState::failed;
-        status.exit_code = static_cast<int>(failure.code());
-        status.message = *failure.what() != '\0' ? failure.what() : "another rank has said why";
-    });
+    const bool has_words = *failure.what() != '\0';
+    job.fail(static_cast<int>(failure.code()), has_words ? failure.what() : "another rank has said why");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "app/about.hpp"
 #include "base/log.hpp"
+#include "io/job_file.hpp"
 
 extern char** environ;
 
@@ -139,7 +140,8 @@ TrialOutcome TrialRun::operator()(const std::vector<std::string>& settings) cons
     const Finished finished = run_listening(command(settings));
     const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::error_code ignored;
-    std::filesystem::remove(options_.output / "trial.h5", ignored);
+    const auto result = options_.output / "trial.h5";
+    for (const auto& file : {result, job_file(result)}) std::filesystem::remove(file, ignored);
     return outcome_of(finished.log, finished.status, wall_s);
 }
 

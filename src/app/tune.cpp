@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 
 #include "app/commands.hpp"
+#include "app/stop_signals.hpp"
 #include "app/trial_run.hpp"
 #include "base/checksum.hpp"
 #include "base/log.hpp"
@@ -13,19 +12,6 @@
 
 namespace tessera::app {
 namespace {
-
-std::atomic<bool> stop_requested = false;
-
-void request_stop(int) {
-    stop_requested = true;
-}
-
-void catch_signals() {
-    struct sigaction action = {};
-    action.sa_handler = request_stop;
-    action.sa_flags = SA_RESETHAND;
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
-}
 
 // What trials depend on: those of another program or run file are not to be mixed with these.
 std::string fingerprint_of(const RunConfig& config, const TuneSpace& space) {
@@ -96,7 +82,7 @@ ExitCode tune(const TuneOptions& options) {
     Trials trials(options.output / "trials.txt", fingerprint_of(config, report.space), report.space);
     if (trials.size() > 0) log::info("{} trials are done already", trials.size());
 
-    catch_signals();
+    const std::atomic<bool>& stop_requested = catch_stop_signals();
     const TrialRun run(options, config, report.tune);
     TuneProgress progress = tune_progress(report.space, report.tune, trials);
     while (progress.next && !stop_requested) {

@@ -117,15 +117,37 @@ std::filesystem::path job_file(const std::filesystem::path& result) {
     return file.replace_extension(".job");
 }
 
+namespace {
+
+// Somebody else's file of that name is left alone.
+bool is_somebody_elses(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored) || std::filesystem::is_empty(file, ignored)) return false;
+    try {
+        parse(file);
+        return false;
+    } catch (const Error&) {
+        return true;
+    }
+}
+
+}  // namespace
+
 JobFile::JobFile(const std::filesystem::path& result, int num_ranks) {
-    const auto file = job_file(result);
-    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    file_ = job_file(result);
+    if (file_ == result || is_somebody_elses(file_)) {
+        log::warning("{}: is another file; tessera status will know nothing of this run", file_.string());
+        return;
+    }
+    std::error_code ignored;
+    is_new_ = !std::filesystem::exists(file_, ignored);
+    descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor_ < 0) return;
     struct flock lock = whole_file(F_WRLCK);
     if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES)) {
         ::close(descriptor_);
         descriptor_ = -1;
-        const auto other = look_at_job(file);
+        const auto other = look_at_job(file_);
         throw usage_error(
             "output.file: {} is being written by another run (process {} on {}); give it another name",
             result.string(), other ? other->status.process : 0,
@@ -142,6 +164,18 @@ JobFile::JobFile(const std::filesystem::path& result, int num_ranks) {
 
 JobFile::~JobFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void JobFile::fail(int exit_code, const std::string& message) {
+    update([&](JobStatus& status) {
+        if (status.state == JobState::preparing && is_new_ && descriptor_ >= 0) {
+            std::error_code ignored;
+            std::filesystem::remove(file_, ignored);
+        }
+        status.state = JobState::failed;
+        status.exit_code = exit_code;
+        status.message = message;
+    });
 }
 
 // What cannot be written is not worth a word: the run itself goes on.

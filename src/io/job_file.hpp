@@ -51,11 +51,16 @@ class JobFile {
         write(pace);
     }
 
+    // Says that it failed. A run that had not begun to iterate leaves no file where there was none.
+    void fail(int exit_code, const std::string& message);
+
   private:
     void write(Pace pace);
 
     std::mutex lock_;
     JobStatus status_;
+    std::filesystem::path file_;
+    bool is_new_ = false;
     int descriptor_ = -1;
     std::chrono::steady_clock::time_point written_{};
 };

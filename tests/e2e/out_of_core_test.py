@@ -92,7 +92,8 @@ class OutOfCore(unittest.TestCase):
         self.assertEqual(len(errors), 1, rest)
         for word in ("scan.cxi", "frame ", *words):
             self.assertIn(word, errors[0])
-        self.assertEqual({entry.name for entry in self.folder.iterdir()}, {"scan.cxi", "run.yaml", "simulation.yaml"})
+        self.assertEqual({entry.name for entry in self.folder.iterdir()},
+                         {"scan.cxi", "run.yaml", "simulation.yaml", "result.job"})
 
     # ---- the answer
 

@@ -39,7 +39,8 @@ def main():
         events = [json.loads(line) for line in log.splitlines()]
         iterations = [event for event in events if event.get("event") == "iteration"]
         assert [event["iteration"] for event in iterations] == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4], iterations
-        assert events[-1]["event"] == "done" and events[-1]["iterations"] == 10, events[-1]
+        assert events[-1]["event"] == "end" and events[-1]["exit_code"] == 0, events[-1]
+        assert events[-2]["event"] == "done" and events[-2]["iterations"] == 10, events[-2]
         for picture in ("object_phase", "object_amplitude", "probe", "error"):
             content = (folder / "result_pictures" / f"{picture}.png").read_bytes()
             assert content.startswith(b"\x89PNG"), picture

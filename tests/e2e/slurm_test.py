@@ -184,8 +184,10 @@ class Slurm(unittest.TestCase):
         return int(words[words.index("iteration") + 1]) if "iteration" in words else 0
 
     def require_going_on(self, job):
-        """It is in the queue again, where Slurm would keep it for two minutes."""
+        """It is in the queue again, where Slurm would keep it for two minutes: in the second in which it was put back the node
+        would still refuse it."""
         self.wait_for(job, "PENDING")
+        time.sleep(4)
         self.cluster.call("scontrol", "update", f"JobId={job}", "StartTime=now")
         self.wait_for(job, "COMPLETED")
         self.assertIn("the run goes on after", self.log())

@@ -109,6 +109,17 @@ class Status(unittest.TestCase):
         self.program("reconstruct", "run.yaml", "--set", "runtime.memory_limit.host=1MB", expected=RUNTIME)
         self.assertRegex(self.program("status", "result.h5"), r"failed with exit code 4: this run needs [\d.]+ GiB")
 
+    def test_a_run_that_cannot_begin_leaves_nothing(self):
+        self.program("reconstruct", "run.yaml", "--set", "runtime.memory_limit.host=1MB", expected=RUNTIME)
+        self.assertFalse((self.folder / "result.job").exists())
+
+    def test_a_file_of_somebody_else_stays(self):
+        for words in ("#!/bin/sh\necho a job of mine\n", "{tessera: 1}"):
+            (self.folder / "result.job").write_text(words)
+            told = self.program("reconstruct", "run.yaml", "--set", "engines[0].num_iter=2")
+            self.assertIn("result.job: is another file", told)
+            self.assertEqual((self.folder / "result.job").read_text(), words)
+
     def test_two_runs_do_not_share_a_result(self):
         job, _ = self.begin()
         before = sorted(path.name for path in self.folder.iterdir())
