@@ -29,7 +29,7 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, std::size_t wave_budget_
             return fourier ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::product:
             return std::max(fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
-                            volume(s.probe, s.num_slices) * sizeof(float));
+                            s.probe.area() * sizeof(float));
         case Scratch::spectrum:
         case Scratch::direction_spectrum:
             return fourier ? s.probe_size() * sizeof(cfloat) : 0;

@@ -44,7 +44,7 @@ class ProjectionOfBatch {
     Value* mode(Value* waves, int k) const {
         return waves + static_cast<std::size_t>(k) * s_.frame.area();
     }
-    void exit_waves(cfloat* waves) const {
+    void exit_waves(cfloat* waves) {
         for (int k = 0; k < s_.num_modes; ++k) model_.exit_wave(k, mode(waves, k));
     }
     bool overlap_is_projected() const { return args_.map.reflect == 1; }

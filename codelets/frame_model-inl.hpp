@@ -7,14 +7,11 @@
 #define TESSERA_CODELETS_FRAME_MODEL_INL_HPP
 #endif
 
-#include <algorithm>
-#include <tuple>
-#include <utility>
-
 #include "codelets/layout.hpp"
 #include "codelets/projection_sweeps-inl.hpp"
 #include "codelets/runtime/workspace.hpp"
 #include "codelets/wave_sweeps-inl.hpp"
+#include "codelets/window_slices-inl.hpp"
 #include "math/fft.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -88,17 +85,15 @@ class FrameModel {
           window_(s),
           fourier_(s.interpolation == Interpolation::fourier),
           bilinear_(s.interpolation == Interpolation::bilinear),
-          read_({s.probe.y + (bilinear_ ? 1 : 0), s.probe.x + (bilinear_ ? 1 : 0)}),
           plan_(fourier_ || s.num_slices > 1 ? &fft_plan({s.probe.y, s.probe.x}) : nullptr),
           probe_(moving_field(probe, s.probe_size())),
-          object_(moving_field(object, s.tile_size())),
+          object_(s, moving_field(object, s.tile_size()).value, {1, 0}, Slot::padded_object, Slot::object,
+                  workspace),
+          object_direction_(s, moving_field(object, s.tile_size()).direction, {0, 0}, Slot::padded_direction,
+                            Slot::object_direction, workspace),
           slice_transfers_(slice_transfers),
           workspace_(workspace) {
         window_.frame = s.probe;
-        if (s.reaches_out) {
-            padded_object_ = {workspace.get<cfloat>(Slot::padded_object, read_.area()), {1, 0}, -1};
-            padded_direction_ = {workspace.get<cfloat>(Slot::padded_direction, read_.area()), {0, 0}, -1};
-        }
         if (s.num_slices == 1) return;
         slice_waves_ = workspace.get<cfloat>(Slot::slice_waves, further_slices() * s.probe_size());
         slice_gradients_ = workspace.get<cfloat>(Slot::slice_gradients, 2 * s.probe.area());
@@ -119,10 +114,9 @@ class FrameModel {
         at_ = at;
         probe_here_ = probe_.value;
         probe_direction_here_ = probe_.direction;
-        reaches_out_ = s_.reaches_out && !part_inside(s_.tile, at.y, at.x, read_).is_all_of(read_);
-        object_here_ = tile_window(object_.value, padded_object_);
-        if (along_ != Moving::nothing)
-            object_direction_here_ = tile_window(object_.direction, padded_direction_);
+        object_.place(at);
+        object_direction_.place(at);
+        moved_object_ = {};
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
@@ -130,26 +124,27 @@ class FrameModel {
             if (along_ == Moving::object_and_probe)
                 probe_direction_here_ = shifted(direction_spectrum_, Slot::direction);
         }
-        if (bilinear_) {
-            object_here_ = interpolated(object_here_, Slot::object);
-            if (along_ != Moving::nothing)
-                object_direction_here_ = interpolated(object_direction_here_, Slot::object_direction);
-        }
-        value_ = {probe_here_, object_here_};
+        value_of_probe_ = probe_here_;
     }
 
     // Of the frame that place() was called for: one mode of the probe, the object's window in a slice.
     const cfloat* probe(int k) const { return mode(probe_here_, k); }
     const cfloat* probe_direction(int k) const { return mode(probe_direction_here_, k); }
-    Window<const cfloat> object(int slice = 0) const { return window_in(object_here_, slice); }
-    Window<const cfloat> object_direction(int slice = 0) const {
-        return window_in(object_direction_here_, slice);
+    Window<const cfloat> object(int slice = 0) {
+        if (moved_object_.pixels == nullptr) return object_.slice(slice);
+        if (moved_object_.slice != slice) {
+            HWY_NAMESPACE::move(object_.slice(slice), object_direction(slice), moved_object_.step,
+                                moved_object_.pixels, s_);
+            moved_object_.slice = slice;
+        }
+        return {moved_object_.pixels, s_.probe.x};
     }
+    Window<const cfloat> object_direction(int slice = 0) { return object_direction_.slice(slice); }
 
     // From here to the next place() or move(): probe and object of this frame are where a step along their
     // directions leads to.
     void move(float step) {
-        std::tie(probe_here_, object_here_) = value_;
+        probe_here_ = value_of_probe_;
         if (along_ == Moving::object_and_probe) {
             cfloat* moved = workspace_.get<cfloat>(Slot::moved_probe, s_.probe_size());
             for (int k = 0; k < s_.num_modes; ++k) {
@@ -158,15 +153,11 @@ class FrameModel {
             }
             probe_here_ = moved;
         }
-        cfloat* moved = workspace_.get<cfloat>(Slot::moved_object, volume(s_.probe, s_.num_slices));
-        for (int slice = 0; slice < s_.num_slices; ++slice) {
-            HWY_NAMESPACE::move(object(slice), object_direction(slice), step, plane(moved, slice), s_);
-        }
-        object_here_ = dense(moved);
+        moved_object_ = {workspace_.get<cfloat>(Slot::moved_object, s_.probe.area()), step, -1};
     }
 
     // Mode k behind the object, in the frame's shape. What reaches the slices is kept for add_gradients().
-    void exit_wave(int k, cfloat* wave) const {
+    void exit_wave(int k, cfloat* wave) {
         for (int slice = 0; slice + 1 < s_.num_slices; ++slice) {
             cfloat* next = wave_into(slice + 1, k);
             HWY_NAMESPACE::exit_wave(incident(slice, k), object(slice), next, window_);
@@ -234,7 +225,7 @@ class FrameModel {
         add_conjugate_ramp(product, ramp_y_, ramp_x_, mode(probe_part, k), s_);
     }
     //   sum |O|^2  on the probe, in real parts: with fourier interpolation at whole pixels
-    void add_object_power(cfloat* probe_plane) const { add_power(object(), {probe_plane, s_.probe.x}, s_); }
+    void add_object_power(cfloat* probe_plane) { add_power(object(), {probe_plane, s_.probe.x}, s_); }
 
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
     void finish(cfloat* probe_gradient, Moving moving) const {
@@ -243,42 +234,12 @@ class FrameModel {
     }
 
   private:
-    // A window that reaches out of the tile, one slice at a time: a copy with what is outside.
-    struct Padded {
-        cfloat* pixels;
-        cfloat outside;
-        int slice;  // that it holds now
+    // The object that move() leads to, one slice at a time.
+    struct MovedObject {
+        cfloat* pixels = nullptr;  // null: not moved
+        float step = 0;
+        int slice = -1;  // that it holds now
     };
-    // A frame's window in every slice.
-    struct Windows {
-        const cfloat* data;
-        std::ptrdiff_t stride;
-        std::size_t slice_stride;
-        Padded* padded;  // null: inside the tile, `data` is the first pixel; else the tile's
-    };
-    Windows tile_window(const cfloat* object, Padded& padded) const {
-        if (!reaches_out_) return {object + tile_pixel(at_.y, at_.x), s_.tile.x, s_.tile.area(), nullptr};
-        padded.slice = -1;
-        return {object, s_.tile.x, s_.tile.area(), &padded};
-    }
-    Window<const cfloat> window_in(const Windows& windows, int slice) const {
-        const cfloat* data = windows.data + static_cast<std::size_t>(slice) * windows.slice_stride;
-        if (windows.padded == nullptr) return {data, windows.stride};
-        pad(data, slice, *windows.padded);
-        return {windows.padded->pixels, read_.x};
-    }
-    void pad(const cfloat* tile, int slice, Padded& padded) const {
-        if (padded.slice == slice) return;
-        padded.slice = slice;
-        const WindowPart part = part_inside(s_.tile, at_.y, at_.x, read_);
-        std::fill_n(padded.pixels, read_.area(), padded.outside);
-        for (int y = part.y0; y < part.y1; ++y) {
-            std::copy_n(tile + tile_pixel(at_.y + y, at_.x + part.x0), part.x1 - part.x0,
-                        padded.pixels + static_cast<std::ptrdiff_t>(y) * read_.x + part.x0);
-        }
-    }
-    std::ptrdiff_t tile_pixel(int y, int x) const { return static_cast<std::ptrdiff_t>(y) * s_.tile.x + x; }
-    Windows dense(const cfloat* object) const { return {object, s_.probe.x, s_.probe.area(), nullptr}; }
 
     // This frame's place in the batch's window.
     Window<cfloat> in_window(cfloat* window_part) const {
@@ -311,7 +272,8 @@ class FrameModel {
     template <bool adjoint>
     void travel(cfloat* wave, int slice) const {
         plan_->forward(wave);
-        multiply_transfer<adjoint>(wave, plane(slice_transfers_, slice), nullptr, nullptr, window_);
+        multiply_transfer<adjoint>(wave, slice_transfer(s_, slice_transfers_, slice), nullptr, nullptr,
+                                   window_);
         plan_->backward(wave);
     }
 
@@ -321,17 +283,18 @@ class FrameModel {
                        cfloat* before) {
         const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
         cfloat* plane = window_part + volume(s_.window, slice);
-        if (!reaches_out_) {
+        if (!object_.reaches_out()) {
             const Window<cfloat> place = {plane + row * s_.window.x + column, s_.window.x};
             add_gradients_at<target>(slice, k, chi, shape, place, before);
             return;
         }
-        cfloat* padded = workspace_.get<cfloat>(Slot::padded_gradient, read_.area());
-        std::memset(static_cast<void*>(padded), 0, read_.area() * sizeof(cfloat));
-        add_gradients_at<target>(slice, k, chi, shape, {padded, read_.x}, before);
-        const WindowPart part = part_inside(s_.window, at_.y - s_.window_y, at_.x - s_.window_x, read_);
+        const Shape2 read = WindowSlices::pixels_read(s_);
+        cfloat* padded = workspace_.get<cfloat>(Slot::padded_gradient, read.area());
+        std::memset(static_cast<void*>(padded), 0, read.area() * sizeof(cfloat));
+        add_gradients_at<target>(slice, k, chi, shape, {padded, read.x}, before);
+        const WindowPart part = part_inside(s_.window, at_.y - s_.window_y, at_.x - s_.window_x, read);
         for (int y = part.y0; y < part.y1; ++y) {
-            const cfloat* from = padded + static_cast<std::ptrdiff_t>(y) * read_.x;
+            const cfloat* from = padded + static_cast<std::ptrdiff_t>(y) * read.x;
             cfloat* to = plane + (row + y) * s_.window.x + column;
             for (int x = part.x0; x < part.x1; ++x) to[x] = to[x] + from[x];
         }
@@ -366,23 +329,14 @@ class FrameModel {
         }
         return modes;
     }
-    Windows interpolated(const Windows& object, Slot slot) {
-        cfloat* between = workspace_.get<cfloat>(slot, volume(s_.probe, s_.num_slices));
-        for (int slice = 0; slice < s_.num_slices; ++slice) {
-            interpolate(window_in(object, slice), bilinear_weights(at_.frac_y, at_.frac_x),
-                        plane(between, slice), s_);
-        }
-        return dense(between);
-    }
 
     const BatchShape& s_;
     BatchShape window_;  // the same, waves without the padding of a frame: between slices
     bool fourier_, bilinear_;
-    Shape2 read_;  // what is read of the object: the probe's shape, a pixel more with bilinear interpolation
-    bool reaches_out_ = false;  // the frame that place() was called for
     Moving along_ = Moving::nothing;
     const FftPlan* plan_;  // of the probe's shape
-    FieldView<const cfloat> probe_, object_;
+    FieldView<const cfloat> probe_;
+    WindowSlices object_, object_direction_;
     const cfloat* slice_transfers_;  // include the 1/size of their two transforms
     Workspace& workspace_;
     FramePosition at_;
@@ -392,12 +346,11 @@ class FrameModel {
     const cfloat* direction_spectrum_ = nullptr;
     const cfloat* probe_here_ = nullptr;
     const cfloat* probe_direction_here_ = nullptr;
-    Padded padded_object_ = {}, padded_direction_ = {};
-    Windows object_here_ = {}, object_direction_here_ = {};
-    std::pair<const cfloat*, Windows> value_ = {};  // of probe and object, where a move begins
-    const cfloat* power_ = nullptr;                 // of the probe, dense, in real parts
-    cfloat* slice_waves_ = nullptr;                 // (slice - 1, mode, y, x)
-    cfloat* slice_gradients_ = nullptr;             // two of them, in turns
+    const cfloat* value_of_probe_ = nullptr;  // where a move begins
+    MovedObject moved_object_;
+    const cfloat* power_ = nullptr;      // of the probe, dense, in real parts
+    cfloat* slice_waves_ = nullptr;      // (slice - 1, mode, y, x)
+    cfloat* slice_gradients_ = nullptr;  // two of them, in turns
 };
 
 }  // namespace HWY_NAMESPACE

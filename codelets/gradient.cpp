@@ -11,8 +11,8 @@ namespace tessera {
 namespace HWY_NAMESPACE {
 
 // The far fields of a frame: made by the propagator, or kept from before.
-inline void far_fields(const GradientArgs& args, const FrameModel& model, const Propagator& propagator,
-                       float step, cfloat* kept, cfloat* waves) {
+inline void far_fields(const GradientArgs& args, FrameModel& model, const Propagator& propagator, float step,
+                       cfloat* kept, cfloat* waves) {
     const BatchShape& s = args.shape;
     const std::size_t bytes = s.waves_size() * sizeof(cfloat);
     if (args.waves == KeptWaves::advance) {

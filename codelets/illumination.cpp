@@ -9,36 +9,44 @@
 namespace tessera {
 namespace {
 
-void add_power(const cfloat* wave, float* power, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) power[i] += wave[i].re * wave[i].re + wave[i].im * wave[i].im;
+// |u|^2 summed over modes, (y, x).
+void set_power(const cfloat* modes, const BatchShape& s, float* power) {
+    const std::size_t area = s.probe.area();
+    std::memset(power, 0, area * sizeof(float));
+    for (int k = 0; k < s.num_modes; ++k) {
+        const cfloat* wave = modes + static_cast<std::size_t>(k) * area;
+        for (std::size_t i = 0; i < area; ++i) power[i] += wave[i].re * wave[i].re + wave[i].im * wave[i].im;
+    }
 }
 
-// The wave on its way through free space from each slice to the next, its power added up: (slice, y, x).
-void add_power_in_slices(const cfloat* mode, const cfloat* transfers, const BatchShape& s, float* power) {
+// All modes, through free space to the next slice.
+void travel(cfloat* modes, const cfloat* transfer, const BatchShape& s) {
     const std::size_t area = s.probe.area();
-    add_power(mode, power, area);
-    if (s.num_slices == 1) return;
     const FftPlan& plan = fft_plan({s.probe.y, s.probe.x});
-    cfloat* wave = Workspace::of_this_worker().get<cfloat>(Workspace::Slot::slice_waves, area);
-    std::memcpy(static_cast<void*>(wave), mode, area * sizeof(cfloat));
-    for (int slice = 1; slice < s.num_slices; ++slice) {
-        const cfloat* transfer = transfers + volume(s.probe, slice - 1);
+    for (int k = 0; k < s.num_modes; ++k) {
+        cfloat* wave = modes + static_cast<std::size_t>(k) * area;
         plan.forward(wave);
         for (std::size_t i = 0; i < area; ++i) wave[i] = transfer[i] * wave[i];
         plan.backward(wave);
-        add_power(wave, power + volume(s.probe, slice), area);
     }
 }
 
-// |u|^2 summed over modes: (slice, y, x).
-const float* probe_power(const cfloat* probe, const cfloat* transfers, const BatchShape& s) {
-    const std::size_t size = volume(s.probe, s.num_slices);
-    float* power = Workspace::of_this_worker().get<float>(Workspace::Slot::product, size);
-    std::memset(power, 0, size * sizeof(float));
-    for (int k = 0; k < s.num_modes; ++k) {
-        add_power_in_slices(probe + static_cast<std::size_t>(k) * s.probe.area(), transfers, s, power);
+// Calls visit(slice, power) with the probe's power, (y, x), in one slice after the other.
+template <class Visit>
+void for_power_in_slices(const cfloat* probe, const cfloat* transfers, const BatchShape& s,
+                         const Visit& visit) {
+    Workspace& workspace = Workspace::of_this_worker();
+    float* power = workspace.get<float>(Workspace::Slot::product, s.probe.area());
+    set_power(probe, s, power);
+    visit(0, power);
+    if (s.num_slices == 1) return;
+    cfloat* waves = workspace.get<cfloat>(Workspace::Slot::slice_waves, s.probe_size());
+    std::memcpy(static_cast<void*>(waves), probe, s.probe_size() * sizeof(cfloat));
+    for (int slice = 1; slice < s.num_slices; ++slice) {
+        travel(waves, slice_transfer(s, transfers, slice - 1), s);
+        set_power(waves, s, power);
+        visit(slice, power);
     }
-    return power;
 }
 
 void add_to_window(const float* power, const FramePosition& at, const BatchShape& s, cfloat* window) {
@@ -81,15 +89,12 @@ void illumination_cpu(const IlluminationArgs& args, const Buffers& buffers) {
     const DetectorView detector = detector_view(buffers.get<const std::byte>(1), s);
     const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
     const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
-    const float* power = probe_power(probe.value, detector.slice_transfers, s);
     cfloat* window = window_part(out, s.probe_size());
-    cfloat* coverage = probe_part(out);
-    for (int j = 0; j < s.num_frames; ++j) {
-        for (int slice = 0; slice < s.num_slices; ++slice) {
-            add_to_window(power + volume(s.probe, slice), frames[j], s, window + volume(s.window, slice));
-        }
-        add_to_coverage(object.value, frames[j], s, coverage);
-    }
+    for_power_in_slices(probe.value, detector.slice_transfers, s, [&](int slice, const float* power) {
+        for (int j = 0; j < s.num_frames; ++j)
+            add_to_window(power, frames[j], s, window + volume(s.window, slice));
+    });
+    for (int j = 0; j < s.num_frames; ++j) add_to_coverage(object.value, frames[j], s, probe_part(out));
 }
 
 Cost illumination_cost(const IlluminationArgs& args) {

@@ -19,22 +19,21 @@ struct ProbePower {
     }
 };
 
-// window = power of the frames' probes. x, y: of the batch's window, z: slice.
+// window = power of the frames' probes, of one slice. x, y: of the batch's window.
 struct GatherIllumination {
     BatchShape s;
     const FramePosition* frames;
     const float* power;
     const IterationState* state;
     cfloat* window;
-    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t slice) const {
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
         if (state->stopped != 0) return;
-        const float* here = power + slice * area_of(s.probe);
         float sum = 0;
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const std::int32_t py = s.window_y + y - frames[j].y, px = s.window_x + x - frames[j].x;
-            if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) sum += here[at(s.probe, py, px)];
+            if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) sum += power[at(s.probe, py, px)];
         }
-        window[slice * area_of(s.window) + at(s.window, y, x)] = {sum, 0};
+        window[at(s.window, y, x)] = {sum, 0};
     }
 };
 
@@ -55,12 +54,14 @@ struct GatherCoverage {
     }
 };
 
-// The power of the probe in every slice, (slice, y, x).
-const float* power_in_slices(const BatchShape& s, const cfloat* probe, const cfloat* transfers,
-                             Device& device) {
-    auto* power = device.scratch<float>(Scratch::product, volume(s.probe, s.num_slices));
+// Calls visit(slice, power) with the probe's power, (y, x), in one slice after the other.
+template <class Visit>
+void for_power_in_slices(const BatchShape& s, const cfloat* probe, const cfloat* transfers, Device& device,
+                         const Visit& visit) {
+    auto* power = device.scratch<float>(Scratch::product, s.probe.area());
     device.for_each({s.probe.x, s.probe.y}, ProbePower{s, probe, power});
-    if (s.num_slices == 1) return power;
+    visit(0, power);
+    if (s.num_slices == 1) return;
     BatchShape window = s;  // waves without the padding of a frame
     window.frame = s.probe;
     auto* waves = device.scratch<cfloat>(Scratch::slice_waves, s.probe_size());
@@ -69,11 +70,11 @@ const float* power_in_slices(const BatchShape& s, const cfloat* probe, const cfl
         device.forward(waves, s.probe, s.num_modes);
         device.for_each(
             {s.probe.x, s.probe.y, s.num_modes},
-            MultiplyTransfer{window, transfers + (slice - 1) * area_of(s.probe), nullptr, false, waves});
+            MultiplyTransfer{window, slice_transfer(s, transfers, slice - 1), nullptr, false, waves});
         device.backward(waves, s.probe, s.num_modes);
-        device.for_each({s.probe.x, s.probe.y}, ProbePower{s, waves, power + slice * area_of(s.probe)});
+        device.for_each({s.probe.x, s.probe.y}, ProbePower{s, waves, power});
+        visit(slice, power);
     }
-    return power;
 }
 
 }  // namespace
@@ -87,9 +88,12 @@ void illumination_device(const IlluminationArgs& args, const Buffers& buffers, D
     const DetectorView detector = detector_view(buffers.get<const std::byte>(1), s);
     const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
     const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
-    const float* power = power_in_slices(s, probe.value, detector.slice_transfers, device);
-    device.for_each({s.window.x, s.window.y, s.num_slices},
-                    GatherIllumination{s, frames, power, state, window_part(out, s.probe_size())});
+    cfloat* window = window_part(out, s.probe_size());
+    const auto gather = [&](std::int32_t slice, const float* power) {
+        device.for_each({s.window.x, s.window.y},
+                        GatherIllumination{s, frames, power, state, window + slice * area_of(s.window)});
+    };
+    for_power_in_slices(s, probe.value, detector.slice_transfers, device, gather);
     device.for_each({s.probe.x, s.probe.y},
                     GatherCoverage{s, frames, {object.value, 1}, state, probe_part(out)});
 }

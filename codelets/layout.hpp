@@ -15,7 +15,7 @@
 //   patterns    counts (frame, y, x) of the scan's own type
 //   frames      FramePosition (frame)
 //   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
-//               | slice transfers (slice - 1, y, x) complex of the probe's shape, several slices only
+//               | slice transfers (way, y, x) complex of the probe's shape, several slices only
 //   object      value (slice, y, x) complex | direction (slice, y, x) complex, of an extended tile
 //   probe       value (mode, y, x) complex | direction (mode, y, x) complex
 //   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
@@ -127,7 +127,8 @@ enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, 
 struct BatchShape {
     std::int32_t num_frames = 0;
     std::int32_t num_modes = 1;
-    std::int32_t num_slices = 1;  // of the object; the wave travels from each to the next
+    std::int32_t num_slices = 1;           // of the object; the wave travels from each to the next
+    std::int32_t num_slice_transfers = 0;  // one if all ways between slices are equal, else one for each
     Shape2 frame, probe;
     Shape2 tile;                              // the extended tile
     std::int32_t window_y = 0, window_x = 0;  // of the batch in the tile
@@ -178,7 +179,7 @@ inline std::size_t slice_transfers_offset(const BatchShape& s) {
            (s.near_field ? aligned_bytes(s.frame.area() * sizeof(cfloat)) : 0);
 }
 inline std::size_t detector_bytes(const BatchShape& s) {
-    return slice_transfers_offset(s) + aligned_bytes(volume(s.probe, s.num_slices - 1) * sizeof(cfloat));
+    return slice_transfers_offset(s) + aligned_bytes(volume(s.probe, s.num_slice_transfers) * sizeof(cfloat));
 }
 inline std::size_t sums_bytes(std::size_t probe_size) {
     return aligned_bytes(sizeof(BatchSums)) + aligned_bytes(probe_size * sizeof(cfloat));
@@ -223,6 +224,12 @@ auto moving_field(Byte* base, std::size_t size) {
     using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
     return FieldView<Value>{reinterpret_cast<Value*>(base),
                             reinterpret_cast<Value*>(base + aligned_bytes(size * sizeof(cfloat)))};
+}
+
+// Of the way behind slice i.
+TESSERA_HD const cfloat* slice_transfer(const BatchShape& s, const cfloat* transfers, std::int32_t i) {
+    return s.num_slice_transfers == 1 ? transfers
+                                      : transfers + static_cast<std::ptrdiff_t>(i) * s.probe.y * s.probe.x;
 }
 
 struct DetectorView {

@@ -12,7 +12,7 @@ namespace tessera {
 namespace HWY_NAMESPACE {
 
 // Adds one mode's |P dO|^2, Re (P dO)* dP O, |dP O|^2, Re (P dO)* chi, Re (dP O)* chi.
-void add_products(const FrameModel& model, int k, const cfloat* chi, const BatchShape& s, double* products) {
+void add_products(FrameModel& model, int k, const cfloat* chi, const BatchShape& s, double* products) {
     for (int y = 0; y < s.probe.y; ++y) {
         const cfloat* p = model.probe(k) + probe_row(s, y);
         const cfloat* dp = model.probe_direction(k) + probe_row(s, y);

@@ -11,7 +11,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tessera {
 namespace HWY_NAMESPACE {
 
-inline void make_fields(const LineSearchArgs& args, const FrameModel& model, const Propagator& propagator,
+inline void make_fields(const LineSearchArgs& args, FrameModel& model, const Propagator& propagator,
                         const FieldsAlong& fields) {
     const BatchShape& s = args.shape;
     for (int k = 0; k < s.num_modes; ++k) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <span>
 
 #include "codelets/device_scratch.hpp"
 #include "scan/geometry.hpp"
@@ -124,9 +125,10 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
 
 void set_slice_transfers(const Problem& problem, cfloat* to) {
     const ObjectConfig& object = problem.config.object;
-    const auto transfers =
-        slice_transfer_functions(slice_propagator(object.slice_propagation, problem.scan.geometry),
-                                 problem.probe_shape, problem.scan.pixel_size_m, object.slice_spacings_m);
+    const auto transfers = slice_transfer_functions(
+        slice_propagator(object.slice_propagation, problem.scan.geometry), problem.probe_shape,
+        problem.scan.pixel_size_m,
+        std::span(object.slice_spacings_m).first(static_cast<std::size_t>(problem.num_slice_transfers())));
     const float both_transforms = 1.0f / static_cast<float>(shape2(problem.probe_shape).area());
     for (std::ptrdiff_t i = 0; i < transfers.size(); ++i) to[i] = both_transforms * transfers[i];
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "base/checksum.hpp"
@@ -227,10 +228,17 @@ RunConfig resolved_config(const Problem& problem) {
     return config;
 }
 
+int Problem::num_slice_transfers() const {
+    const std::vector<double>& spacings_m = config.object.slice_spacings_m;
+    const bool all_equal = std::ranges::adjacent_find(spacings_m, std::not_equal_to<>()) == spacings_m.end();
+    return all_equal ? std::min(num_slices() - 1, 1) : num_slices() - 1;
+}
+
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
     shape.num_slices = problem.num_slices();
+    shape.num_slice_transfers = problem.num_slice_transfers();
     shape.frame = {problem.scan.frame_shape[0], problem.scan.frame_shape[1]};
     shape.probe = {problem.probe_shape[0], problem.probe_shape[1]};
     shape.num_frames = problem.tiling.batch_size;
@@ -256,6 +264,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.probe_shape = problem.probe_shape;
     input.num_modes = problem.config.probe.num_modes;
     input.num_slices = problem.num_slices();
+    input.num_slice_transfers = problem.num_slice_transfers();
     input.pattern_type = problem.scan.pattern_type;
     input.interpolation = problem.config.positions.interpolation;
     input.near_field = problem.near_field();

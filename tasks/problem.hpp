@@ -41,6 +41,8 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    // Different transfer functions between slices: one where all ways are equally long.
+    int num_slice_transfers() const;
     bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }
     // Is there something of the windows that tiles do not keep?
     bool is_truncated() const;

@@ -158,7 +158,7 @@ class SlicedObject {
     void travel(cfloat* waves, std::int32_t i, bool back) {
         device_.forward(waves, s_.probe, num_waves_);
         device_.for_each({s_.probe.x, s_.probe.y, num_waves_},
-                         MultiplyTransfer{window_, transfers_ + i * area_of(s_.probe), nullptr, back, waves});
+                         MultiplyTransfer{window_, slice_transfer(s_, transfers_, i), nullptr, back, waves});
         device_.backward(waves, s_.probe, num_waves_);
     }
 

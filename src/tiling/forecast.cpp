@@ -23,6 +23,7 @@ constexpr std::size_t reading_bytes = 8u << 20;
 // its file.
 constexpr std::size_t bytes_per_frame = 88, more_per_frame_on_first = 80;
 
+constexpr std::size_t complex_bytes = 8;
 constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_handle = 4096;
 
 std::size_t area(std::array<int, 2> shape) {
@@ -30,13 +31,13 @@ std::size_t area(std::array<int, 2> shape) {
 }
 
 // Per worker, beside what an object of one slice takes: what meets the further slices, two gradients between
-// slices, a moved probe and object, the object between pixels.
+// slices, a moved probe and a slice of the moved object, a slice of object and direction between pixels.
 std::size_t slices_scratch_pixels(const ForecastInput& in) {
     if (in.num_slices == 1) return 0;
     const auto slices = static_cast<std::size_t>(in.num_slices),
                modes = static_cast<std::size_t>(in.num_modes);
-    const std::size_t planes = slices * modes + 2 + slices;
-    const std::size_t between_pixels = in.interpolation == Interpolation::bilinear ? 2 * slices : 0;
+    const std::size_t planes = slices * modes + 2 + 1;
+    const std::size_t between_pixels = in.interpolation == Interpolation::bilinear ? 2 : 0;
     return (planes + between_pixels) * area(in.probe_shape);
 }
 
@@ -48,9 +49,9 @@ std::size_t padded_windows_pixels(const ForecastInput& in) {
     return 3 * area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
 }
 
-// Transfer functions from each slice to the next.
+// Transfer functions from slices to the next: one where all ways are equal.
 std::size_t slice_transfers_bytes(const ForecastInput& in) {
-    return static_cast<std::size_t>(in.num_slices - 1) * area(in.probe_shape) * 8;
+    return static_cast<std::size_t>(in.num_slice_transfers) * area(in.probe_shape) * complex_bytes;
 }
 
 std::size_t sum_of(const std::vector<MemoryTerm>& terms) {
@@ -73,8 +74,6 @@ int num_out_slots(int num_workers) {
 }
 
 namespace {
-
-constexpr std::size_t complex_bytes = 8;
 
 // Of each tile: the last two, and what its own frames make of one, where tiles add theirs up.
 std::size_t num_gradients(Exchange exchange) {

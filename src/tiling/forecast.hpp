@@ -29,6 +29,7 @@ struct ForecastInput {
     std::array<int, 2> probe_shape = {0, 0};
     int num_modes = 1;
     int num_slices = 1;
+    int num_slice_transfers = 0;  // different ways between slices
     PatternType pattern_type = PatternType::u16;
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;

@@ -148,6 +148,7 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type, const R
     BatchShape shape;
     shape.num_frames = static_cast<std::int32_t>(problem.num_frames());
     shape.num_modes = static_cast<std::int32_t>(problem.num_modes());
+    shape.num_slice_transfers = static_cast<std::int32_t>(problem.slice_transfer_functions.size());
     shape.num_slices = static_cast<std::int32_t>(problem.num_slices());
     shape.frame = shape2(problem.frame_shape());
     shape.probe = shape2(problem.probe_shape());

@@ -95,6 +95,23 @@ TEST(Forecast, FollowsANarrowHalo) {
     EXPECT_EQ(scratch - term(forecast_memory(in, narrow), "scratch"), 4 * 3 * frame_pixels * 8);
 }
 
+TEST(Forecast, OfManySlicesSharesWhatIsEqual) {
+    const Tiling tiling = make_tiling(raster(10, 12), {2, 2}, 8);
+    ForecastInput in = input();
+    in.num_slices = 20;
+    in.num_slice_transfers = 19;
+    const auto transfers = [&] { return term(forecast_memory(in, tiling), "transfer functions between"); };
+    EXPECT_EQ(transfers(), 19 * frame_pixels * 8);
+    in.num_slice_transfers = 1;
+    EXPECT_EQ(transfers(), frame_pixels * 8);
+    // Of each worker: the wave that meets each further slice; of the moved object and what is between pixels
+    // one slice, however many there are.
+    const auto scratch = [&] { return term(forecast_memory(in, tiling), "scratch"); };
+    const std::size_t of_20 = scratch();
+    in.num_slices = 21;
+    EXPECT_EQ(scratch() - of_20, 4 * in.num_modes * frame_pixels * 8);
+}
+
 TEST(Forecast, OfExitWavesIsOneFieldAFrameAndTwoPlanesATile) {
     const Tiling tiling = make_tiling(raster(10, 12), {2, 2}, 8);
     ForecastInput in = input();
