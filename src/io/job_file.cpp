@@ -172,7 +172,8 @@ void JobFile::fail(int exit_code, const std::string& message) {
             std::error_code ignored;
             std::filesystem::remove(file_, ignored);
         }
-        status.state = JobState::failed;
+        const bool was_stopped = exit_code == static_cast<int>(ExitCode::stopped);
+        status.state = was_stopped ? JobState::stopped : JobState::failed;
         status.exit_code = exit_code;
         status.message = message;
     });

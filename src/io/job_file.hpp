@@ -51,7 +51,8 @@ class JobFile {
         write(pace);
     }
 
-    // Says that it failed. A run that had not begun to iterate leaves no file where there was none.
+    // Says that it failed, or was stopped before it computed. A run that had not begun to iterate leaves no
+    // file where there was none.
     void fail(int exit_code, const std::string& message);
 
   private:
