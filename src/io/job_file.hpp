@@ -28,7 +28,7 @@ struct JobStatus {
     std::string message;  // how it ended
 };
 
-// "result.job" beside result.h5.
+// "result.job" beside result.h5, or beside what that is a link to.
 std::filesystem::path job_file(const std::filesystem::path& result);
 
 // Says where a run is, and keeps others from writing the same result: it is locked while the run lives, so
