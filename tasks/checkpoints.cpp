@@ -68,6 +68,9 @@ bool write_manifest_or_warn(const std::filesystem::path& folder,
     } catch (const Error& failure) {
         log::warning("{} (no checkpoint after {} iterations; the run goes on)", failure.what(),
                      newest.num_iterations);
+        // On a disk that is full the result needs their place.
+        std::error_code ignored;
+        for (const CheckpointFile& file : newest.files) std::filesystem::remove(folder / file.name, ignored);
         return false;
     }
     return true;

@@ -44,6 +44,10 @@ struct Reconstruction::EngineRun {
     int snapshot_at = -1;  // iteration whose copies are on their way
     int last_snapshot = 0;
     StopReason reason = StopReason::none;
+    // Of the engine with which this run begins: its first iteration, and the next at which a run can begin.
+    // In between a stop would leave nothing to go on from but what there was.
+    int begins_at = -1, next_beginning = -1;
+    bool has_told_why_it_goes_on = false;
 };
 
 Reconstruction::Reconstruction(const Problem& problem, Handles& handles, const FrameStatistics& statistics,
@@ -62,11 +66,10 @@ void Reconstruction::run(const RunState& from) {
     const double begin_s = now_s();
     start_s_ = begin_s - from.elapsed_s();
     history_ = from.finished;
-    VoteToStopArgs stop;
-    stop.requested = hooks_.stop_requested;
-    if (const auto& limit = problem_.config.runtime.time_limit_s) stop.deadline_s = begin_s + *limit;
-    if (hooks_.checkpoints != nullptr) stop.ready_to_checkpoint = &Checkpoints::vote();
-    graph_.set_stop_condition(stop);
+    stop_ = {};
+    stop_.requested = hooks_.stop_requested;
+    if (const auto& limit = problem_.config.runtime.time_limit_s) stop_.deadline_s = begin_s + *limit;
+    if (hooks_.checkpoints != nullptr) stop_.ready_to_checkpoint = &Checkpoints::vote();
     std::size_t index = 0;
     for_each_engine(problem_, [&](const EngineSettings& settings, int first_iteration) {
         EngineRun run;
@@ -75,7 +78,10 @@ void Reconstruction::run(const RunState& from) {
         run.name = name(settings.config.name);
         run.first_iteration = first_iteration;
         if (stopped_early_ || run.index < from.engine) return;
-        if (run.index == from.engine) run.records = from.records;
+        if (run.index == from.engine) {
+            run.records = from.records;
+            run.begins_at = from.iteration;
+        }
         for (IterationState& record : run.records) record.time_s += start_s_;
         run_engine(settings, run);
     });
@@ -94,6 +100,10 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
     run.last_snapshot = first;
     graph_.set_noise_model(config.noise_model);
     const auto engine = make_engine(settings);
+    if (run.begins_at >= 0 && hooks_.checkpoints != nullptr) {
+        run.next_beginning = first + 1;
+        while (!engine->can_begin_at(run.next_beginning)) ++run.next_beginning;
+    }
 
     const int ahead = problem_.config.runtime.submit_ahead;
     int submitted = first;
@@ -104,6 +114,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         if (hooks_.checkpoints != nullptr && engine->can_begin_at(submitted))
             hooks_.checkpoints->submit_copies({run.index, submitted, run.first_iteration + submitted});
         trace_iteration(run.first_iteration + submitted);
+        graph_.set_stop_condition(stop_condition(run, submitted));
         engine->submit_iteration(graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
@@ -116,6 +127,27 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
                                        [&](int iteration) { return state_before(run, iteration); });
     }
     finish_engine(run);
+}
+
+// A run that ends before it comes to an iteration at which it could begin has done nothing for the next one:
+// jobs shorter than that would repeat the same iterations for ever. Such a run goes on until there.
+VoteToStopArgs Reconstruction::stop_condition(const EngineRun& run, int iteration) const {
+    VoteToStopArgs stop = stop_;
+    if (iteration >= run.next_beginning) return stop;
+    stop.deadline_s = VoteToStopArgs().deadline_s;
+    if (iteration > run.begins_at) stop.requested = nullptr;
+    return stop;
+}
+
+void Reconstruction::tell_why_it_goes_on(EngineRun& run, int iteration) const {
+    const bool is_waited_for = iteration > run.begins_at && iteration + 1 < run.next_beginning;
+    if (!is_waited_for || run.has_told_why_it_goes_on || !stop_.must_stop()) return;
+    run.has_told_why_it_goes_on = true;
+    if (!handles_.owners.ranks->is_first()) return;
+    log::info(
+        "{}: stops after {} iterations, from where it can go on (runtime.waves: keep); before, nothing would "
+        "be won",
+        run.name, run.next_beginning);
 }
 
 // Where the run stands before an iteration of the engine that is running.
@@ -146,6 +178,7 @@ bool Reconstruction::take_record(EngineRun& run, int iteration) {
                              overall_num_iter_, record.cost, record.squared_error / counts, record.step,
                              record.beta, record.time_s - start_s_});
     }
+    tell_why_it_goes_on(run, iteration);
     // This record has the cost after the step whose object and probe were copied.
     if (run.snapshot_at + 1 == iteration && run.snapshot_at >= 0) {
         run.snapshot_at = -1;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "codelets/layout.hpp"
+#include "codelets/vote_to_stop.hpp"
 #include "io/result_file.hpp"
 #include "tasks/checkpoints.hpp"
 #include "tasks/engines.hpp"
@@ -60,6 +61,8 @@ class Reconstruction {
     bool take_record(EngineRun& run, int iteration);
     void finish_engine(EngineRun& run);
     void submit_snapshot(EngineRun& run, int iteration);
+    VoteToStopArgs stop_condition(const EngineRun& run, int iteration) const;
+    void tell_why_it_goes_on(EngineRun& run, int iteration) const;
     RunState state_before(const EngineRun& run, int iteration) const;
     void append(History& history, const EngineRun& run, std::size_t count, double last_cost,
                 double last_data_error) const;
@@ -73,6 +76,7 @@ class Reconstruction {
     ReconstructionHooks hooks_;
     Graph graph_;
     Snapshot snapshot_;
+    VoteToStopArgs stop_;
     double start_s_ = 0;
     bool stopped_early_ = false;
     int overall_num_iter_ = 0;

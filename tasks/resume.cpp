@@ -105,10 +105,7 @@ RunConfig config_to_go_on(const RunConfig& now, const CheckpointManifest& manife
         throw data_error("{}: its run file cannot be read ({})", manifest_name,
                          problems.empty() ? "too few engines" : problems.front().text());
     }
-    RunConfig config = now;
-    if (!config.tiling.tiles) config.tiling.tiles = began.tiling.tiles;
-    if (!config.tiling.batch_size) config.tiling.batch_size = began.tiling.batch_size;
-    if (config.runtime.waves == Waves::automatic) config.runtime.waves = began.runtime.waves;
+    const RunConfig config = with_choices_of(began, now);
     const auto keys = keys_against_going_on(began, config, manifest.engine);
     if (!keys.empty()) {
         throw usage_error(

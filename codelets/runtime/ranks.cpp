@@ -19,16 +19,6 @@
 namespace tessera {
 namespace {
 
-// mpirun and srun say so in the environment; a program started without them should not pay for MPI.
-bool started_with_others() {
-    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS"}) {
-        const char* value = std::getenv(name);
-        if (value == nullptr) continue;
-        if (std::string_view(name) == "PMIX_RANK" || std::atoi(value) > 1) return true;
-    }
-    return false;
-}
-
 int checked_int(std::size_t count) {
     TESSERA_EXPECT(count <= INT_MAX);
     return static_cast<int>(count);
@@ -56,12 +46,22 @@ void in_messages(std::size_t bytes, const Visit& visit) {
 
 }  // namespace
 
+// A program started without them should not pay for MPI.
+bool is_started_with_others() {
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr) continue;
+        if (std::string_view(name) == "PMIX_RANK" || std::atoi(value) > 1) return true;
+    }
+    return false;
+}
+
 struct Ranks::Outputs {
     MPI_Comm channel = MPI_COMM_NULL;
 };
 
 Ranks::Ranks() {
-    if (!started_with_others()) return;
+    if (!is_started_with_others()) return;
     // The communication thread of StarPU-MPI and this one both talk.
     int provided = 0;
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS ||

@@ -13,6 +13,9 @@
 
 namespace tessera {
 
+// mpirun and srun say in the environment that they started this process as one of several.
+bool is_started_with_others();
+
 // The processes that share one reconstruction (MPI ranks). Started by mpirun or srun there are several;
 // otherwise MPI is not touched and there is one. Made once, first thing in main(); ends MPI when destroyed.
 class Ranks {

@@ -198,4 +198,13 @@ std::string Runtime::description() const {
                        scheduler_);
 }
 
+RestingWorkers::RestingWorkers() {
+    starpu_task_wait_for_all();
+    starpu_pause();
+}
+
+RestingWorkers::~RestingWorkers() {
+    starpu_resume();
+}
+
 }  // namespace tessera

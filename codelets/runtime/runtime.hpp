@@ -37,6 +37,16 @@ class Runtime {
     std::string scheduler_;
 };
 
+// While it lives workers sleep instead of looking for tasks: others on this machine have the cores. There
+// must be nothing that waits for a task.
+class RestingWorkers {
+  public:
+    RestingWorkers();
+    ~RestingWorkers();
+    RestingWorkers(const RestingWorkers&) = delete;
+    RestingWorkers& operator=(const RestingWorkers&) = delete;
+};
+
 int num_usable_cores();  // that this process may run on
 // What a run with this configuration would run on: the ranks of a node share its memory, and its cores where
 // nobody gave each its own. GPUs that are asked for and not there are a runtime Error.

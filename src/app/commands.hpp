@@ -16,6 +16,7 @@ struct ReconstructOptions {
     std::vector<std::string> overrides;           // --set key=value
     std::optional<std::filesystem::path> output;  // --output, before output.file of the run file
     bool resume = false;                          // go on from the last checkpoint, if there is one
+    bool take_turns = false;                      // wait to be told to begin: app/turn.hpp
 };
 ExitCode reconstruct(const ReconstructOptions& options);
 
@@ -39,6 +40,13 @@ struct TuneOptions {
     std::filesystem::path output = "tune";  // a folder
 };
 ExitCode tune(const TuneOptions& options);
+
+struct BatchOptions {
+    std::filesystem::path jobs;  // a batch file, or a folder of run files
+    std::vector<std::string> overrides;
+    std::filesystem::path output = "batch";  // a folder
+};
+ExitCode batch(const BatchOptions& options);
 
 ExitCode status(const std::filesystem::path& file);
 

@@ -18,6 +18,7 @@ struct CommandLine {
     std::filesystem::path inspect;
     app::CompareOptions compare;
     app::TuneOptions tune;
+    app::BatchOptions batch;
     std::filesystem::path status;
     std::string log_format = "text";
     bool verbose = false;
@@ -35,6 +36,11 @@ void add_reconstruct(CLI::App& program, CommandLine& line) {
         "--resume", line.reconstruct.resume,
         "Go on from the last checkpoint beside the result, exactly as if the run had never ended; "
         "begin where there is none");
+    command->add_flag(
+        "--take-turns", line.reconstruct.take_turns,
+        "For programs that start several runs (tessera batch does): wait for a line on standard "
+        "input before frames are read and before the first iteration; with --log json, events "
+        "say what is waited for");
     command->footer("Example:\n  tessera reconstruct inputs/siemens_star.yaml --set engines[0].num_iter=60");
 }
 
@@ -89,6 +95,23 @@ void add_tune(CLI::App& program, CommandLine& line) {
         "Example:\n  tessera tune inputs/tune.yaml --output tune");
 }
 
+void add_batch(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "batch", "Reconstruct many scans one after the other, the next one's reading beside this one's end");
+    command->add_option("JOBS", line.batch.jobs, "A batch file, or a folder of run files")->required();
+    command->add_option("--set", line.batch.overrides, "Override a key of all run files (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("--output", line.batch.output, "The folder of results, logs and the summary table")
+        ->capture_default_str();
+    command->footer(
+        "What fails does not stop the others: table.csv, table.json and the exit code say what has failed. "
+        "The "
+        "same command\nagain does what is left: what has been stopped or killed goes on from its "
+        "checkpoint.\n"
+        "Examples:\n  tessera batch inputs/batch.yaml --output batch\n  tessera batch runs/ --set "
+        "engines[0].num_iter=200");
+}
+
 void add_status(CLI::App& program, CommandLine& line) {
     CLI::App* command = program.add_subcommand(
         "status", "Say where a run is, or how it ended: while it lives and afterwards, from any machine");
@@ -105,6 +128,7 @@ ExitCode run(const CLI::App& program, const CommandLine& line) {
     if (program.got_subcommand("simulate")) return app::simulate(line.simulate);
     if (program.got_subcommand("inspect")) return app::inspect(line.inspect);
     if (program.got_subcommand("status")) return app::status(line.status);
+    if (program.got_subcommand("batch")) return app::batch(line.batch);
     if (program.got_subcommand("tune")) return app::tune(line.tune);
     return app::compare(line.compare);
 }
@@ -135,6 +159,7 @@ int main_in_frame(int argc, char** argv) {
     add_inspect(program, line);
     add_compare(program, line);
     add_tune(program, line);
+    add_batch(program, line);
     add_status(program, line);
     try {
         program.parse(argc, argv);

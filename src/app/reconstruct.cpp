@@ -12,6 +12,7 @@
 #include "app/progress.hpp"
 #include "app/stop_signals.hpp"
 #include "app/trace_files.hpp"
+#include "app/turn.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "codelets/runtime/gpus.hpp"
@@ -168,6 +169,7 @@ struct Prepared {
     std::optional<CheckpointManifest> checkpoint;  // to go on from
     std::string checkpoint_name;
     std::unique_ptr<JobFile> job;  // of the first rank
+    Turn turn;
 };
 
 // Of the run that wrote this result before, if it did not say how it ended.
@@ -215,6 +217,9 @@ void prepare(const ReconstructOptions& options, const Ranks& ranks, Prepared& pr
     ranks.require_equal(fingerprint(prepared.reader->info()), "the scan (its positions, mask or geometry)");
     if (options.resume) find_where_to_go_on(prepared, ranks);
     Machine machine;
+    // What is free of a GPU's memory is divided, of the host's what there is.
+    const int num_gpus = prepared.config.runtime.gpus.value_or(num_usable_gpus());
+    if (num_gpus > 0) prepared.turn.wait_to_set_up(0, num_gpus);
     ranks.agree([&] { machine = machine_for(prepared.config.runtime, ranks); });
     ranks.require_equal(machine.num_gpus > 0 ? "GPUs" : "CPUs", "what this rank runs on");
     machine.host_memory_bytes = ranks.least(machine.host_memory_bytes);
@@ -224,6 +229,7 @@ void prepare(const ReconstructOptions& options, const Ranks& ranks, Prepared& pr
         if (prepared.checkpoint)
             require_same_scan(*prepared.checkpoint, prepared.checkpoint_name, *prepared.problem);
     });
+    if (num_gpus == 0) prepared.turn.wait_to_set_up(prepared.problem->memory.total_bytes(), 0);
 }
 
 RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& statistics,
@@ -330,11 +336,17 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     std::optional<TraceRecorder> recorder;
     if (config.runtime.trace) recorder.emplace(ranks, name_of_tag);
     const CheckedFrames frames(*prepared.reader, problem.scan);
+    std::optional<RestingWorkers> rest;
+    const bool may_rest = prepared.turn.is_taken() && problem.machine.num_gpus == 0 && !config.runtime.disk;
+    if (may_rest) rest.emplace();
     Handles handles = make_handles(problem, ranks, &frames);
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
     const RunState from = prepared.checkpoint ? go_on(handles, prepared, statistics, ranks)
                                               : begin(handles, problem, statistics, folder, ranks);
     const double read_s = watch.lap();
+    prepared.turn.wait_to_compute();
+    rest.reset();
+    watch.lap();
 
     const auto complete = [&](Result& result) {
         result.run = write_run_config(config);
@@ -370,6 +382,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     complete(result);
     record_timings(result, read_s, watch.lap());
     record_ranks(result, ranks, problem, bytes_sent);
+    if (may_rest) rest.emplace();
+    prepared.turn.say_computed();
     writer.post([&, object = reconstruction.object()] { write_output(config.output, result, *object); });
     writer.finish();
     if (recorder) {
@@ -406,7 +420,10 @@ ExitCode reconstruct(const ReconstructOptions& options) {
     Stopwatch watch;
     const Ranks ranks;
     if (!ranks.is_first()) log::at_least(log::Level::warning);
+    if (options.take_turns && ranks.are_several())
+        throw usage_error("--take-turns: is for runs of one rank, this one has {}", ranks.size());
     Prepared prepared;
+    if (options.take_turns) prepared.turn = Turn(catch_stop_signals());
     try {
         prepare(options, ranks, prepared);
     } catch (const std::exception& problem) {

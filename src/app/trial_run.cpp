@@ -1,59 +1,17 @@
 #include "app/trial_run.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <sstream>
-#include <system_error>
 
 #include "app/about.hpp"
+#include "app/child_process.hpp"
 #include "base/log.hpp"
 #include "io/job_file.hpp"
 
-extern char** environ;
-
 namespace tessera::app {
 namespace {
-
-class Pipe {
-  public:
-    Pipe() {
-        if (pipe2(ends_.data(), O_CLOEXEC) != 0)
-            throw runtime_failure("a trial cannot be listened to ({})",
-                                  std::generic_category().message(errno));
-    }
-    ~Pipe() {
-        close_writing();
-        ::close(ends_[0]);
-    }
-    Pipe(const Pipe&) = delete;
-    Pipe& operator=(const Pipe&) = delete;
-
-    int writing() const { return ends_[1]; }
-    void close_writing() {
-        if (ends_[1] >= 0) ::close(ends_[1]);
-        ends_[1] = -1;
-    }
-    std::string read_all() const {
-        std::string text;
-        std::array<char, 65536> piece;
-        for (;;) {
-            const ssize_t got = ::read(ends_[0], piece.data(), piece.size());
-            if (got < 0 && errno == EINTR) continue;
-            if (got <= 0) return text;
-            text.append(piece.data(), static_cast<std::size_t>(got));
-        }
-    }
-
-  private:
-    std::array<int, 2> ends_{-1, -1};
-};
 
 struct Finished {
     std::string log;
@@ -62,34 +20,10 @@ struct Finished {
 
 Finished run_listening(const std::vector<std::string>& command) {
     Pipe pipe;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, pipe.writing(), STDERR_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, pipe.writing(), STDOUT_FILENO);
-    std::vector<char*> words;
-    for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-    words.push_back(nullptr);
-    pid_t process = 0;
-    const int failed = posix_spawnp(&process, words[0], &actions, nullptr, words.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0)
-        throw runtime_failure("{} cannot be started ({})", command[0],
-                              std::generic_category().message(failed));
+    ChildProcess trial(command, -1, pipe.writing());
     pipe.close_writing();
-    Finished finished;
-    finished.log = pipe.read_all();
-    while (waitpid(process, &finished.status, 0) < 0 && errno == EINTR) {
-    }
-    return finished;
-}
-
-// The number behind "key": in a line of the log.
-bool find_number(std::string_view line, std::string_view key, double& value) {
-    const std::size_t at = line.find(key);
-    if (at == line.npos) return false;
-    const std::string_view rest = line.substr(at + key.size());
-    return std::from_chars(rest.data(), rest.data() + rest.size(), value).ec == std::errc();
+    std::string log = pipe.read_all();
+    return {std::move(log), trial.wait()};
 }
 
 // What the program said at last.
@@ -114,11 +48,7 @@ std::string TrialRun::machine() const {
 }
 
 std::vector<std::string> TrialRun::command(const std::vector<std::string>& settings) const {
-    std::vector<std::string> words;
-    std::istringstream launcher(tune_.launcher.value_or(""));
-    for (std::string word; launcher >> word;) words.push_back(word);
-    const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-    words.insert(words.end(), {program, "--log", "json", "reconstruct", options_.run_file.string()});
+    std::vector<std::string> words = {"--log", "json", "reconstruct", options_.run_file.string()};
     const auto set = [&](const std::string& text) {
         words.emplace_back("--set");
         words.push_back(text);
@@ -132,7 +62,7 @@ std::vector<std::string> TrialRun::command(const std::vector<std::string>& setti
         set(text);
     words.emplace_back("--output");
     words.push_back((options_.output / "trial.h5").string());
-    return words;
+    return command_of_this_program(tune_.launcher, words);
 }
 
 TrialOutcome TrialRun::operator()(const std::vector<std::string>& settings) const {
@@ -164,12 +94,10 @@ double TrialRun::run_s(const std::string& log, std::string& failure) const {
     std::istringstream lines(log);
     std::size_t engine = 0;
     for (std::string line; std::getline(lines, line);) {
-        double iteration = 0, time_s = 0;
-        if (line.find(R"("event":"iteration")") == line.npos ||
-            !find_number(line, R"("iteration":)", iteration) || !find_number(line, R"("time_s":)", time_s))
-            continue;
-        if (iteration == 1 && !times_s[engine].empty() && engine + 1 < times_s.size()) ++engine;
-        times_s[engine].push_back(time_s);
+        const auto iteration = number_in(line, R"("iteration":)"), time_s = number_in(line, R"("time_s":)");
+        if (line.find(R"("event":"iteration")") == line.npos || !iteration || !time_s) continue;
+        if (*iteration == 1 && !times_s[engine].empty() && engine + 1 < times_s.size()) ++engine;
+        times_s[engine].push_back(*time_s);
     }
     double sum_s = 0;
     for (std::size_t e = 0; e < times_s.size(); ++e) {

@@ -47,11 +47,16 @@ KeyLister::Values values_of(RunConfig config) {
     return lister.values();
 }
 
+// What no number of a result depends on.
+bool is_of_no_account(const std::string& key) {
+    if (key == "runtime.waves" || key == "runtime.random_seed") return false;
+    return key.starts_with("output.") || key.starts_with("runtime.") || key.starts_with("tune.");
+}
+
 // What a run may change on its way, in a configuration that ends with the running engine.
 bool may_differ(const std::string& key, std::size_t running_engine) {
-    if (key == "runtime.waves" || key == "runtime.random_seed") return false;
-    return key.starts_with("output.") || key.starts_with("runtime.") || key.starts_with("tune.") ||
-           key == "scan.file" || key == fmt::format("engines[{}].num_iter", running_engine);
+    return is_of_no_account(key) || key == "scan.file" ||
+           key == fmt::format("engines[{}].num_iter", running_engine);
 }
 
 RunConfig up_to(RunConfig config, std::size_t running_engine) {
@@ -59,18 +64,16 @@ RunConfig up_to(RunConfig config, std::size_t running_engine) {
     return config;
 }
 
-}  // namespace
-
-std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,
-                                               std::size_t running_engine) {
-    const auto before = values_of(up_to(began, running_engine)),
-               after = values_of(up_to(now, running_engine));
+// The keys that differ and must not, in alphabetical order.
+template <class MayDiffer>
+std::vector<std::string> different_keys(const RunConfig& first, const RunConfig& second,
+                                        const MayDiffer& may_differ) {
+    const auto before = values_of(first), after = values_of(second);
     std::vector<std::string> keys;
     const auto compare = [&](const std::string& key, const KeyLister::Values& other,
                              const std::string& value) {
         const auto found = other.find(key);
-        if ((found == other.end() || found->second != value) && !may_differ(key, running_engine))
-            keys.push_back(key);
+        if ((found == other.end() || found->second != value) && !may_differ(key)) keys.push_back(key);
     };
     for (const auto& [key, value] : before) compare(key, after, value);
     for (const auto& [key, value] : after) {
@@ -78,6 +81,25 @@ std::vector<std::string> keys_against_going_on(const RunConfig& began, const Run
     }
     std::sort(keys.begin(), keys.end());
     return keys;
+}
+
+}  // namespace
+
+std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,
+                                               std::size_t running_engine) {
+    return different_keys(up_to(began, running_engine), up_to(now, running_engine),
+                          [&](const std::string& key) { return may_differ(key, running_engine); });
+}
+
+RunConfig with_choices_of(const RunConfig& began, RunConfig now) {
+    if (!now.tiling.tiles) now.tiling.tiles = began.tiling.tiles;
+    if (!now.tiling.batch_size) now.tiling.batch_size = began.tiling.batch_size;
+    if (now.runtime.waves == Waves::automatic) now.runtime.waves = began.runtime.waves;
+    return now;
+}
+
+std::vector<std::string> keys_of_another_result(const RunConfig& made, const RunConfig& now) {
+    return different_keys(made, now, is_of_no_account);
 }
 
 }  // namespace tessera

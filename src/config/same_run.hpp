@@ -19,4 +19,11 @@ namespace tessera {
 std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,
                                                std::size_t running_engine);
 
+// `now` with what `began` chose where `now` leaves it open (`auto`).
+RunConfig with_choices_of(const RunConfig& began, RunConfig now);
+
+// The keys for which a result made with `made` may not stand for one made with `now`: all but output.*,
+// tune.* and runtime.* (of which waves and random_seed count).
+std::vector<std::string> keys_of_another_result(const RunConfig& made, const RunConfig& now);
+
 }  // namespace tessera

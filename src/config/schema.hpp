@@ -3,17 +3,25 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
+#include "config/batch_config.hpp"
 #include "config/key_visitor.hpp"
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
 
 namespace tessera {
 
-// The schemas of the two files, for reading and for writing: run_config.cpp, simulation_config.cpp.
+// The schemas of the files, for reading and for writing: run_config.cpp, simulation_config.cpp,
+// batch_config.cpp.
 void describe(KeyVisitor& io, RunConfig& c);
 void describe(KeyVisitor& io, SimulationConfig& c);
+void describe(KeyVisitor& io, BatchConfig& c);
+
+// A map from keys to lists, both of which only the reader of a changed run file can judge.
+std::string read_value(const YamlNode& node, const Rule& rule, VariedKeys& varied);
+std::string value_text(const VariedKeys& varied, const Rule& rule);
 
 // Words and ranges that both files use.
 inline constexpr Word<Propagation> propagation_words[] = {{"auto", Propagation::automatic},

@@ -102,6 +102,10 @@ SimulationConfig read_simulation_config(const std::filesystem::path& file,
     return read_or_throw<SimulationConfig>(file, overrides);
 }
 
+BatchConfig read_batch_config(const std::filesystem::path& file) {
+    return read_or_throw<BatchConfig>(file, {});
+}
+
 RunConfig parse_run_config(std::string_view yaml, std::string_view name,
                            const std::vector<std::string>& overrides, std::vector<ConfigProblem>& problems) {
     return parse<RunConfig>(yaml, name, overrides, problems);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/batch_config.hpp"
 #include "config/problem.hpp"
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
@@ -24,6 +25,7 @@ RunConfig read_run_config(const std::filesystem::path& file, const std::vector<s
                           std::vector<ConfigProblem>& problems);  // for `check`: never throws for content
 SimulationConfig read_simulation_config(const std::filesystem::path& file,
                                         const std::vector<std::string>& overrides = {});
+BatchConfig read_batch_config(const std::filesystem::path& file);
 
 // From text, for tests and fuzzing; `name` stands for the file in messages. Any bytes are answered with
 // problems.

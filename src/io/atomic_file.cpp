@@ -12,16 +12,23 @@
 
 namespace tessera {
 
-AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
+std::filesystem::path behind_links(std::filesystem::path path) {
+    constexpr int most_links = 40;  // as the kernel; beyond it opening the file fails
+    std::error_code failed;
+    for (int i = 0; i < most_links && std::filesystem::is_symlink(path, failed); ++i) {
+        const auto to = std::filesystem::read_symlink(path, failed);
+        if (failed) break;
+        path = path.parent_path() / to;
+    }
+    return path;
+}
+
+AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(behind_links(target)) {
     std::error_code error;
     if (std::filesystem::is_directory(target, error)) fail("it is a folder");
-    // A device or a pipe must not be replaced by a file; what a link points to is what the user means.
+    // A device or a pipe must not be replaced by a file.
     if (std::filesystem::exists(target, error) && !std::filesystem::is_regular_file(target, error)) {
         fail("it is not a regular file");
-    }
-    if (std::filesystem::is_symlink(target, error)) {
-        target_ = std::filesystem::weakly_canonical(target, error);
-        if (error) fail(error.message());
     }
     beside_ = target_.parent_path() / fmt::format(".{}.{}.part", target_.filename().string(), ::getpid());
     descriptor_ = ::open(beside_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

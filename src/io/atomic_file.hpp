@@ -9,6 +9,9 @@
 
 namespace tessera {
 
+// What a path means to who writes there: where links lead, whether there is a file yet or not.
+std::filesystem::path behind_links(std::filesystem::path path);
+
 // A file that is written beside its target and takes its place when all of it is on disk: an earlier file
 // stays whole until then, and nobody ever reads half of the new one. Every failure (no such folder, no
 // permission, disk full) is one runtime Error that names the target; what was written so far is removed.

@@ -16,6 +16,7 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "config/yaml_document.hpp"
+#include "io/atomic_file.hpp"
 
 namespace tessera {
 namespace {
@@ -113,7 +114,8 @@ JobStatus parse(const std::filesystem::path& file) {
 }  // namespace
 
 std::filesystem::path job_file(const std::filesystem::path& result) {
-    auto file = result;
+    // Of a link beside what it leads to: runs that write the same file by different names meet there.
+    auto file = behind_links(result);
     return file.replace_extension(".job");
 }
 
@@ -172,7 +174,8 @@ void JobFile::fail(int exit_code, const std::string& message) {
             std::error_code ignored;
             std::filesystem::remove(file_, ignored);
         }
-        status.state = JobState::failed;
+        const bool was_stopped = exit_code == static_cast<int>(ExitCode::stopped);
+        status.state = was_stopped ? JobState::stopped : JobState::failed;
         status.exit_code = exit_code;
         status.message = message;
     });

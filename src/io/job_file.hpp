@@ -28,7 +28,7 @@ struct JobStatus {
     std::string message;  // how it ended
 };
 
-// "result.job" beside result.h5.
+// "result.job" beside result.h5, or beside what that is a link to.
 std::filesystem::path job_file(const std::filesystem::path& result);
 
 // Says where a run is, and keeps others from writing the same result: it is locked while the run lives, so
@@ -51,7 +51,8 @@ class JobFile {
         write(pace);
     }
 
-    // Says that it failed. A run that had not begun to iterate leaves no file where there was none.
+    // Says that it failed, or was stopped before it computed. A run that had not begun to iterate leaves no
+    // file where there was none.
     void fail(int exit_code, const std::string& message);
 
   private:

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "io/atomic_file.hpp"
+#include "io/csv.hpp"
 #include "io/html.hpp"
 
 namespace tessera {
@@ -19,26 +20,19 @@ const std::string& value_of(const TuneSpace& space, const TunePoint& point, std:
     return point[axis] == 0 ? own : space.axes[axis].values[point[axis]];
 }
 
-std::string quoted_for_csv(const std::string& text) {
-    if (text.find_first_of(",\"\n") == text.npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + '"';
-}
-
 std::string csv(const TuneReport& report) {
     std::string text;
-    for (const TuneAxis& axis : report.space.axes) text += quoted_for_csv(axis.key) + ",";
+    for (const TuneAxis& axis : report.space.axes) text += csv_field(axis.key) + ",";
     text += "median_s,least_s,most_s,repetitions,failure\n";
     for (const PointTime& time : report.times) {
         for (std::size_t a = 0; a < report.space.axes.size(); ++a)
-            text += quoted_for_csv(value_of(report.space, time.point, a)) + ",";
+            text += csv_field(value_of(report.space, time.point, a)) + ",";
         if (time.failure.empty()) {
             const auto [least, most] = std::ranges::minmax(time.run_s);
             text +=
                 fmt::format("{:.6g},{:.6g},{:.6g},{},\n", time.median_s(), least, most, time.run_s.size());
         } else {
-            text += fmt::format(",,,{},{}\n", time.run_s.size(), quoted_for_csv(time.failure));
+            text += fmt::format(",,,{},{}\n", time.run_s.size(), csv_field(time.failure));
         }
     }
     return text;

@@ -3,6 +3,7 @@
 result untouched.  bad_input_test.py PROGRAM"""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,12 @@ class BadInput(unittest.TestCase):
         self.replace(TRANSLATIONS, translations[:-1])
         self.expect_refusal(DATA, "scan.cxi", "15", "16")
 
+    def test_more_frames_than_positions(self):
+        with self.edit() as file:
+            frames = file[FRAMES][()]
+        self.replace(FRAMES, np.concatenate([frames, frames[:10]]))
+        self.expect_refusal(DATA, "scan.cxi", "16", "26")
+
     def test_position_not_finite(self):
         with self.edit() as file:
             file[TRANSLATIONS][3, 0] = np.nan
@@ -223,22 +230,71 @@ class BadInput(unittest.TestCase):
     def test_output_that_is_a_folder(self):
         self.expect_refusal(RUNTIME, "output.file", arguments=("reconstruct", "run.yaml", "--output", "."))
 
-    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount"), "a full disk needs root, to mount a small tmpfs")
-    def test_full_disk(self):
-        with tempfile.TemporaryDirectory() as name:
-            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", name], capture_output=True)
-            if mounted.returncode != 0:
-                self.skipTest("tmpfs cannot be mounted here")
-            try:
-                earlier = Path(name) / "result.h5"
-                earlier.write_bytes(b"an earlier result")
-                done = run(self.folder, "reconstruct", "run.yaml", "--output", str(earlier))
-                self.assertEqual(done.returncode, RUNTIME, done.stderr)
-                self.assertIn("result.h5", done.stderr)
-                self.assertEqual(earlier.read_bytes(), b"an earlier result")
-                self.assertEqual({entry.name for entry in Path(name).iterdir()}, {"result.h5", "result.job"})
-            finally:
-                subprocess.run(["umount", name], check=True)
+    def small_disk(self, num_bytes):
+        """The folder of a file system with so much room."""
+        if os.geteuid() != 0 or not shutil.which("mount"):
+            self.skipTest("a full disk needs root, to mount a small tmpfs")
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={num_bytes}", "tmpfs", holder.name],
+                                 capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("tmpfs cannot be mounted here")
+        self.addCleanup(subprocess.run, ["umount", holder.name], check=True)
+        return Path(holder.name)
+
+    def test_disk_full_of_the_result(self):
+        disk = self.small_disk(64 << 10)
+        earlier = disk / "result.h5"
+        earlier.write_bytes(b"an earlier result")
+        done = run(self.folder, "reconstruct", "run.yaml", "--output", str(earlier))
+        self.assertEqual(done.returncode, RUNTIME, done.stderr)
+        self.assertIn("result.h5", done.stderr)
+        self.assertEqual(earlier.read_bytes(), b"an earlier result")
+        self.assertEqual({entry.name for entry in disk.iterdir()}, {"result.h5", "result.job"})
+
+    def written_on_disk_with_room_for(self, fraction, *settings):
+        """Room for the result and a fraction of what is written besides; the result is good and there."""
+        words = [word for setting in settings for word in ("--set", setting)]
+        run(self.folder, "reconstruct", "run.yaml", "--output", "all/result.h5", *words)
+        sizes = {path.relative_to(self.folder / "all"): -(-path.stat().st_size // 4096) * 4096
+                 for path in (self.folder / "all").rglob("*") if path.is_file()}
+        result = sizes[Path("result.h5")] + sizes[Path("result.job")]
+        room = result + max(int(fraction * (sum(sizes.values()) - result)), 16 << 10)
+        disk = self.small_disk(room)
+        done = run(self.folder, "reconstruct", "run.yaml", "--output", str(disk / "result.h5"), *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with h5py.File(disk / "result.h5") as here, h5py.File(self.folder / "all/result.h5") as there:
+            np.testing.assert_array_equal(here["entry_1/image_1/data"][()], there["entry_1/image_1/data"][()])
+        return disk, done.stderr
+
+    def test_disk_full_of_pictures(self):
+        disk, told = self.written_on_disk_with_room_for(0.3, "output.pictures=true")
+        self.assertIn("the result itself is written", told)
+        for picture in (disk / "result_pictures").rglob("*"):
+            self.assertTrue(picture.read_bytes().endswith(b"IEND\xaeB`\x82"), picture)
+
+    def test_disk_full_of_a_checkpoint(self):
+        disk, told = self.written_on_disk_with_room_for(0.2, "output.checkpoint_interval=0.001", "engines[0].num_iter=60",
+                                                        "runtime.waves=recompute")
+        self.assertRegex(told, r"checkpoint.* cannot be written .*the run goes on")
+        left = [path.name for path in (disk / "result.checkpoint").iterdir()]
+        self.assertEqual([name for name in left if name.startswith(".")], [])
+
+    # ---- a run that goes astray
+
+    def test_cost_that_is_no_number_after_some_iterations(self):
+        (self.folder / "result.h5").unlink()
+        done = run(self.folder, "reconstruct", "run.yaml", "--set", "engines[0]={name: GD, num_iter: 500, step: 6}",
+                   "--set", "output.save_interval=2")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        iterations = int(re.search(r"error: GD: the cost is not finite after (\d+) iterations", done.stderr)[1])
+        self.assertGreater(iterations, 3)
+        with h5py.File(self.folder / "result.h5") as file:  # of before
+            self.assertLessEqual(len(file["entry_1/process_1/cost"]), iterations)
+            self.assertTrue(np.isfinite(file["entry_1/image_1/data"][()]).all())
+        status = run(self.folder, "status", "result.h5")
+        self.assertIn(f"failed with exit code 5: GD: the cost is not finite after {iterations} iterations", status.stdout)
 
     # ---- and the same scan, unbroken
 

@@ -204,6 +204,20 @@ class Checkpoints(unittest.TestCase):
         self.start(1, settings=LONG).finish()
         self.expect_same_bits(LONG)
 
+    def test_jobs_shorter_than_ten_iterations_come_to_an_end(self):
+        """Kept waves are made afresh at every tenth iteration, and a run can begin nowhere else."""
+        reached, code = [], STOPPED
+        while code == STOPPED:
+            run = self.start(1, "--set", "runtime.time_limit=0.0001", settings=KEEP)
+            code = run.process.wait(timeout=60)
+            run.kill()
+            if code == STOPPED:
+                reached.append(yaml.safe_load(self.manifests()[-1].read_text())["iterations"])
+                self.assertEqual(sorted(set(reached)), reached)
+        self.assertEqual(code, DONE)
+        self.assertIn(15, reached)
+        self.expect_same_bits(KEEP)
+
     # ---- killed
 
     def killed_and_taken_up(self, ranks, kills, delay_s, settings):

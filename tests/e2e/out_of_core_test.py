@@ -152,8 +152,18 @@ class OutOfCore(unittest.TestCase):
         self.expect_end(job, "shrunk")
 
     def test_a_scan_that_is_unlinked_is_still_there(self):
+        self.goes_on_after(lambda: os.remove(self.folder / "scan.cxi"))
+
+    def test_a_scan_that_is_replaced_is_still_there(self):
+        def replace():
+            (self.folder / "other.cxi").write_bytes(b"another scan")
+            os.replace(self.folder / "other.cxi", self.folder / "scan.cxi")
+
+        self.goes_on_after(replace)
+
+    def goes_on_after(self, change):
         job = self.start_long_run(1)
-        os.remove(self.folder / "scan.cxi")
+        change()
         for _ in range(2):
             self.assertIn("iteration", job.stdout.readline())
         job.send_signal(signal.SIGTERM)

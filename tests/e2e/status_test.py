@@ -129,6 +129,27 @@ class Status(unittest.TestCase):
         self.assertIn("result.h5: runs", self.program("status", "result.h5"))
         self.program("reconstruct", "run.yaml", "--output", "other.h5", "--set", "engines[0].num_iter=2")
 
+    def test_names_of_the_same_result_are_one_result(self):
+        job, _ = self.begin()
+        (self.folder / "elsewhere").mkdir()
+        (self.folder / "elsewhere/link.h5").symlink_to("../result.h5")
+        (self.folder / "folder").symlink_to(self.folder)
+        for name in ("elsewhere/../result.h5", "elsewhere/link.h5", "folder/result.h5", "./result.h5"):
+            told = self.program("reconstruct", "run.yaml", "--output", name, expected=USAGE)
+            self.assertIn(f"is being written by another run (process {job.pid} on", told)
+            self.assertIn("runs", self.program("status", name))
+
+    def test_a_link_is_written_through(self):
+        (self.folder / "store").mkdir()
+        (self.folder / "link.h5").symlink_to("store/result.h5")
+        self.program("reconstruct", "run.yaml", "--output", "link.h5", "--set", "engines[0].num_iter=2")
+        self.assertTrue((self.folder / "link.h5").is_symlink())
+        self.assertTrue((self.folder / "store/result.h5").is_file())
+        self.assertIn("is done", self.program("status", "link.h5"))
+        self.program("reconstruct", "run.yaml", "--output", "store/../other/../new/result.h5", "--set",
+                     "engines[0].num_iter=2")
+        self.assertTrue((self.folder / "new/result.h5").is_file())
+
     def test_of_nothing(self):
         self.assertIn("there is no such file", self.program("status", "result.h5", expected=DATA))
         (self.folder / "result.job").write_text("{a: 1}")

@@ -165,6 +165,8 @@ TEST(ConfigInputs, AreWithoutProblems) {
         try {
             if (is_simulation)
                 read_simulation_config(entry.path());
+            else if (entry.path().stem() == "batch")
+                read_batch_config(entry.path());
             else
                 read_run_config(entry.path());
         } catch (const Error& error) {

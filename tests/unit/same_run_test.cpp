@@ -55,5 +55,30 @@ TEST(SameRun, IsNoneWithAnotherEngineOrNone) {
     EXPECT_TRUE(keys_against_going_on(began(), now, 0).empty());
 }
 
+// Another num_iter of the last engine, or another scan, is another result; where and how it ran is not.
+TEST(SameResult, IsOfTheSameSettings) {
+    RunConfig now = began();
+    now.output = {"other.h5", 3, 1.0, false};
+    now.runtime.cpus = 7;
+    EXPECT_EQ(keys_of_another_result(began(), now), Texts{});
+    now.engines[2].num_iter = 8;
+    now.scan.file = "b.cxi";
+    now.runtime.random_seed = 4;
+    EXPECT_EQ(keys_of_another_result(began(), now),
+              (Texts{"engines[2].num_iter", "runtime.random_seed", "scan.file"}));
+}
+
+TEST(SameResult, TakesOverWhatWasChosen) {
+    RunConfig chosen = began();
+    chosen.tiling.tiles = {2, 3};
+    chosen.tiling.batch_size = 4;
+    chosen.runtime.waves = Waves::recompute;
+    EXPECT_FALSE(keys_of_another_result(chosen, began()).empty());
+    EXPECT_EQ(with_choices_of(chosen, began()), chosen);
+    RunConfig named = began();
+    named.tiling.tiles = {1, 1};
+    EXPECT_EQ(with_choices_of(chosen, named).tiling.tiles, named.tiling.tiles);
+}
+
 }  // namespace
 }  // namespace tessera

@@ -5,9 +5,23 @@ function(tessera_layer NAME)
   cmake_parse_arguments(LAYER "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   add_library(tessera_${NAME} STATIC ${LAYER_SOURCES})
   add_library(tessera::${NAME} ALIAS tessera_${NAME})
-  target_include_directories(tessera_${NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
-  target_link_libraries(tessera_${NAME} PUBLIC ${LAYER_DEPENDS} PRIVATE tessera_options ${LAYER_PRIVATE_DEPENDS})
+  target_include_directories(tessera_${NAME} PUBLIC
+    "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src;${CMAKE_SOURCE_DIR}>" $<INSTALL_INTERFACE:include/tessera>)
+  target_link_libraries(tessera_${NAME} PUBLIC ${LAYER_DEPENDS}
+    PRIVATE $<BUILD_INTERFACE:tessera_options> ${LAYER_PRIVATE_DEPENDS})
   tessera_check_headers(${NAME})
+  tessera_install_layer(${NAME})
+endfunction()
+
+# The library and its headers, for other programs: find_package(Tessera) gives them tessera::NAME.
+function(tessera_install_layer NAME)
+  target_compile_features(tessera_${NAME} INTERFACE cxx_std_20)
+  set_target_properties(tessera_${NAME} PROPERTIES EXPORT_NAME ${NAME})
+  install(TARGETS tessera_${NAME} EXPORT TesseraTargets ARCHIVE DESTINATION lib COMPONENT development)
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "^src/" "" folder ${folder})
+  install(FILES ${headers} DESTINATION include/tessera/${folder} COMPONENT development)
 endfunction()
 
 # Each header must compile alone: one generated translation unit per header, never linked.

@@ -1,0 +1,22 @@
+# The libraries that Tessera's own are linked with; a program that uses an installed Tessera looks for the same ones.
+# PKG_CONFIG_PATH chooses the StarPU.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
+set(HDF5_PREFER_PARALLEL FALSE)
+find_package(HDF5 REQUIRED COMPONENTS C)
+pkg_check_modules(FFTW3F REQUIRED IMPORTED_TARGET GLOBAL fftw3f)
+pkg_check_modules(FFTW3 REQUIRED IMPORTED_TARGET GLOBAL fftw3)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
+pkg_search_module(STARPU REQUIRED IMPORTED_TARGET GLOBAL starpu-1.4 starpu-1.3)
+pkg_search_module(STARPUMPI REQUIRED IMPORTED_TARGET GLOBAL starpumpi-1.4 starpumpi-1.3)
+find_package(MPI REQUIRED COMPONENTS C)
+# mpi.h would otherwise bring its C++ classes, which want a library of their own.
+target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
+if(TESSERA_WITH_CUDA)
+  find_package(CUDAToolkit REQUIRED)
+endif()
