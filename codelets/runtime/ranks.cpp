@@ -19,6 +19,7 @@
 namespace tessera {
 namespace {
 
+#if !defined(TESSERA_WITH_SIMGRID)
 // mpirun and srun say so in the environment; a program started without them should not pay for MPI.
 bool started_with_others() {
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS"}) {
@@ -28,6 +29,7 @@ bool started_with_others() {
     }
     return false;
 }
+#endif
 
 int checked_int(std::size_t count) {
     TESSERA_EXPECT(count <= INT_MAX);
@@ -59,6 +61,24 @@ void in_messages(std::size_t bytes, const Visit& visit) {
 struct Ranks::Outputs {
     MPI_Comm channel = MPI_COMM_NULL;
 };
+
+#if defined(TESSERA_WITH_SIMGRID)
+
+// StarPU-MPI starts SimGrid's MPI before main() and ends it; every rank has a node to itself. What the hosts
+// say to each other they say through StarPU-MPI, whose thread alone may use MPI.
+Ranks::Ranks() {
+    starpu_mpi_comm_rank(MPI_COMM_WORLD, &rank_);
+    starpu_mpi_comm_size(MPI_COMM_WORLD, &size_);
+    data_is_shared_between_ranks(size_ > 1);
+}
+
+Ranks::~Ranks() = default;
+
+void Ranks::wait_for_all() const {
+    if (are_several()) starpu_mpi_barrier(MPI_COMM_WORLD);
+}
+
+#else
 
 Ranks::Ranks() {
     if (!started_with_others()) return;
@@ -97,6 +117,12 @@ Ranks::~Ranks() {
     if (outputs_) MPI_Comm_free(&outputs_->channel);
     MPI_Finalize();
 }
+
+void Ranks::wait_for_all() const {
+    if (are_several()) MPI_Barrier(MPI_COMM_WORLD);
+}
+
+#endif
 
 void Ranks::throw_together(ExitCode code, const std::string& failure) const {
     if (!are_several()) {
@@ -149,10 +175,6 @@ void Ranks::broadcast(void* data, std::size_t bytes) const {
     in_messages(bytes, [&](std::size_t from, int count) {
         MPI_Bcast(static_cast<std::byte*>(data) + from, count, MPI_BYTE, 0, MPI_COMM_WORLD);
     });
-}
-
-void Ranks::wait_for_all() const {
-    if (are_several()) MPI_Barrier(MPI_COMM_WORLD);
 }
 
 void Ranks::gather(std::span<const std::byte> bytes,

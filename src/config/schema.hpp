@@ -6,16 +6,19 @@
 #include <string_view>
 
 #include "config/key_visitor.hpp"
+#include "config/machine_config.hpp"
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
 
 namespace tessera {
 
-// The schemas of the two files, for reading and for writing: run_config.cpp, simulation_config.cpp.
+// The schemas of the files, for reading and for writing: run_config.cpp, simulation_config.cpp,
+// machine_config.cpp.
 void describe(KeyVisitor& io, RunConfig& c);
 void describe(KeyVisitor& io, SimulationConfig& c);
+void describe(KeyVisitor& io, MachineConfig& c);
 
-// Words and ranges that both files use.
+// Words and ranges that several files use.
 inline constexpr Word<Propagation> propagation_words[] = {{"auto", Propagation::automatic},
                                                           {"far_field", Propagation::far_field},
                                                           {"near_field", Propagation::near_field}};

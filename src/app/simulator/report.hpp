@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/machine_config.hpp"
+#include "tasks/problem.hpp"
+#include "trace/schedule_analysis.hpp"
+
+namespace tessera::app {
+
+// Bytes that went over a link inside a node, from "host" or "GPU 0" to another.
+struct LinkTraffic {
+    std::string from, to;
+    double bytes = 0;
+};
+
+// What a simulation is told with.
+struct SimulatedRun {
+    const MachineConfig& machine;
+    const Problem& problem;              // of the first rank
+    std::string workers;                 // what each rank's StarPU says of itself
+    std::vector<std::string> durations;  // where they come from, a line each
+    int num_iter = 2;
+    std::vector<LinkTraffic> links;  // of the node with most traffic
+};
+
+// Tells what came out, one event for programs and lines for people. What is before the end of the first
+// iteration, in which data comes to where it is used and preconditioners are made, does not count.
+void report(const SimulatedRun& run, const Schedule& schedule);
+
+}  // namespace tessera::app
