@@ -92,6 +92,19 @@ MachineConfig machine_to_simulate(const ForecastOptions& options) {
     return machine;
 }
 
+void require_simulable(const RunConfig& run, const NodeConfig& node) {
+    const int gpus = node.gpus ? node.gpus->count : 0;
+    if (run.runtime.cpus.value_or(0) > node.cores) {
+        throw usage_error("runtime.cpus: {} workers on a node of {} (node.cores of the machine file)",
+                          *run.runtime.cpus, node.cores);
+    }
+    if (run.runtime.gpus.value_or(0) > gpus) {
+        throw usage_error("runtime.gpus: {} on a node with {} (node.gpus.count of the machine file)",
+                          *run.runtime.gpus, gpus);
+    }
+    if (run.runtime.disk) throw usage_error("runtime.disk: a disk is not simulated (leave it out)");
+}
+
 void write(const Path& file, const std::string& text) {
     std::ofstream stream(file);
     stream << text;
@@ -192,6 +205,7 @@ ExitCode exit_code(int status) {
 ExitCode forecast(const ForecastOptions& options) {
     const RunConfig run_config = run_to_simulate(options);
     const MachineConfig machine = machine_to_simulate(options);
+    require_simulable(run_config, machine.node);
     const Path simulator = find_simulator();
     const TemporaryFolder folder;
     write(folder.path() / "run.yaml", write_run_config(run_config));

@@ -8,7 +8,7 @@ namespace tessera {
 static void describe(KeyVisitor& io, WorkerSpeedConfig& c) {
     io.key("gflops", c.gflops, above(0));
     io.key("gb_per_s", c.gb_per_s, above(0));
-    io.key("task_us", c.task_us, at_least(0));
+    io.key("task_us", c.task_us, above(0));
     io.key("calibration", c.calibration);
 }
 

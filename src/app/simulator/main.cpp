@@ -77,20 +77,18 @@ std::vector<std::string> durations_of(const NodeConfig& node, const Machine& mac
     return lines;
 }
 
-std::string name_of_memory(unsigned node) {
-    if (starpu_node_get_kind(node) == STARPU_CPU_RAM) return "host";
-    return fmt::format("GPU {}", starpu_memory_node_get_devid(node));
-}
-
 std::vector<app::LinkTraffic> traffic_of_links() {
+    const auto is_host = [](int node) {
+        return starpu_node_get_kind(static_cast<unsigned>(node)) == STARPU_CPU_RAM;
+    };
     std::vector<app::LinkTraffic> links;
     for (int bus = 0; bus < starpu_bus_get_count(); ++bus) {
         starpu_profiling_bus_info info{};
         starpu_bus_get_profiling_info(bus, &info);
-        if (info.transferred_bytes == 0) continue;
-        links.push_back({name_of_memory(static_cast<unsigned>(starpu_bus_get_src(bus))),
-                         name_of_memory(static_cast<unsigned>(starpu_bus_get_dst(bus))),
-                         static_cast<double>(info.transferred_bytes)});
+        const app::LinkKind kind = is_host(starpu_bus_get_src(bus))   ? app::LinkKind::to_gpu
+                                   : is_host(starpu_bus_get_dst(bus)) ? app::LinkKind::from_gpu
+                                                                      : app::LinkKind::between_gpus;
+        links.push_back({kind, static_cast<double>(info.transferred_bytes)});
     }
     return links;
 }

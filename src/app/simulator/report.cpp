@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "base/log.hpp"
 #include "tasks/engines.hpp"
@@ -45,25 +48,31 @@ struct Figures {
     double iteration_s = 0;
     double busy = 0, strips = 0, other_messages = 0;
     std::array<double, num_idle_causes> idle{};
-    double mean_sent = 0, most_sent = 0;          // bytes of a rank in an iteration
-    double network_share = 0;                     // of the busiest node's link
-    std::size_t num_tasks = 0, num_messages = 0;  // in all
+    std::vector<std::pair<double, std::string>> tasks_waited_for;  // by falling share
+    double mean_sent = 0, most_sent = 0;                           // bytes of a rank in an iteration
+    double network_share = 0;                                      // of the busiest node's link
+    std::size_t num_tasks = 0, num_messages = 0;                   // in all
 };
 
 void count_time(const Window& window, const Schedule& schedule, const ScheduleAnalysis& analysis,
                 Figures& f) {
     const double all_s = (window.end_s - window.start_s) * static_cast<double>(analysis.workers.size());
     f.busy = 1;
+    std::map<std::int32_t, double> tasks;
     for (const WorkerTime& worker : analysis.workers) {
         for (const IdleTime& idle : worker.idle) {
             const double share = window.part_of(idle) / all_s;
             f.busy -= share;
             f.idle[static_cast<std::size_t>(idle.cause)] += share;
+            if (idle.cause == IdleCause::other_task) tasks[idle.name] += share;
             if (idle.cause != IdleCause::message) continue;
             (is_strip(schedule.names[static_cast<std::size_t>(idle.name)]) ? f.strips : f.other_messages) +=
                 share;
         }
     }
+    for (const auto& [name, share] : tasks)
+        f.tasks_waited_for.emplace_back(share, schedule.names[static_cast<std::size_t>(name)]);
+    std::ranges::sort(f.tasks_waited_for, std::greater());
 }
 
 void count_bytes(const Window& window, const Schedule& schedule, int num_iter, Figures& f) {
@@ -109,10 +118,18 @@ std::string for_programs(const SimulatedRun& run, const Figures& f) {
 }
 
 std::string link_lines(const SimulatedRun& run) {
+    constexpr std::array<const char*, 3> names = {"host to GPUs", "GPUs to host", "between GPUs"};
     std::string text;
-    for (const LinkTraffic& link : run.links) {
-        text += fmt::format("\n  link       {} to {}: {:.2f} MiB an iteration", link.from, link.to,
-                            link.bytes / mebibyte / run.num_iter);
+    for (std::size_t kind = 0; kind < names.size(); ++kind) {
+        double all = 0, most = 0;
+        for (const LinkTraffic& link : run.links) {
+            if (link.kind != static_cast<LinkKind>(kind)) continue;
+            all += link.bytes;
+            most = std::max(most, link.bytes);
+        }
+        if (all == 0) continue;
+        text += fmt::format("\n  {:10} {:.2f} MiB in all {} iterations, {:.2f} over the busiest link",
+                            names[kind], all / mebibyte, run.num_iter, most / mebibyte);
     }
     return text;
 }
@@ -131,6 +148,15 @@ std::string memory_line(const Problem& problem, int num_ranks) {
     return text;
 }
 
+std::string tasks_waited_for(const Figures& f) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min<std::size_t>(f.tasks_waited_for.size(), 3); ++i) {
+        const auto& [share, task] = f.tasks_waited_for[i];
+        if (share > 0.001) text += fmt::format("{}{} {:.2f}", text.empty() ? " (" : ", ", task, 100 * share);
+    }
+    return text.empty() ? text : text + ")";
+}
+
 std::string for_people(const SimulatedRun& run, const Figures& f) {
     const auto percent = [](double share) { return 100 * share; };
     const int nodes = run.machine.nodes;
@@ -140,9 +166,8 @@ std::string for_people(const SimulatedRun& run, const Figures& f) {
         "  time       {:.3f} ms an iteration\n"
         "  workers    {}{}\n"
         "  busy       {:.1f} %\n"
-        "  idle       {:.2f} % waiting for strips of neighbours, {:.2f} % for other messages, {:.2f} % for "
-        "tasks "
-        "of others,\n"
+        "  idle       {:.2f} % waiting for strips of neighbours, {:.2f} % for other messages,\n"
+        "             {:.2f} % for tasks of others{},\n"
         "             {:.2f} % for submission, {:.2f} % scheduling and copies, {:.2f} % nothing left to do\n"
         "  network    a node sends {:.3f} MiB an iteration, {:.3f} at most, which is {:.2f} % of what its "
         "link "
@@ -153,7 +178,7 @@ std::string for_people(const SimulatedRun& run, const Figures& f) {
         "of it",
         engine, nodes, nodes == 1 ? "" : "s", run.machine.name, 1e3 * f.iteration_s,
         nodes > 1 ? "each of the ranks: " : "", run.workers, percent(f.busy), percent(f.strips),
-        percent(f.other_messages), percent(idle(f, IdleCause::other_task)),
+        percent(f.other_messages), percent(idle(f, IdleCause::other_task)), tasks_waited_for(f),
         percent(idle(f, IdleCause::submission)), percent(idle(f, IdleCause::scheduling)),
         percent(idle(f, IdleCause::end)), f.mean_sent / mebibyte, f.most_sent / mebibyte,
         percent(f.network_share), link_lines(run), memory_line(run.problem, nodes),

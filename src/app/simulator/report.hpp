@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,10 +10,11 @@
 
 namespace tessera::app {
 
-// Bytes that went over a link inside a node, from "host" or "GPU 0" to another.
+// Links inside a node: between host and GPUs, and among GPUs.
+enum class LinkKind : std::int8_t { to_gpu, from_gpu, between_gpus };
 struct LinkTraffic {
-    std::string from, to;
-    double bytes = 0;
+    LinkKind kind = LinkKind::to_gpu;
+    double bytes = 0;  // in the whole simulation
 };
 
 // What a simulation is told with.
@@ -23,7 +24,7 @@ struct SimulatedRun {
     std::string workers;                 // what each rank's StarPU says of itself
     std::vector<std::string> durations;  // where they come from, a line each
     int num_iter = 2;
-    std::vector<LinkTraffic> links;  // of the node with most traffic
+    std::vector<LinkTraffic> links;  // of the first node
 };
 
 // Tells what came out, one event for programs and lines for people. What is before the end of the first
