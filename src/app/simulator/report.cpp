@@ -105,16 +105,23 @@ double idle(const Figures& f, IdleCause cause) {
     return f.idle[static_cast<std::size_t>(cause)];
 }
 
+std::string tasks_for_programs(const Figures& f) {
+    std::vector<std::string> fields;
+    for (const auto& [share, task] : f.tasks_waited_for)
+        fields.push_back(fmt::format("{}:{:.6f}", log::json_string(task), share));
+    return fmt::format("{{{}}}", fmt::join(fields, ","));
+}
+
 std::string for_programs(const SimulatedRun& run, const Figures& f) {
     return fmt::format(
         R"("ranks":{},"iteration_s":{:.9g},"busy":{:.6f},"waiting_for_strips":{:.6f},)"
         R"("waiting_for_other_messages":{:.6f},"waiting_for_tasks":{:.6f},"waiting_for_submission":{:.6f},)"
         R"("scheduling":{:.6f},"nothing_left":{:.6f},"sent_bytes_mean":{:.0f},"sent_bytes_most":{:.0f},)"
-        R"("memory_bytes":{},"gpu_memory_bytes":{},"tasks":{},"messages":{})",
+        R"("memory_bytes":{},"gpu_memory_bytes":{},"tasks":{},"messages":{},"waited_for":{})",
         run.machine.nodes, f.iteration_s, f.busy, f.strips, f.other_messages, idle(f, IdleCause::other_task),
         idle(f, IdleCause::submission), idle(f, IdleCause::scheduling), idle(f, IdleCause::end), f.mean_sent,
         f.most_sent, run.problem.memory.total_bytes(), run.problem.gpu_memory.total_bytes(), f.num_tasks,
-        f.num_messages);
+        f.num_messages, tasks_for_programs(f));
 }
 
 std::string link_lines(const SimulatedRun& run) {
