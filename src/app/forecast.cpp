@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -113,7 +114,8 @@ void write(const Path& file, const std::string& text) {
 }
 
 // SimGrid's launcher, and what it is to assume: our rates and latencies as they are, without the corrections
-// that it has measured on somebody's Ethernet; no time for what hosts do between messages.
+// that it has measured on somebody's Ethernet; small messages that set off before they are asked for, as MPIs
+// send them (StarPU-MPI announces every message by one); no time for what hosts do between messages.
 std::vector<std::string> command(const Path& simulator, const Path& folder, int num_nodes, int num_iter) {
     std::vector<std::string> words = {"smpirun", "-quiet"};
     const auto add = [&](const char* option, const std::string& value) {
@@ -122,10 +124,10 @@ std::vector<std::string> command(const Path& simulator, const Path& folder, int 
     add("-np", std::to_string(num_nodes));
     add("-platform", (folder / "platform.xml").string());
     add("-hostfile", (folder / "hosts").string());
-    for (const char* setting :
-         {"smpi/privatization:dlopen", "smpi/simulate-computation:no", "smpi/bw-factor:0:1",
-          "smpi/lat-factor:0:1", "network/TCP-gamma:-1", "network/crosstraffic:0", "network/weight-S:0",
-          "contexts/stack-size:4096", "contexts/guard-size:0"})
+    for (const char* setting : {"smpi/privatization:dlopen", "smpi/simulate-computation:no",
+                                "smpi/bw-factor:0:1", "smpi/lat-factor:0:1", "smpi/async-small-thresh:16384",
+                                "network/TCP-gamma:-1", "network/crosstraffic:0", "network/weight-S:0",
+                                "contexts/stack-size:4096", "contexts/guard-size:0"})
         words.push_back(fmt::format("--cfg={}", setting));
     words.emplace_back("--log=root.thresh:critical");
     words.insert(words.end(), {simulator.string(), folder.string(), std::to_string(num_iter),
@@ -160,11 +162,21 @@ int run(const std::vector<std::string>& command) {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+    // Ctrl-C ends the simulator, and this program then takes the folder away.
+    std::signal(SIGINT, SIG_IGN);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    posix_spawnattr_setsigdefault(&attributes, &interrupt);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     std::vector<char*> words;
     for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     pid_t process = 0;
-    const int failed = posix_spawnp(&process, words[0], &actions, nullptr, words.data(), environ);
+    const int failed = posix_spawnp(&process, words[0], &actions, &attributes, words.data(), environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     ::close(pipe[1]);
     if (failed != 0) {
