@@ -16,6 +16,9 @@ std::atomic<bool> has_failed = false;
 
 TaskPlacement placement_of_tasks = TaskPlacement::cpus;
 
+std::array<NominalSpeed, 2> nominal_speeds = {default_speed(WorkerKind::core),
+                                              default_speed(WorkerKind::gpu)};
+
 TaskFailure& task_failure() {
     static TaskFailure instance;
     return instance;
@@ -32,6 +35,7 @@ void reset_codelet_statistics() {
     for (CodeletStatistics* statistics : codelet_statistics()) {
         statistics->nanoseconds = 0;
         statistics->tasks = 0;
+        statistics->nominal_us = 0;
     }
 }
 
@@ -68,10 +72,26 @@ std::int32_t task_placement() {
     return STARPU_CPU;
 }
 
+WorkerKind kind_of_worker(std::int32_t where) {
+    return where == STARPU_CUDA ? WorkerKind::gpu : WorkerKind::core;
+}
+
 // A core with AVX2; a data centre's GPU with transforms between its second-level cache and its memory.
-const NominalSpeed& nominal_speed(const starpu_perfmodel_arch* arch) {
+const NominalSpeed& default_speed(WorkerKind kind) {
     static constexpr NominalSpeed core = {15e3, 8e3, 2}, gpu = {4e6, 2e6, 15};
-    return arch != nullptr && arch->ndevices > 0 && arch->devices[0].type == STARPU_CUDA_WORKER ? gpu : core;
+    return kind == WorkerKind::gpu ? gpu : core;
+}
+
+void set_nominal_speeds(const NominalSpeed& core, const NominalSpeed& gpu) {
+    nominal_speeds = {core, gpu};
+}
+
+double modelled_us(const CodeletStatistics& statistics, const Cost& cost, const starpu_perfmodel_arch* arch) {
+    const bool is_gpu = arch != nullptr && arch->ndevices > 0 && arch->devices[0].type == STARPU_CUDA_WORKER;
+    const auto kind = static_cast<std::size_t>(is_gpu ? WorkerKind::gpu : WorkerKind::core);
+    const double calibration = statistics.calibration[kind];
+    return calibration > 0 ? calibration * default_speed(static_cast<WorkerKind>(kind)).time_us(cost)
+                           : nominal_speeds[kind].time_us(cost);
 }
 
 void note_task_failure(const char* codelet, const std::exception& failure) noexcept {

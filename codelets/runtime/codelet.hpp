@@ -47,11 +47,18 @@ class Buffers {
     void** raw_;
 };
 
+// The kinds of workers that differ in speed.
+enum class WorkerKind : std::int8_t { core, gpu };
+
 // Time and number of the tasks of one codelet in this process, over all workers.
 struct CodeletStatistics {
     const char* name = "";  // no dynamic initialisation: codelets are globals too
     std::atomic<std::int64_t> nanoseconds = 0;
     std::atomic<std::int64_t> tasks = 0;
+    // What those submitted would take at default_speed() of the kind of worker that they are for.
+    double nominal_us = 0;
+    // Measured over nominal time on a core and on a GPU, where that is known; 0: not.
+    std::array<double, 2> calibration{};
 };
 std::vector<CodeletStatistics*>& codelet_statistics();
 void reset_codelet_statistics();
@@ -84,13 +91,21 @@ using DeviceBody = void (*)(const Args&, const Buffers&, Device&);
 enum class TaskPlacement { cpus, gpus, anywhere };
 void place_tasks(TaskPlacement placement);
 std::int32_t task_placement();  // for starpu_task::where
+WorkerKind kind_of_worker(std::int32_t where);
 
 // Kinds of workers differ in speed by orders of magnitude, which is all that a scheduler has to know before
-// it has seen a task.
+// it has seen a task. A simulation takes its durations from here: what was measured, as a multiple of the
+// time at default speed, where that is known, else the time at the speed of the machine that is simulated.
 struct NominalSpeed {
-    double flops_per_us, bytes_per_us, overhead_us;
+    double flops_per_us = 1, bytes_per_us = 1, overhead_us = 0;
+
+    double time_us(const Cost& cost) const {
+        return overhead_us + std::max(cost.flops / flops_per_us, cost.bytes / bytes_per_us);
+    }
 };
-const NominalSpeed& nominal_speed(const starpu_perfmodel_arch* arch);
+const NominalSpeed& default_speed(WorkerKind kind);
+void set_nominal_speeds(const NominalSpeed& core, const NominalSpeed& gpu);
+double modelled_us(const CodeletStatistics& statistics, const Cost& cost, const starpu_perfmodel_arch* arch);
 
 // One operation: its name, how it uses its buffers, its body for each device, its cost. `Args` is a trivially
 // copyable struct with `BufferBytes buffer_bytes() const`. Codelets are global constants; an engine only
@@ -109,7 +124,7 @@ class Codelet {
     template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
     static Codelet make_for_host(const char* name, std::initializer_list<Access> accesses) {
         return Codelet(name, accesses,
-                       {&cpu_entry<Cpu>, nullptr, &gated_entry<&cpu_entry<Cpu>>, &cost_entry<CostOf>},
+                       {&cpu_entry<Cpu>, nullptr, &gated_entry<&cpu_entry<Cpu>>, &cost_entry<Cpu, CostOf>},
                        &statistics_of<Cpu>, CostOf);
     }
     Codelet(const Codelet&) = delete;
@@ -133,7 +148,9 @@ class Codelet {
         task->cl_arg_free = 1;
         task->where = codelet_.cuda_funcs[0] != nullptr ? task_placement() : STARPU_CPU;
         task->priority = priority;
-        task->flops = cost_of_(args).flops;
+        const Cost cost = cost_of_(args);
+        task->flops = cost.flops;
+        statistics_->nominal_us += default_speed(kind_of_worker(task->where)).time_us(cost);
         count_device_time(*task, *statistics_);
         std::size_t i = 0;
         for (const Data* item : data) STARPU_TASK_SET_HANDLE(task, item->handle(), i++);
@@ -201,11 +218,13 @@ class Codelet {
         Entries all;
         all.cpu = &cpu_entry<Cpu>;
         all.gated_cpu = &gated_entry<&cpu_entry<Cpu>>;
-        all.cost = &cost_entry<CostOf>;
+        all.cost = &cost_entry<Cpu, CostOf>;
 #if defined(TESSERA_WALKED)
         all.cpu = all.gated_cpu = &walked_entry<Cpu, OnDevice>;
 #elif defined(TESSERA_WITH_CUDA)
         all.cuda = &cuda_entry<Cpu, OnDevice>;
+#elif defined(TESSERA_WITH_SIMGRID)
+        all.cuda = all.cpu;  // says that GPUs can run it; nothing is called in a simulation
 #endif
         return all;
     }
@@ -252,12 +271,9 @@ class Codelet {
         }
     }
 
-    // Schedulers need the ratio between codelets and between kinds of workers, not the truth.
-    template <Cost (*CostOf)(const Args&)>
+    template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
     static double cost_entry(starpu_task* task, starpu_perfmodel_arch* arch, unsigned) {
-        const NominalSpeed& speed = nominal_speed(arch);
-        const Cost cost = CostOf(*static_cast<const Args*>(task->cl_arg));
-        return speed.overhead_us + std::max(cost.flops / speed.flops_per_us, cost.bytes / speed.bytes_per_us);
+        return modelled_us(statistics_of<Cpu>, CostOf(*static_cast<const Args*>(task->cl_arg)), arch);
     }
 
     template <void (*Cpu)(const Args&, const Buffers&)>

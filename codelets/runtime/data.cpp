@@ -1,16 +1,45 @@
 #include "codelets/runtime/data.hpp"
 
+#include <sys/mman.h>
+
 #include <cstdint>
 #include <cstring>
 #include <exception>
 
 #include "base/error.hpp"
+#include "codelets/runtime/simulation.hpp"
 
 namespace tessera {
 namespace {
 
 constexpr std::size_t element_bytes = 64;
 bool is_shared_between_ranks = false;
+
+// In a simulation all data of a rank has the same addresses. What the host writes there (positions, masks)
+// and what messages carry takes as much memory as the largest of it; nothing else touches any.
+void* memory_without_content() {
+    static void* const all = [] {
+        constexpr std::size_t largest = element_bytes << 32;
+        void* reserved = mmap(nullptr, largest, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (reserved == MAP_FAILED) throw runtime_failure("no addresses left for the data of a simulation");
+        return reserved;
+    }();
+    return all;
+}
+
+// Null: there is no more.
+void* allocate(std::size_t bytes) {
+    if (is_simulation) return memory_without_content();
+    void* memory = nullptr;
+    if (starpu_malloc_flags(&memory, bytes, STARPU_MALLOC_PINNED) != 0) return nullptr;
+    if (memory != nullptr) std::memset(memory, 0, bytes);
+    return memory;
+}
+
+void release(void* memory, std::size_t bytes) {
+    if (!is_simulation) starpu_free_flags(memory, bytes, STARPU_MALLOC_PINNED);
+}
 
 }  // namespace
 
@@ -31,11 +60,11 @@ Data Data::without_home(std::size_t bytes) {
 Data::Data(std::size_t bytes) {
     const std::size_t elements = elements_of(bytes);
     bytes_ = elements * element_bytes;
-    if (starpu_malloc_flags(&memory_, bytes_, STARPU_MALLOC_PINNED) != 0 || memory_ == nullptr) {
+    memory_ = allocate(bytes_);
+    if (memory_ == nullptr) {
         throw runtime_failure(
             "out of memory: {} more bytes are not to be had (tessera check prints what a run needs)", bytes_);
     }
-    std::memset(memory_, 0, bytes_);
     starpu_vector_data_register(&handle_, STARPU_MAIN_RAM, reinterpret_cast<std::uintptr_t>(memory_),
                                 static_cast<std::uint32_t>(elements), element_bytes);
 }
@@ -47,7 +76,7 @@ Data::~Data() {
         return;
     }
     starpu_data_unregister(handle_);
-    starpu_free_flags(memory_, bytes_, STARPU_MALLOC_PINNED);
+    release(memory_, bytes_);
 }
 
 void data_is_shared_between_ranks(bool shared) {

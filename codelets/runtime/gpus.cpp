@@ -84,6 +84,43 @@ void release_gpus() {
 
 }  // namespace tessera
 
+#elif defined(TESSERA_WITH_SIMGRID)
+#include <cstdlib>
+
+#include "codelets/runtime/simulation.hpp"
+
+namespace tessera {
+
+int num_usable_gpus() {
+    return simulated_node().num_gpus;
+}
+
+std::string why_no_more_gpus() {
+    return "the machine file says so";
+}
+
+std::string why_no_gpu(const RuntimeConfig&) {
+    return {};
+}
+
+std::string gpu_names() {
+    return "simulated";
+}
+
+std::size_t usable_gpu_memory(const RuntimeConfig& config, int) {
+    const std::size_t usable = simulated_node().gpu_memory_bytes / 10 * 9;
+    return std::min<std::size_t>(usable, config.memory_limit_gpu_bytes.value_or(usable));
+}
+
+void limit_gpu_memory(const Machine& machine) {
+    if (machine.num_gpus == 0) return;
+    setenv("STARPU_LIMIT_CUDA_MEM", std::to_string(machine.gpu_memory_bytes >> 20).c_str(), 1);
+}
+
+void release_gpus() {}
+
+}  // namespace tessera
+
 #else
 
 namespace tessera {

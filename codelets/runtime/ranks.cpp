@@ -60,6 +60,24 @@ struct Ranks::Outputs {
     MPI_Comm channel = MPI_COMM_NULL;
 };
 
+#if defined(TESSERA_WITH_SIMGRID)
+
+// StarPU-MPI starts SimGrid's MPI before main() and ends it; every rank has a node to itself. What the hosts
+// say to each other they say through StarPU-MPI, whose thread alone may use MPI.
+Ranks::Ranks() {
+    starpu_mpi_comm_rank(MPI_COMM_WORLD, &rank_);
+    starpu_mpi_comm_size(MPI_COMM_WORLD, &size_);
+    data_is_shared_between_ranks(size_ > 1);
+}
+
+Ranks::~Ranks() = default;
+
+void Ranks::wait_for_all() const {
+    if (are_several()) starpu_mpi_barrier(MPI_COMM_WORLD);
+}
+
+#else
+
 Ranks::Ranks() {
     if (!is_started_with_others()) return;
     // The communication thread of StarPU-MPI and this one both talk.
@@ -97,6 +115,12 @@ Ranks::~Ranks() {
     if (outputs_) MPI_Comm_free(&outputs_->channel);
     MPI_Finalize();
 }
+
+void Ranks::wait_for_all() const {
+    if (are_several()) MPI_Barrier(MPI_COMM_WORLD);
+}
+
+#endif
 
 void Ranks::throw_together(ExitCode code, const std::string& failure) const {
     if (!are_several()) {
@@ -149,10 +173,6 @@ void Ranks::broadcast(void* data, std::size_t bytes) const {
     in_messages(bytes, [&](std::size_t from, int count) {
         MPI_Bcast(static_cast<std::byte*>(data) + from, count, MPI_BYTE, 0, MPI_COMM_WORLD);
     });
-}
-
-void Ranks::wait_for_all() const {
-    if (are_several()) MPI_Barrier(MPI_COMM_WORLD);
 }
 
 void Ranks::gather(std::span<const std::byte> bytes,

@@ -16,6 +16,7 @@
 #include "base/memory.hpp"
 #include "codelets/runtime/codelet.hpp"
 #include "codelets/runtime/gpus.hpp"
+#include "codelets/runtime/simulation.hpp"
 #include "math/fft.hpp"
 
 namespace tessera {
@@ -97,6 +98,7 @@ int cores_for_workers(const Ranks& ranks) {
 }  // namespace
 
 int num_usable_cores() {
+    if (is_simulation) return simulated_node().num_cores;
     cpu_set_t set;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
@@ -106,8 +108,8 @@ int num_usable_cores() {
 Machine machine_for(const RuntimeConfig& config, const Ranks& ranks) {
     Machine machine;
     // Some of it for the system and the files that it holds.
-    machine.host_memory_bytes =
-        memory_bound().bytes / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
+    const std::size_t memory = is_simulation ? simulated_node().host_memory_bytes : memory_bound().bytes;
+    machine.host_memory_bytes = memory / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
     machine.num_gpus = config.gpus.value_or(num_usable_gpus());
     if (machine.num_gpus > num_usable_gpus()) {
         throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,

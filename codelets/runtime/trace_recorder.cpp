@@ -4,6 +4,8 @@
 
 #include <deque>
 
+#include "codelets/runtime/simulation.hpp"
+
 namespace tessera {
 namespace {
 
@@ -76,7 +78,7 @@ TraceRecorder::TraceRecorder(const Ranks& ranks, std::function<std::string(int)>
     TESSERA_EXPECT(recorder == nullptr);
     starpu_profiling_status_set(STARPU_PROFILING_ENABLE);
     ranks.wait_for_all();
-    recording_->start_s = now_s();
+    recording_->start_s = is_simulation ? 0 : now_s();  // SimGrid has one clock for all
     recorder = recording_.get();
 }
 
@@ -91,6 +93,14 @@ TraceRecorder::~TraceRecorder() {
 }
 
 Schedule TraceRecorder::collect() const {
+    const Schedule own = of_this_rank();
+    Schedule all;
+    recording_->ranks.gather(pack(own),
+                             [&](std::span<const std::byte> packed) { append_packed(all, packed); });
+    return all;
+}
+
+Schedule TraceRecorder::of_this_rank() const {
     recording_->ranks.wait_for_tasks();
     Schedule own;
     RankSchedule& rank = own.ranks.emplace_back();
@@ -108,10 +118,7 @@ Schedule TraceRecorder::collect() const {
             *time -= recording_->start_s;
         rank.events.push_back(event);
     }
-    Schedule all;
-    recording_->ranks.gather(pack(own),
-                             [&](std::span<const std::byte> packed) { append_packed(all, packed); });
-    return all;
+    return own;
 }
 
 void trace_task(starpu_task& task) {

@@ -28,6 +28,7 @@ class TraceRecorder {
 
     // After the last task is done. All ranks call it; the first gets all ranks' events, the others nothing.
     Schedule collect() const;
+    Schedule of_this_rank() const;  // alone
 
   private:
     std::unique_ptr<Recording> recording_;

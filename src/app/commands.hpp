@@ -27,6 +27,17 @@ struct CheckOptions {
 };
 ExitCode check(const CheckOptions& options);
 
+struct ForecastOptions {
+    std::filesystem::path run_file;
+    std::vector<std::string> overrides;
+    std::filesystem::path machine_file;
+    std::vector<std::string> machine_overrides;
+    std::optional<int> num_nodes;                // instead of the machine file's
+    int num_iter = 6;                            // iterations to simulate; the first does not count
+    std::optional<std::filesystem::path> trace;  // instead of runtime.trace
+};
+ExitCode forecast(const ForecastOptions& options);
+
 struct SimulateOptions {
     std::filesystem::path file;
     std::vector<std::string> overrides;

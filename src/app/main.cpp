@@ -14,6 +14,7 @@ using namespace tessera;
 struct CommandLine {
     app::ReconstructOptions reconstruct;
     app::CheckOptions check;
+    app::ForecastOptions forecast;
     app::SimulateOptions simulate;
     std::filesystem::path inspect;
     app::CompareOptions compare;
@@ -57,6 +58,34 @@ void add_check(CLI::App& program, CommandLine& line) {
     command->footer(
         "Examples:\n  tessera check inputs/siemens_star.yaml\n"
         "  tessera check inputs/siemens_star.yaml --ranks 8 --set 'tiling.tiles=[4,4]'");
+}
+
+void add_forecast(CLI::App& program, CommandLine& line) {
+    CLI::App* command = program.add_subcommand(
+        "forecast",
+        "Simulate a run on a machine that need not be there: time, idle workers, traffic, memory");
+    command->add_option("RUN.yaml", line.forecast.run_file, "The run file")->required();
+    command->add_option("--set", line.forecast.overrides, set_help)->allow_extra_args(false);
+    command->add_option("--machine", line.forecast.machine_file, "The machine file (inputs/machines)")
+        ->required();
+    command
+        ->add_option("--set-machine", line.forecast.machine_overrides,
+                     "Override a key of the machine file, e.g. --set-machine node.cores=64 (repeatable)")
+        ->allow_extra_args(false);
+    command
+        ->add_option("--nodes", line.forecast.num_nodes,
+                     "So many nodes, one rank on each, instead of `nodes`")
+        ->check(CLI::Range(1, 100'000));
+    command
+        ->add_option("--iterations", line.forecast.num_iter,
+                     "Iterations of the first engine to simulate; the first of them does not count")
+        ->check(CLI::Range(2, 1'000'000))
+        ->capture_default_str();
+    command->add_option("--trace", line.forecast.trace, "A folder for what every task did, and when");
+    command->footer(
+        "Needs the simulator that tools/build simgrid makes.\n"
+        "Example:\n  tessera forecast inputs/siemens_star.yaml --machine inputs/machines/cpu_cluster.yaml "
+        "--nodes 4");
 }
 
 void add_simulate(CLI::App& program, CommandLine& line) {
@@ -125,6 +154,7 @@ ExitCode run(const CLI::App& program, const CommandLine& line) {
     log::configure(line.log_format == "json" ? log::Format::json : log::Format::text, level);
     if (program.got_subcommand("reconstruct")) return app::reconstruct(line.reconstruct);
     if (program.got_subcommand("check")) return app::check(line.check);
+    if (program.got_subcommand("forecast")) return app::forecast(line.forecast);
     if (program.got_subcommand("simulate")) return app::simulate(line.simulate);
     if (program.got_subcommand("inspect")) return app::inspect(line.inspect);
     if (program.got_subcommand("status")) return app::status(line.status);
@@ -155,6 +185,7 @@ int main_in_frame(int argc, char** argv) {
     program.fallthrough();  // options of the program may follow the subcommand, which inherits this
     add_reconstruct(program, line);
     add_check(program, line);
+    add_forecast(program, line);
     add_simulate(program, line);
     add_inspect(program, line);
     add_compare(program, line);

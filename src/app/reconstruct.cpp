@@ -134,14 +134,15 @@ void describe(const Problem& problem, const Runtime& runtime, const Ranks& ranks
               runtime.description());
 }
 
-void record_timings(Result& result, double read_s, double run_s) {
+// Nominal times are what measured ones are compared with to forecast others: of one kind of worker.
+void record_timings(Result& result, double read_s, double run_s, bool mixed) {
     result.timings_s["read"] = read_s;
     result.timings_s["run"] = run_s;
     for (const CodeletStatistics* codelet : codelet_statistics()) {
-        if (codelet->tasks > 0) {
-            result.timings_s[fmt::format("codelet_{}", codelet->name)] =
-                static_cast<double>(codelet->nanoseconds) * 1e-9;
-        }
+        if (codelet->tasks == 0) continue;
+        result.timings_s[fmt::format("codelet_{}", codelet->name)] =
+            static_cast<double>(codelet->nanoseconds) * 1e-9;
+        if (!mixed) result.timings_s[fmt::format("nominal_{}", codelet->name)] = codelet->nominal_us * 1e-6;
     }
 }
 
@@ -380,7 +381,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     const std::size_t bytes_sent = ranks.bytes_sent();
     Result result = reconstruction.result_without_object();
     complete(result);
-    record_timings(result, read_s, watch.lap());
+    record_timings(result, read_s, watch.lap(), config.runtime.mixed);
     record_ranks(result, ranks, problem, bytes_sent);
     if (may_rest) rest.emplace();
     prepared.turn.say_computed();

@@ -8,22 +8,24 @@
 
 #include "config/batch_config.hpp"
 #include "config/key_visitor.hpp"
+#include "config/machine_config.hpp"
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
 
 namespace tessera {
 
 // The schemas of the files, for reading and for writing: run_config.cpp, simulation_config.cpp,
-// batch_config.cpp.
+// batch_config.cpp, machine_config.cpp.
 void describe(KeyVisitor& io, RunConfig& c);
 void describe(KeyVisitor& io, SimulationConfig& c);
 void describe(KeyVisitor& io, BatchConfig& c);
+void describe(KeyVisitor& io, MachineConfig& c);
 
 // A map from keys to lists, both of which only the reader of a changed run file can judge.
 std::string read_value(const YamlNode& node, const Rule& rule, VariedKeys& varied);
 std::string value_text(const VariedKeys& varied, const Rule& rule);
 
-// Words and ranges that both files use.
+// Words and ranges that several files use.
 inline constexpr Word<Propagation> propagation_words[] = {{"auto", Propagation::automatic},
                                                           {"far_field", Propagation::far_field},
                                                           {"near_field", Propagation::near_field}};

@@ -106,6 +106,11 @@ BatchConfig read_batch_config(const std::filesystem::path& file) {
     return read_or_throw<BatchConfig>(file, {});
 }
 
+MachineConfig read_machine_config(const std::filesystem::path& file,
+                                  const std::vector<std::string>& overrides) {
+    return read_or_throw<MachineConfig>(file, overrides);
+}
+
 RunConfig parse_run_config(std::string_view yaml, std::string_view name,
                            const std::vector<std::string>& overrides, std::vector<ConfigProblem>& problems) {
     return parse<RunConfig>(yaml, name, overrides, problems);
@@ -117,11 +122,21 @@ SimulationConfig parse_simulation_config(std::string_view yaml, std::string_view
     return parse<SimulationConfig>(yaml, name, overrides, problems);
 }
 
+MachineConfig parse_machine_config(std::string_view yaml, std::string_view name,
+                                   const std::vector<std::string>& overrides,
+                                   std::vector<ConfigProblem>& problems) {
+    return parse<MachineConfig>(yaml, name, overrides, problems);
+}
+
 std::string write_run_config(const RunConfig& config) {
     return write(config);
 }
 
 std::string write_simulation_config(const SimulationConfig& config) {
+    return write(config);
+}
+
+std::string write_machine_config(const MachineConfig& config) {
     return write(config);
 }
 

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "config/batch_config.hpp"
+#include "config/machine_config.hpp"
 #include "config/problem.hpp"
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
 
-// To add a key: one member with its default in run_config.hpp (or simulation_config.hpp) and one line in the
-// matching describe() of run_config.cpp (or simulation_config.cpp). Reading, checking, nearest names and
+// To add a key: one member with its default in run_config.hpp (or simulation_config.hpp, machine_config.hpp)
+// and one line in the matching describe() of the .cpp beside it. Reading, checking, nearest names and
 // writing follow from it; key_visitor.hpp explains what such a line can say.
 namespace tessera {
 
@@ -26,6 +27,8 @@ RunConfig read_run_config(const std::filesystem::path& file, const std::vector<s
 SimulationConfig read_simulation_config(const std::filesystem::path& file,
                                         const std::vector<std::string>& overrides = {});
 BatchConfig read_batch_config(const std::filesystem::path& file);
+MachineConfig read_machine_config(const std::filesystem::path& file,
+                                  const std::vector<std::string>& overrides = {});
 
 // From text, for tests and fuzzing; `name` stands for the file in messages. Any bytes are answered with
 // problems.
@@ -34,10 +37,14 @@ RunConfig parse_run_config(std::string_view yaml, std::string_view name,
 SimulationConfig parse_simulation_config(std::string_view yaml, std::string_view name,
                                          const std::vector<std::string>& overrides,
                                          std::vector<ConfigProblem>& problems);
+MachineConfig parse_machine_config(std::string_view yaml, std::string_view name,
+                                   const std::vector<std::string>& overrides,
+                                   std::vector<ConfigProblem>& problems);
 
 // Every key that the settings give a meaning to, with its resolved value; reading it again gives the same
 // configuration.
 std::string write_run_config(const RunConfig& config);
 std::string write_simulation_config(const SimulationConfig& config);
+std::string write_machine_config(const MachineConfig& config);
 
 }  // namespace tessera

@@ -200,8 +200,10 @@ std::string inspect_result(const std::filesystem::path& path) {
             row("worst", fmt::format("frame {} with data error {:.4g}",
                                      i_worst < result.frames.size() ? result.frames[i_worst] : -1, *worst));
     }
-    for (const auto& [phase, seconds] : result.timings_s)
+    for (const auto& [phase, seconds] : result.timings_s) {
+        if (phase.starts_with("nominal_")) continue;  // for forecasts
         text += row("time", fmt::format("{} {:.3f} s", phase, seconds));
+    }
     for (const auto& [key, value] : result.about) text += row("about", key + ": " + value);
     return text;
 }

@@ -1,11 +1,26 @@
 # Every external library, once: those of the libraries, and those of the program and the tests.
 include(TesseraLibraries)
 find_package(CLI11 REQUIRED)
+find_file(starpu_config starpu_config.h PATHS ${STARPU_INCLUDE_DIRS} NO_DEFAULT_PATH NO_CACHE REQUIRED)
+file(STRINGS ${starpu_config} starpu_has_simgrid REGEX "^#define STARPU_SIMGRID 1")
+if(TESSERA_WITH_SIMGRID AND NOT starpu_has_simgrid)
+  message(FATAL_ERROR "TESSERA_WITH_SIMGRID is ON and the StarPU in ${STARPU_PREFIX} was built without SimGrid. "
+    "tools/starpu/build simgrid makes one with it and prints the folder for PKG_CONFIG_PATH")
+elseif(starpu_has_simgrid AND NOT TESSERA_WITH_SIMGRID)
+  message(FATAL_ERROR "The StarPU in ${STARPU_PREFIX} computes nothing, it simulates: TESSERA_WITH_SIMGRID=ON goes with it, "
+    "and for a program that computes PKG_CONFIG_PATH must name another one")
+endif()
+if(TESSERA_WITH_SIMGRID)
+  if(TESSERA_BUILD_TESTS OR TESSERA_WITH_CUDA)
+    message(FATAL_ERROR "TESSERA_WITH_SIMGRID goes with neither TESSERA_BUILD_TESTS nor TESSERA_WITH_CUDA: it builds the simulator alone")
+  endif()
+  # One copy of all variables for each rank, also of those that the linker would share between libraries.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
+endif()
 if(TESSERA_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()
 if(TESSERA_WITH_CUDA)
-  find_file(starpu_config starpu_config.h PATHS ${STARPU_INCLUDE_DIRS} NO_DEFAULT_PATH NO_CACHE REQUIRED)
   file(STRINGS ${starpu_config} starpu_has_cuda REGEX "^#define STARPU_USE_CUDA 1")
   if(NOT starpu_has_cuda)
     message(FATAL_ERROR "TESSERA_WITH_CUDA is ON and the StarPU in ${STARPU_PREFIX} was built without CUDA. "

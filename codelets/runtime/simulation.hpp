@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+
+#include "codelets/runtime/codelet.hpp"
+
+namespace tessera {
+
+// A build whose StarPU runs on SimGrid computes nothing: tasks and messages take simulated time on a machine
+// that need not exist. Data has sizes and no content of its own, so nothing may look at it.
+#if defined(TESSERA_WITH_SIMGRID)
+inline constexpr bool is_simulation = true;
+#else
+inline constexpr bool is_simulation = false;
+#endif
+
+// What one rank has to itself in a simulation.
+struct SimulatedNode {
+    int num_cores = 1;
+    int num_gpus = 0;
+    std::size_t host_memory_bytes = 0, gpu_memory_bytes = 0;  // of each GPU
+    NominalSpeed core, gpu;
+};
+// Before StarPU starts; what runs natively never calls it.
+void simulate_node(const SimulatedNode& node);
+const SimulatedNode& simulated_node();
+
+}  // namespace tessera

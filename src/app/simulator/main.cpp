@@ -1,0 +1,171 @@
+// What every rank of a simulated cluster runs. SimGrid loads it once for each, all in one process; `tessera
+// forecast` starts that process and makes the folder that is its argument.
+#include <starpu.h>  // renames main(): SimGrid's has to come first
+
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "app/simulator/report.hpp"
+#include "app/trace_files.hpp"
+#include "base/log.hpp"
+#include "codelets/runtime/simulation.hpp"
+#include "codelets/runtime/trace_recorder.hpp"
+#include "config/yaml_reader.hpp"
+#include "io/result_file.hpp"
+#include "io/scan_reader.hpp"
+#include "scan/checked_frames.hpp"
+#include "tasks/rehearsal.hpp"
+
+namespace {
+
+using namespace tessera;
+using Path = std::filesystem::path;
+
+NominalSpeed speed_of(const WorkerSpeedConfig& config) {
+    return {config.gflops * 1e3, config.gb_per_s * 1e3, config.task_us};
+}
+
+SimulatedNode node_of(const NodeConfig& config) {
+    SimulatedNode node;
+    node.num_cores = config.cores;
+    node.host_memory_bytes = config.memory_bytes;
+    node.core = speed_of(config.core);
+    const GpusConfig gpus = config.gpus.value_or(GpusConfig{});
+    node.gpu = speed_of(gpus.speed);
+    if (!config.gpus) return node;
+    node.num_gpus = gpus.count;
+    node.gpu_memory_bytes = gpus.memory_bytes;
+    return node;
+}
+
+// Says where durations come from.
+std::string calibrate(const WorkerSpeedConfig& config, WorkerKind kind) {
+    const std::string rates =
+        fmt::format("flops and bytes of each task, {:g} GFLOP/s, {:g} GB/s and {:g} us a task", config.gflops,
+                    config.gb_per_s, config.task_us);
+    if (!config.calibration) return rates;
+    const std::map<std::string, double> timings =
+        ResultReader(*config.calibration).without_object().timings_s;
+    std::vector<std::string> calibrated;
+    for (CodeletStatistics* codelet : codelet_statistics()) {
+        const auto measured = timings.find(fmt::format("codelet_{}", codelet->name));
+        const auto nominal = timings.find(fmt::format("nominal_{}", codelet->name));
+        if (measured == timings.end() || nominal == timings.end()) continue;
+        if (!(measured->second > 0) || !(nominal->second > 0)) continue;
+        codelet->calibration[static_cast<std::size_t>(kind)] = measured->second / nominal->second;
+        calibrated.emplace_back(codelet->name);
+    }
+    if (calibrated.empty()) {
+        throw data_error("{}: no times of codelets to calibrate with (a result of this version is needed)",
+                         config.calibration->string());
+    }
+    return fmt::format("measured in {} ({}); of others {}", config.calibration->string(),
+                       fmt::join(calibrated, ", "), rates);
+}
+
+std::vector<std::string> durations_of(const NodeConfig& node, const Machine& machine) {
+    std::vector<std::string> lines;
+    if (machine.num_cpus > 0) lines.push_back("on cores: " + calibrate(node.core, WorkerKind::core));
+    if (machine.num_gpus > 0) lines.push_back("on GPUs: " + calibrate(node.gpus->speed, WorkerKind::gpu));
+    return lines;
+}
+
+std::vector<app::LinkTraffic> traffic_of_links() {
+    const auto is_host = [](int node) {
+        return starpu_node_get_kind(static_cast<unsigned>(node)) == STARPU_CPU_RAM;
+    };
+    std::vector<app::LinkTraffic> links;
+    for (int bus = 0; bus < starpu_bus_get_count(); ++bus) {
+        starpu_profiling_bus_info info{};
+        starpu_bus_get_profiling_info(bus, &info);
+        const app::LinkKind kind = is_host(starpu_bus_get_src(bus))   ? app::LinkKind::to_gpu
+                                   : is_host(starpu_bus_get_dst(bus)) ? app::LinkKind::from_gpu
+                                                                      : app::LinkKind::between_gpus;
+        links.push_back({kind, static_cast<double>(info.transferred_bytes)});
+    }
+    return links;
+}
+
+Path schedule_file(const Path& folder, int rank) {
+    return folder / fmt::format("rank{}.schedule", rank);
+}
+
+// The ranks are in one process, but share no variables.
+void leave_schedule(const Path& folder, int rank, const Schedule& schedule) {
+    const std::vector<std::byte> packed = pack(schedule);
+    std::ofstream file(schedule_file(folder, rank), std::ios::binary);
+    file.write(reinterpret_cast<const char*>(packed.data()), static_cast<std::streamsize>(packed.size()));
+    file.close();
+    if (!file) throw runtime_failure("{} cannot be written", schedule_file(folder, rank).string());
+}
+
+Schedule collect_schedules(const Path& folder, int num_ranks) {
+    Schedule all;
+    for (int rank = 0; rank < num_ranks; ++rank) {
+        std::ifstream file(schedule_file(folder, rank), std::ios::binary);
+        const std::vector<char> text{std::istreambuf_iterator<char>(file), {}};
+        append_packed(all, std::as_bytes(std::span(text)));
+    }
+    return all;
+}
+
+struct Order {
+    Path folder;
+    int num_iter = 1;
+};
+
+void simulate_rank(const Order& order) {
+    const Ranks ranks;
+    const RunConfig config = read_run_config(order.folder / "run.yaml");
+    const MachineConfig machine = read_machine_config(order.folder / "machine.yaml");
+    simulate_node(node_of(machine.node));
+    const ScanReader reader(config.scan, order.folder);
+    const Problem problem =
+        make_problem(config, reader.info(), machine_for(config.runtime, ranks), ranks.size(), ranks.rank());
+    const Runtime runtime(config.runtime, ranks, problem.out_of_core());
+    const std::vector<std::string> durations = durations_of(machine.node, runtime.machine());
+    const TraceRecorder recorder(ranks, name_of_tag);
+    const CheckedFrames frames(reader, problem.scan);
+    Handles handles = make_handles(problem, ranks, &frames);
+    rehearse(problem, handles, order.num_iter);
+    leave_schedule(order.folder, ranks.rank(), recorder.of_this_rank());
+    ranks.wait_for_all();
+    if (ranks.is_first()) {
+        const Schedule schedule = collect_schedules(order.folder, ranks.size());
+        app::report({machine, problem, runtime.description(), durations, order.num_iter, traffic_of_links()},
+                    schedule);
+        if (config.runtime.trace) app::write_trace_files(*config.runtime.trace, schedule);
+        std::fflush(nullptr);
+        std::_Exit(static_cast<int>(ExitCode::done));  // for all of them: nothing is left to be simulated
+    }
+    ranks.wait_for_all();  // until the first has told
+}
+
+}  // namespace
+
+// FOLDER ITERATIONS text|json; the first that fails tells why and ends all.
+int main(int argc, char** argv) {
+    try {
+        const std::span<char*> words(argv, static_cast<std::size_t>(argc));
+        TESSERA_EXPECT(words.size() >= 4);
+        Order order{words[1], 1};
+        const std::string_view number = words[2];
+        std::from_chars(number.data(), number.data() + number.size(), order.num_iter);
+        log::configure(std::string_view(words[3]) == "json" ? log::Format::json : log::Format::text,
+                       log::Level::info);
+        simulate_rank(order);
+        return 0;
+    } catch (const std::exception& problem) {
+        const Error error = as_error(problem);
+        log::error("{}", error.what());
+        std::fflush(nullptr);
+        std::_Exit(static_cast<int>(error.code()));
+    }
+}
