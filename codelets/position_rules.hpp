@@ -79,15 +79,17 @@ TESSERA_HD PositionModel fit_positions(const double (&moments)[6], const ScanMom
     return model;
 }
 
-// Damped, so that a frame that hardly sees one direction does not run away along it. 0 where it is not
-// finite.
-TESSERA_HD void gauss_newton_step(const PositionDerivatives& d, double step_size, double (&step)[2]) {
+// Damped, so that a frame that hardly sees one direction does not run away along it; `beside`: of the shift
+// from what the model explains. 0 where it is not finite.
+TESSERA_HD void gauss_newton_step(const PositionDerivatives& d, double kappa, const double (&beside)[2],
+                                  double (&step)[2]) {
     constexpr double damping = 0.1;
-    const double raised = damping * 0.5 * (d.curvature[0] + d.curvature[2]);
+    const double raised = kappa + damping * 0.5 * (d.curvature[0] + d.curvature[2]);
     const double yy = d.curvature[0] + raised, xx = d.curvature[2] + raised, yx = d.curvature[1];
+    const double g_y = d.gradient[0] + kappa * beside[0], g_x = d.gradient[1] + kappa * beside[1];
     const double determinant = yy * xx - yx * yx;
-    step[0] = -step_size * (xx * d.gradient[0] - yx * d.gradient[1]) / determinant;
-    step[1] = -step_size * (yy * d.gradient[1] - yx * d.gradient[0]) / determinant;
+    step[0] = (yx * g_x - xx * g_y) / determinant;
+    step[1] = (yx * g_y - yy * g_x) / determinant;
     const double sum = step[0] + step[1];
     if (determinant > 0 && sum - sum == 0) return;
     step[0] = 0;
@@ -101,27 +103,35 @@ TESSERA_HD void limit_length(double (&v)[2], double most) {
     v[1] *= most / length;
 }
 
-TESSERA_HD void plan_move(const PlanMovesArgs& args, const PositionDerivatives& derivatives,
-                          FramePlace& place) {
+TESSERA_HD void plan_move(const PlanMovesArgs& args, double mean_curvature,
+                          const PositionDerivatives& derivatives, FramePlace& place) {
+    const double beside[2] = {place.shift[0] - place.explained[0], place.shift[1] - place.explained[1]};
     double step[2];
-    gauss_newton_step(derivatives, args.step_size, step);
+    gauss_newton_step(derivatives, args.model_weight * mean_curvature, beside, step);
     for (int axis = 0; axis < 2; ++axis) {
         // The derivatives are those of where the window was read, with `nearest` not quite where it is.
         const double here = place.origin[axis] + place.shift[axis];
         const WholeAndRest read = split_position(here, args.interpolation);
-        const double beside = read.whole + static_cast<double>(read.rest) - here;
-        place.velocity[axis] = args.momentum * place.velocity[axis] + step[axis] + beside;
+        const double from_here = read.whole + static_cast<double>(read.rest) - here;
+        place.velocity[axis] = args.momentum * place.velocity[axis] + args.step_size * step[axis] + from_here;
     }
     limit_length(place.velocity, args.max_step_px);
 }
 
-TESSERA_HD void add_moments(const FramePlace& place, double (&moments)[6]) {
+// What a planned move adds to the sums.
+TESSERA_HD void add_plan(const PositionDerivatives& derivatives, const FramePlace& place, BatchSums& sums) {
+    sums.position_curvature += 0.5 * (derivatives.curvature[0] + derivatives.curvature[2]);
     for (int axis = 0; axis < 2; ++axis) {
         const double u = place.shift[axis] + place.velocity[axis];
-        moments[axis] += u;
-        moments[2 + 2 * axis] += u * place.from_centre[0];
-        moments[3 + 2 * axis] += u * place.from_centre[1];
+        sums.position_moments[axis] += u;
+        sums.position_moments[2 + 2 * axis] += u * place.from_centre[0];
+        sums.position_moments[3 + 2 * axis] += u * place.from_centre[1];
     }
+}
+
+TESSERA_HD void note_position_curvature(const NotePositionCurvatureArgs& args, const BatchSums& sums,
+                                        IterationState& state) {
+    if (state.stopped == 0) state.position_curvature = sums.position_curvature / args.num_frames;
 }
 
 TESSERA_HD PositionModel model_of(const MoveFramesArgs& args, const BatchSums& sums) {
@@ -140,9 +150,9 @@ TESSERA_HD void move_frame(const MoveFramesArgs& args, const PositionModel& mode
                            FramePosition& position) {
     for (int axis = 0; axis < 2; ++axis) {
         const double u = place.shift[axis] + place.velocity[axis] - model.mean[axis];
-        const double explained =
+        place.explained[axis] =
             model.matrix[axis][0] * place.from_centre[0] + model.matrix[axis][1] * place.from_centre[1];
-        const double jitter = u - explained;
+        const double jitter = u - place.explained[axis];
         const double wanted = u - (1 - args.keep_jitter) * jitter;
         place.shift[axis] = ::fmin(::fmax(wanted, -args.max_shift_px), args.max_shift_px);
     }

@@ -106,18 +106,29 @@ Cost find_position_derivatives_cost(const PositionDerivativesArgs& args) {
 }
 
 void plan_moves_cpu(const PlanMovesArgs& args, const Buffers& buffers) {
-    if (buffers.get<const IterationState>(3)->stopped != 0) return;
+    const IterationState& state = *buffers.get<const IterationState>(3);
+    if (state.stopped != 0) return;
+    const double mean_curvature = state.position_curvature;
     const PositionDerivatives* derivatives = position_derivatives(buffers.get<const std::byte>(0));
     FramePlace* places = buffers.get<FramePlace>(1) + args.first;
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(2));
     for (std::int32_t j = 0; j < args.num_frames; ++j) {
-        rules::plan_move(args, derivatives[j], places[j]);
-        rules::add_moments(places[j], sums.position_moments);
+        rules::plan_move(args, mean_curvature, derivatives[j], places[j]);
+        rules::add_plan(derivatives[j], places[j], sums);
     }
 }
 
 Cost plan_moves_cost(const PlanMovesArgs& args) {
     return pixels_cost(args.num_frames, 60, sizeof(FramePlace));
+}
+
+void note_position_curvature_cpu(const NotePositionCurvatureArgs& args, const Buffers& buffers) {
+    rules::note_position_curvature(args, *batch_sums(buffers.get<const std::byte>(0)),
+                                   *buffers.get<IterationState>(1));
+}
+
+Cost note_position_curvature_cost(const NotePositionCurvatureArgs&) {
+    return {1, sizeof(BatchSums)};
 }
 
 void move_frames_cpu(const MoveFramesArgs& args, const Buffers& buffers) {
@@ -166,6 +177,12 @@ const Codelet<PositionDerivativesArgs> find_position_derivatives =
 const Codelet<PlanMovesArgs> plan_moves =
     Codelet<PlanMovesArgs>::make<plan_moves_cpu, TESSERA_ON_DEVICE(plan_moves_device), plan_moves_cost>(
         "plan_moves", {Access::read, Access::read_write, Access::read_write, Access::read});
+
+const Codelet<NotePositionCurvatureArgs> note_position_curvature =
+    Codelet<NotePositionCurvatureArgs>::make<note_position_curvature_cpu,
+                                             TESSERA_ON_DEVICE(note_position_curvature_device),
+                                             note_position_curvature_cost>(
+        "note_position_curvature", {Access::read, Access::read_write});
 
 const Codelet<MoveFramesArgs> move_frames =
     Codelet<MoveFramesArgs>::make<move_frames_cpu, TESSERA_ON_DEVICE(move_frames_device), move_frames_cost>(

@@ -125,10 +125,17 @@ struct PlanMovesSums {
     TESSERA_HD void operator()() const {
         if (state->stopped != 0) return;
         for (std::int32_t j = 0; j < args.num_frames; ++j) {
-            rules::plan_move(args, derivatives[j], places[j]);
-            rules::add_moments(places[j], sums->position_moments);
+            rules::plan_move(args, state->position_curvature, derivatives[j], places[j]);
+            rules::add_plan(derivatives[j], places[j], *sums);
         }
     }
+};
+
+struct NotePositionCurvature {
+    NotePositionCurvatureArgs args;
+    const BatchSums* sums;
+    IterationState* state;
+    TESSERA_HD void operator()() const { rules::note_position_curvature(args, *sums, *state); }
 };
 
 struct FitModel {
@@ -265,6 +272,12 @@ void plan_moves_device(const PlanMovesArgs& args, const Buffers& buffers, Device
     device.once(PlanMovesSums{args, position_derivatives(buffers.get<const std::byte>(0)),
                               buffers.get<const IterationState>(3), buffers.get<FramePlace>(1) + args.first,
                               batch_sums(buffers.get<std::byte>(2))});
+}
+
+void note_position_curvature_device(const NotePositionCurvatureArgs& args, const Buffers& buffers,
+                                    Device& device) {
+    device.once(NotePositionCurvature{args, batch_sums(buffers.get<const std::byte>(0)),
+                                      buffers.get<IterationState>(1)});
 }
 
 void move_frames_device(const MoveFramesArgs& args, const Buffers& buffers, Device& device) {

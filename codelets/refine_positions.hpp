@@ -44,13 +44,23 @@ struct PlanMovesArgs {
     std::int32_t first = 0;  // frame of the batch among the tile's places
     Interpolation interpolation = Interpolation::fourier;
     double step_size = 1, momentum = 0, max_step_px = 1;
+    double model_weight = 0;  // of the mean curvature of all frames
     BufferBytes buffer_bytes() const;
 };
 
 // The next move of each frame of a batch: velocity = momentum velocity + step, no longer than max_step_px,
-// with step the Gauss-Newton step, damped by a tenth of the mean curvature. Moments of where that leads to
+// with step the Gauss-Newton step of f + kappa |shift - explained|^2 / 2, damped by a tenth of the mean
+// curvature. kappa is model_weight times the mean curvature of all frames when they moved last: a frame that
+// sees nothing to find its place by stays with the others. Curvature, and moments of where that leads to,
 // into the tile's sums. Buffers: out R (position derivatives), places RW, sums RW (BatchSums), state R.
 extern const Codelet<PlanMovesArgs> plan_moves;
+
+// The mean curvature of all frames into the state. Buffers: sums R (total), state RW.
+struct NotePositionCurvatureArgs {
+    double num_frames = 1;
+    BufferBytes buffer_bytes() const { return {sizeof(BatchSums), sizeof(IterationState)}; }
+};
+extern const Codelet<NotePositionCurvatureArgs> note_position_curvature;
 
 // How all frames lie around the middle of the scan: sum c_y^2, sum c_y c_x, sum c_x^2.
 struct ScanMoments {
@@ -77,6 +87,7 @@ extern const Codelet<MoveFramesArgs> move_frames;
 // On a device: refine_positions.cu. None of them does anything once the state says stopped.
 void find_position_derivatives_device(const PositionDerivativesArgs&, const Buffers&, Device&);
 void plan_moves_device(const PlanMovesArgs&, const Buffers&, Device&);
+void note_position_curvature_device(const NotePositionCurvatureArgs&, const Buffers&, Device&);
 void move_frames_device(const MoveFramesArgs&, const Buffers&, Device&);
 
 }  // namespace tessera

@@ -249,10 +249,12 @@ void Graph::refine_positions(const RefinePositionsConfig& config, int iteration)
                                          priority_of(batch));
         const double momentum = iteration == config.start ? 0 : config.momentum;
         plan_moves.submit({batch.shape.num_frames, batch.first_place, batch.shape.interpolation,
-                           config.step_size, momentum, config.max_step_px},
+                           config.step_size, momentum, config.max_step_px, config.model_weight},
                           {&out, &tile.places, &handles_.trial_sums.of(t), &handles_.state}, summing);
     });
     handles_.trial_sums.add_up(handles_.owners, scalar);
+    note_position_curvature.submit({handles_.scan_moments.num_frames},
+                                   {&handles_.trial_sums.total(), &handles_.state}, scalar);
     MoveFramesArgs args;
     args.scan = handles_.scan_moments;
     args.has_scale = config.model.scale ? 1 : 0;

@@ -243,7 +243,7 @@ void Reconstruction::add_shifts(Result& result) const {
     snapshot_.get_shifts(shifts);
     handles_.owners.ranks->sum_disjoint(shifts);
     result.position_shifts_px = Array<double, 2>({num_frames, 2});
-    double moments[6] = {};
+    BatchSums sums;
     const double num = static_cast<double>(num_frames);
     std::array<double, 2> middle = {0, 0};
     for (std::ptrdiff_t i = 0; i < num_frames; ++i)
@@ -258,10 +258,10 @@ void Reconstruction::add_shifts(Result& result) const {
             result.position_shifts_px(i, a) = place.shift[axis];
             result.positions_px(i, a) += place.shift[axis];
         }
-        rules::add_moments(place, moments);
+        rules::add_plan({}, place, sums);
     }
     const rules::PositionModel model =
-        rules::fit_positions(moments, handles_.scan_moments, {true, true, true, true});
+        rules::fit_positions(sums.position_moments, handles_.scan_moments, {true, true, true, true});
     std::copy(std::begin(model.parameters), std::end(model.parameters), result.position_model.begin());
 }
 

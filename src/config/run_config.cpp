@@ -307,6 +307,7 @@ static void describe(KeyVisitor& io, RefinePositionsConfig& c) {
     io.also_called("max_step_px", "update_magnitude_limit");
     io.key("max_step_px", c.max_step_px, above_up_to(0, 100));
     io.group("model", c.model);
+    io.key("model_weight", c.model_weight, within(0, 1));
     io.key("keep_jitter", c.keep_jitter, within(0, 1));
     io.check(!c.stop || *c.stop > c.start, "stop", "must be above start");
 }

@@ -191,7 +191,8 @@ struct RefinePositionsConfig {
     double momentum = 0.5;    // share of the last move that is added to the next
     double max_step_px = 0.5;
     PositionModelConfig model;
-    double keep_jitter = 1;  // share of what the model does not explain that a move leaves
+    double model_weight = 1e-3;  // of the model on each frame, as a share of the frames' mean curvature
+    double keep_jitter = 1;      // share of what the model does not explain that a move leaves
     bool operator==(const RefinePositionsConfig&) const = default;
 };
 

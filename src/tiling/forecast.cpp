@@ -24,7 +24,7 @@ constexpr std::size_t reading_bytes = 8u << 20;
 constexpr std::size_t bytes_per_frame = 88, more_per_frame_on_first = 80;
 
 // Where positions are refined; a shift as it is gathered and as the result has it.
-constexpr std::size_t bytes_per_place = 64, bytes_per_shift = 32;
+constexpr std::size_t bytes_per_place = 80, bytes_per_shift = 32;
 
 constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_handle = 4096;
 

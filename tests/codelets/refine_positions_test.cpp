@@ -187,6 +187,31 @@ TEST(PlanMoves, SolvesTheDampedEquations) {
     for (int i = 0; i < 6; ++i) EXPECT_NEAR(added.position_moments[i], expected[i], 1e-14) << i;
 }
 
+// kappa is a share of what the last round noted.
+TEST(PlanMoves, PullsFramesToTheModel) {
+    const PositionDerivatives d = {{3, -2}, {10, 4, 6}};
+    IterationState noted;
+    noted.position_curvature = 50;
+    const Data out = derivatives_of({d}), sums = data_of_one(BatchSums()), state = data_of_one(noted);
+    FramePlace place = place_at(1, 2);
+    place.shift[0] = 0.75;
+    place.explained[0] = 0.25;
+    place.explained[1] = 0.5;
+    const Data places = data_of_one(place);
+    plan_moves.submit({.num_frames = 1, .max_step_px = 50, .model_weight = 0.1},
+                      {&out, &places, &sums, &state});
+    const auto planned = content_of_one<FramePlace>(places);
+    const double *s = planned.velocity, raised = 0.1 * 8 + 5;
+    EXPECT_NEAR((10 + raised) * s[0] + 4 * s[1], -(3 + 5 * 0.5), 1e-13);
+    EXPECT_NEAR(4 * s[0] + (6 + raised) * s[1], -(-2 - 5 * 0.5), 1e-13);
+    EXPECT_EQ(content_of_one<BatchSums>(sums).position_curvature, 8);
+    BatchSums total;
+    total.position_curvature = 30;
+    const Data totals = data_of_one(total);
+    note_position_curvature.submit({4}, {&totals, &state});
+    EXPECT_EQ(content_of_one<IterationState>(state).position_curvature, 7.5);
+}
+
 TEST(PlanMoves, KeepsMomentumAndLimitsTheWhole) {
     const Data out = derivatives_of({{{-8.8, 0}, {8, 0, 8}}}), sums = data_of_one(BatchSums()),
                state = data_of_one(IterationState());
@@ -232,7 +257,7 @@ struct MovedScan {
                                            random.uniform(-jitter, jitter);
                 }
                 places.push_back(place);
-                rules::add_moments(place, sums.position_moments);
+                rules::add_plan({}, place, sums);
                 args.scan.yy += place.from_centre[0] * place.from_centre[0];
                 args.scan.xx += place.from_centre[1] * place.from_centre[1];
             }
@@ -283,7 +308,7 @@ TEST(PositionModelFit, OfALineIsFinite) {
     for (int y = -3; y <= 3; ++y) {
         FramePlace place = place_at(10 * y, 0, 10 * y, 0);
         place.velocity[0] = 0.02 * 10 * y;
-        rules::add_moments(place, sums.position_moments);
+        rules::add_plan({}, place, sums);
         scan.args.scan.yy += 100 * y * y;
     }
     const rules::PositionModel model = rules::model_of(scan.args, sums);
