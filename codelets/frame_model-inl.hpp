@@ -24,10 +24,24 @@ class Propagator {
   public:
     Propagator(const BatchShape& s, const cfloat* transfer, Workspace& workspace)
         : s_(s), plan_(fft_plan({s.frame.y, s.frame.x})), transfer_(transfer) {
+        workspace_ = &workspace;
         if (transfer == nullptr || s.interpolation != Interpolation::fourier) return;
         ramp_y_ = workspace.get<cfloat>(Workspace::Slot::detector_ramp,
                                         static_cast<std::size_t>(s.frame.y + s.frame.x));
         ramp_x_ = ramp_y_ + s.frame.y;
+    }
+
+    // Does the exit wave move back by the fraction that moved the probe?
+    bool moves_back() const { return ramp_y_ != nullptr; }
+
+    // along += the derivative of a wave by how far it moves back along an axis.
+    void add_slope(int axis, const cfloat* wave, cfloat* along) const {
+        cfloat* moved = workspace_->get<cfloat>(Workspace::Slot::moved_wave, s_.frame.area());
+        std::memcpy(static_cast<void*>(moved), wave, s_.frame.area() * sizeof(cfloat));
+        plan_.forward(moved);
+        multiply_slope(axis, -1.0f / static_cast<float>(plan_.size()), {s_.frame.y, s_.frame.x}, moved);
+        plan_.backward(moved);
+        for (std::size_t i = 0; i < s_.frame.area(); ++i) along[i] = along[i] + moved[i];
     }
 
     float scale() const { return transfer_ == nullptr ? 1.0f / static_cast<float>(plan_.size()) : 1.0f; }
@@ -57,6 +71,7 @@ class Propagator {
 
   private:
     const BatchShape& s_;
+    Workspace* workspace_ = nullptr;
     const FftPlan& plan_;
     const cfloat* transfer_;  // includes the 1/size of its two transforms
     cfloat* ramp_y_ = nullptr;
@@ -120,9 +135,9 @@ class FrameModel {
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
-            probe_here_ = shifted(spectrum_, Slot::probe);
+            probe_here_ = shifted(spectrum_, Slot::probe, ramp_y_, ramp_x_);
             if (along_ == Moving::object_and_probe)
-                probe_direction_here_ = shifted(direction_spectrum_, Slot::direction);
+                probe_direction_here_ = shifted(direction_spectrum_, Slot::direction, ramp_y_, ramp_x_);
         }
         value_of_probe_ = probe_here_;
     }
@@ -154,6 +169,21 @@ class FrameModel {
             probe_here_ = moved;
         }
         moved_object_ = {workspace_.get<cfloat>(Slot::moved_object, s_.probe.area()), step, -1};
+    }
+
+    // From here to the next place(): the probe, or the object with bilinear interpolation (one slice), of
+    // this frame is its derivative along an axis of the position, and so are exit waves.
+    void turn_to_slope(int axis) {
+        probe_here_ = value_of_probe_;
+        moved_object_ = {};
+        if (bilinear_) return object_.weigh(bilinear_slopes(axis, at_.frac_y, at_.frac_x));
+        cfloat* slopes_y =
+            workspace_.get<cfloat>(Slot::slope_ramp, static_cast<std::size_t>(s_.probe.y + s_.probe.x));
+        std::copy_n(ramp_y_, s_.probe.y + s_.probe.x, slopes_y);
+        cfloat* slopes_x = slopes_y + s_.probe.y;
+        if (axis == 0) multiply_slope(0, 1, {s_.probe.y, 1}, slopes_y);
+        if (axis == 1) multiply_slope(1, 1, {1, s_.probe.x}, slopes_x);
+        probe_here_ = shifted(spectrum_, Slot::direction, slopes_y, slopes_x);
     }
 
     // Mode k behind the object, in the frame's shape. What reaches the slices is kept for add_gradients().
@@ -321,10 +351,10 @@ class FrameModel {
         for (int k = 0; k < s_.num_modes; ++k) plan_->forward(mode(spectrum, k));
         return spectrum;
     }
-    const cfloat* shifted(const cfloat* spectrum, Slot slot) {
+    const cfloat* shifted(const cfloat* spectrum, Slot slot, const cfloat* ramp_y, const cfloat* ramp_x) {
         cfloat* modes = workspace_.get<cfloat>(slot, s_.probe_size());
         for (int k = 0; k < s_.num_modes; ++k) {
-            apply_ramp(mode(spectrum, k), ramp_y_, ramp_x_, mode(modes, k), s_);
+            apply_ramp(mode(spectrum, k), ramp_y, ramp_x, mode(modes, k), s_);
             plan_->backward(mode(modes, k));
         }
         return modes;

@@ -25,6 +25,7 @@
 //   residual    df/dpsi* (frame, mode, y, x) complex | step of the far field (frame) double, of a batch
 //   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only; or
 //               exit waves (frame, mode, y, x) complex, between the iterations of the engines that project
+//   places      FramePlace (frame) of a tile, where positions are refined
 //   state       IterationState
 namespace tessera {
 
@@ -40,6 +41,15 @@ inline std::size_t volume(Shape2 plane, std::int32_t num_slices) {
 struct FramePosition {
     std::int32_t y = 0, x = 0;
     float frac_y = 0, frac_x = 0;
+};
+
+// Of a frame whose position is refined, in pixels (y, x).
+struct FramePlace {
+    double origin[2] = {0, 0};       // where the scan says that its window begins, in the extended tile
+    double from_centre[2] = {0, 0};  // the same from the middle of the scan
+    double shift[2] = {0, 0};        // where it is now, from there
+    double velocity[2] = {0, 0};     // its next move
+    double explained[2] = {0, 0};    // the shift that is common to all frames, linear in their places
 };
 
 inline constexpr std::size_t num_trials = 8;         // steps tried by a line search, beside no step at all
@@ -72,6 +82,10 @@ struct BatchSums {
     double object_max = 0;          // largest |O|^2 of the interiors (by maximum), where asked for
     double object_step = 0;         // optimal steps of frames (least_squares.hpp)
     double probe_step = 0;
+    // Of the shifts u that frames are about to have, and their places c from the middle of the scan: u_y,
+    // u_x, u_y c_y, u_y c_x, u_x c_y, u_x c_x.
+    double position_moments[6] = {};
+    double position_curvature = 0;           // of frames' costs by their positions, mean of both axes
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     std::int64_t bad_frames = 0;             // with a cost that is not finite
     std::int64_t stop_votes = 0;             // of ranks that want to stop (a signal, a time limit)
@@ -88,6 +102,8 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     to.object_max = to.object_max < from.object_max ? from.object_max : to.object_max;
     to.object_step += from.object_step;
     to.probe_step += from.probe_step;
+    to.position_curvature += from.position_curvature;
+    for (std::size_t i = 0; i < 6; ++i) to.position_moments[i] += from.position_moments[i];
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     to.bad_frames += from.bad_frames;
     to.stop_votes += from.stop_votes;
@@ -115,6 +131,7 @@ struct IterationState {
     double ladder_centre = 1;  // of the next line search
     double illumination_max = 0;
     double coverage_max = 0;
+    double position_curvature = 0;        // mean over frames, when they moved last
     double probe_change = 0;              // of the last update of the probe, a fraction; engines that project
     std::int32_t roll_y = 0, roll_x = 0;  // by how much the probe was centred, and the waves have to follow
     std::int32_t num_averaged = 0;        // iterations in the mean so far

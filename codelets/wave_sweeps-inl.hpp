@@ -16,6 +16,8 @@
 
 #include "codelets/layout.hpp"
 #include "codelets/noise.hpp"
+#include "codelets/refine_positions.hpp"
+#include "codelets/unit_phase.hpp"
 #include "pixel/simd_formulas-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -133,6 +135,17 @@ inline void phase_ramp(float fraction, int count, float scale, cfloat* ramp) {
     }
 }
 
+// values (y, x) *= factor times the derivative of the phase ramp along an axis, over the ramp itself.
+inline void multiply_slope(int axis, float factor, Shape2 shape, cfloat* values) {
+    for (std::int32_t y = 0; y < shape.y; ++y) {
+        for (std::int32_t x = 0; x < shape.x; ++x) {
+            const float turn = factor * (axis == 0 ? slope_of_ramp(y, shape.y) : slope_of_ramp(x, shape.x));
+            const cfloat value = *values;
+            *values++ = {-turn * value.im, turn * value.re};
+        }
+    }
+}
+
 // The near field between two transforms: wave *= transfer (or, for the adjoint, its conjugate), and a shift
 // back by the fraction of a pixel by which fourier interpolation moved the probe: the beam stands still on
 // the detector. Null ramps: no shift. (In the far field a shift of the exit wave is a phase and does not
@@ -189,6 +202,12 @@ struct BilinearWeights {
 inline BilinearWeights bilinear_weights(float fraction_y, float fraction_x) {
     return {{{(1 - fraction_y) * (1 - fraction_x), (1 - fraction_y) * fraction_x},
              {fraction_y * (1 - fraction_x), fraction_y * fraction_x}}};
+}
+
+// Their derivatives along an axis of the position.
+inline BilinearWeights bilinear_slopes(int axis, float fraction_y, float fraction_x) {
+    if (axis == 0) return {{{fraction_x - 1, -fraction_x}, {1 - fraction_x, fraction_x}}};
+    return {{{fraction_y - 1, 1 - fraction_y}, {-fraction_y, fraction_y}}};
 }
 
 // The object between pixels: (p_y, p_x), dense.
@@ -302,6 +321,58 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const Detecto
         total.squared_error += static_cast<double>(sum_of_lanes(squared_error));
     }
     if constexpr (noise == NoiseModel::amplitude && factor == Factor::apply) total.squared_error = total.cost;
+    return total;
+}
+
+template <NoiseModel noise>
+HWY_INLINE Vec curvature(Vec intensity, const Measured& data, Vec epsilon) {
+    if constexpr (noise == NoiseModel::amplitude)
+        return amplitude_curvature(intensity, data.mask, epsilon, broadcast(0.5f));
+    if constexpr (noise == NoiseModel::poisson) return poisson_curvature(intensity, data.mask, epsilon);
+    if constexpr (noise == NoiseModel::gaussian)
+        return gaussian_curvature(data.counts, data.mask, broadcast(1.0f));
+}
+
+// Of a frame's cost by its position: see codelets/refine_positions.hpp.
+template <NoiseModel noise, class Count>
+PositionDerivatives derivatives_along(const cfloat* HWY_RESTRICT fields, const cfloat* HWY_RESTRICT along_y,
+                                      const cfloat* HWY_RESTRICT along_x, const Count* HWY_RESTRICT counts,
+                                      const DetectorView& detector, float scale, const BatchShape& s) {
+    const std::size_t n = s.frame.area();
+    const float* HWY_RESTRICT mask = detector.mask;
+    const float* HWY_RESTRICT background = detector.background;
+    const Vec scales = broadcast(scale), twice = broadcast(2 * scale),
+              epsilons = broadcast(noise_epsilon(noise));
+    PositionDerivatives total = {};
+    for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
+        Vec sums[5] = {zero(), zero(), zero(), zero(), zero()};
+        for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
+            const std::size_t i = chunk + j;
+            Vec intensity = zero(), by_y = zero(), by_x = zero();
+            for (int k = 0; k < s.num_modes; ++k) {
+                const std::size_t at = static_cast<std::size_t>(k) * n + i;
+                const ComplexVec field = load(fields + at, lanes);
+                intensity = norm_add(field, intensity);
+                by_y = dot_add(field, load(along_y + at, lanes), by_y);
+                by_x = dot_add(field, load(along_x + at, lanes), by_x);
+            }
+            const Vec offset = background != nullptr ? load(background + i, lanes) : zero();
+            intensity = fma(intensity, scales, offset);
+            by_y = by_y * twice;
+            by_x = by_x * twice;
+            const Measured data = measured(counts + i, mask + i, lanes);
+            const Vec slope = misfit<noise>(intensity, data.counts, data.mask, epsilons).factor;
+            const Vec weight = curvature<noise>(intensity, data, epsilons);
+            const Vec weighted_y = weight * by_y;
+            sums[0] = fma(slope, by_y, sums[0]);
+            sums[1] = fma(slope, by_x, sums[1]);
+            sums[2] = fma(weighted_y, by_y, sums[2]);
+            sums[3] = fma(weighted_y, by_x, sums[3]);
+            sums[4] = fma(weight * by_x, by_x, sums[4]);
+        });
+        for (int i = 0; i < 2; ++i) total.gradient[i] += static_cast<double>(sum_of_lanes(sums[i]));
+        for (int i = 0; i < 3; ++i) total.curvature[i] += static_cast<double>(sum_of_lanes(sums[2 + i]));
+    }
     return total;
 }
 

@@ -43,8 +43,14 @@ class WindowSlices {
 
     void place(const FramePosition& at) {
         at_ = at;
-        padded_.slice = between_.slice = -1;
+        padded_.slice = -1;
+        weigh(bilinear_weights(at.frac_y, at.frac_x));
         reaches_out_ = s_.reaches_out && !part_inside(s_.tile, at.y, at.x, read_).is_all_of(read_);
+    }
+    // From here to the next place(): other weights of the four pixels around each point.
+    void weigh(const BilinearWeights& weights) {
+        weights_ = weights;
+        between_.slice = -1;
     }
     bool reaches_out() const { return reaches_out_; }
 
@@ -52,7 +58,7 @@ class WindowSlices {
     Window<const cfloat> slice(int i) {
         if (!is_bilinear_) return whole_pixels(i);
         if (between_.slice != i) {
-            interpolate(whole_pixels(i), bilinear_weights(at_.frac_y, at_.frac_x), between_.pixels, s_);
+            interpolate(whole_pixels(i), weights_, between_.pixels, s_);
             between_.slice = i;
         }
         return {between_.pixels, s_.probe.x};
@@ -88,6 +94,7 @@ class WindowSlices {
     Shape2 read_;
     bool reaches_out_ = false;  // the frame that place() was called for
     FramePosition at_;
+    BilinearWeights weights_{};
     Copy padded_, between_;
 };
 

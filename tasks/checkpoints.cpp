@@ -164,6 +164,10 @@ std::string path_of_tile(std::size_t tile) {
     return fmt::format("/tiles/{:06}", tile);
 }
 
+std::string path_of_places(std::size_t tile) {
+    return path_of_tile(tile) + "/places";
+}
+
 Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup setup, OutputThread& output)
     : problem_(problem),
       handles_(handles),
@@ -171,8 +175,11 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
       output_(output),
       copies_(std::make_shared<Copies>()) {
     copies_->tiles.resize(handles.tiles.size());
-    for (const std::size_t t : handles.own)
+    copies_->places.resize(handles.tiles.size());
+    for (const std::size_t t : handles.own) {
         copies_->tiles[t] = Data(save_args(saved_fields(handles.tiles[t])).total());
+        if (problem.refines_positions()) copies_->places[t] = Data(handles.tiles[t].places.bytes());
+    }
     copies_->probe = Data(save_args(saved_probe_fields(handles)).total());
     if (problem.projects_waves()) {
         std::size_t num_waves = 0;
@@ -193,7 +200,9 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
 
 std::size_t Checkpoints::bytes() const {
     std::size_t bytes = copies_->probe.bytes();
-    for (const Data& tile : copies_->tiles) bytes += tile.bytes();
+    for (const auto* all : {&copies_->tiles, &copies_->places}) {
+        for (const Data& fields : *all) bytes += fields.bytes();
+    }
     return bytes;
 }
 
@@ -234,8 +243,13 @@ void Checkpoints::start_writing_waves() {
 
 void Checkpoints::submit_copies(const Point& point) {
     if (phase_ != Phase::idle && phase_ != Phase::waiting_for_point) return;
-    for (const std::size_t t : handles_.own)
-        submit_save(saved_fields(handles_.tiles[t]), handles_.state, copies_->tiles[t]);
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        submit_save(saved_fields(tile), handles_.state, copies_->tiles[t]);
+        // Once the state says stopped they stay as they were.
+        if (!tile.places.empty())
+            copy.submit({tile.places.bytes()}, {&tile.places, &copies_->places[t]}, interior_batch);
+    }
     submit_save(saved_probe_fields(handles_), handles_.state, copies_->probe);
     submitted_.push_back(point);
     if (phase_ == Phase::idle) return;
@@ -307,8 +321,13 @@ CheckpointPart Checkpoints::part_of(const RunState& state, std::deque<HostAccess
     const auto append = [&](const std::string& path, const SavedFields& fields, const Data& saved) {
         append_blocks(part, path, fields, accesses.emplace_back(saved, Access::read).as<const float>());
     };
-    for (const std::size_t t : handles_.own)
+    for (const std::size_t t : handles_.own) {
         append(path_of_tile(t), saved_fields(handles_.tiles[t]), copies_->tiles[t]);
+        const Data& places = copies_->places[t];
+        if (places.empty()) continue;
+        const HostAccess& access = accesses.emplace_back(places, Access::read);
+        part.blocks.push_back({path_of_places(t), access.as<const float>(), places.bytes() / sizeof(float)});
+    }
     if (!handles_.owners.ranks->is_first()) return part;
     append(path_of_probe, saved_probe_fields(handles_), copies_->probe);
     part.numbers = numbers_of(state);

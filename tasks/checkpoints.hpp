@@ -76,7 +76,8 @@ class Checkpoints {
 
   private:
     struct Copies {
-        std::vector<Data> tiles;  // empty where a tile is another rank's
+        std::vector<Data> tiles;   // empty where a tile is another rank's
+        std::vector<Data> places;  // empty too where positions are not refined
         Data probe;
         std::vector<Data> waves;  // a ring
     };
@@ -131,6 +132,7 @@ using SavedFields = std::array<SavedField, 3>;
 SavedFields saved_fields(const TileHandles& tile);
 SavedFields saved_probe_fields(const Handles& handles);
 std::string path_of_tile(std::size_t tile);  // in a checkpoint's file
+std::string path_of_places(std::size_t tile);
 inline constexpr const char* path_of_probe = "/probe";
 
 }  // namespace tessera

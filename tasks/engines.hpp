@@ -43,6 +43,12 @@ struct EngineSettings {
     // Preconditioners are remade now and then, since the object and the probe change.
     bool weighs_at(int iteration) const { return iteration % 5 == 0 || iteration == probe_update_start; }
     bool couples_at(int iteration) const { return coupling > 0 && (iteration + 1) % coupling_interval == 0; }
+    // Do frames move after it?
+    bool refines_at(int iteration) const {
+        const auto& refine = config.refine_positions;
+        return refine && iteration >= refine->start && (!refine->stop || iteration < *refine->stop) &&
+               (iteration - refine->start) % refine->interval == 0;
+    }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
 };

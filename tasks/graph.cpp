@@ -238,6 +238,41 @@ void Graph::couple_slices(float strength) {
     handles_.couplings.copy_voxels(handles_.owners, objects, summing);
 }
 
+void Graph::refine_positions(const RefinePositionsConfig& config, int iteration) {
+    handles_.trial_sums.clear(summing);
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const TileHandles& tile = handles_.tiles[t];
+        const Data& patterns = patterns_of(batch);
+        find_position_derivatives.submit({shape_of(batch)},
+                                         {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                          &tile.object, &handles_.state, &out},
+                                         priority_of(batch));
+        const double momentum = iteration == config.start ? 0 : config.momentum;
+        plan_moves.submit({batch.shape.num_frames, batch.first_place, batch.shape.interpolation,
+                           config.step_size, momentum, config.max_step_px, config.model_weight},
+                          {&out, &tile.places, &handles_.trial_sums.of(t), &handles_.state}, summing);
+    });
+    handles_.trial_sums.add_up(handles_.owners, scalar);
+    note_position_curvature.submit({handles_.scan_moments.num_frames},
+                                   {&handles_.trial_sums.total(), &handles_.state}, scalar);
+    MoveFramesArgs args;
+    args.scan = handles_.scan_moments;
+    args.has_scale = config.model.scale ? 1 : 0;
+    args.has_asymmetry = config.model.asymmetry ? 1 : 0;
+    args.has_rotation = config.model.rotation ? 1 : 0;
+    args.has_shear = config.model.shear ? 1 : 0;
+    args.keep_jitter = config.keep_jitter;
+    args.max_shift_px = handles_.max_shift_px;
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data&) {
+        args.num_frames = batch.shape.num_frames;
+        args.first = batch.first_place;
+        args.interpolation = batch.shape.interpolation;
+        move_frames.submit(
+            args, {&handles_.trial_sums.total(), &handles_.state, &handles_.tiles[t].places, &batch.frames},
+            summing);
+    });
+}
+
 void Graph::evaluate() {
     handles_.trial_sums.clear(summing);
     for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {

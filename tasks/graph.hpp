@@ -10,6 +10,7 @@
 #include "codelets/gradient.hpp"
 #include "codelets/minibatch.hpp"
 #include "codelets/momentum.hpp"
+#include "codelets/refine_positions.hpp"
 #include "codelets/vote_to_stop.hpp"
 #include "tasks/handles.hpp"
 
@@ -65,6 +66,8 @@ class Graph {
     // Pulls the slices of the object together, each tile's interior by itself, and tells it to the halos of
     // others.
     void couple_slices(float strength);
+    // Frames move along the gradient of the cost, each for itself, and less what all have in common.
+    void refine_positions(const RefinePositionsConfig& config, int iteration);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.
     void evaluate();
     // The state as the record of iteration `iteration`.

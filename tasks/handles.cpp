@@ -6,6 +6,7 @@
 #include <span>
 
 #include "codelets/device_scratch.hpp"
+#include "codelets/position_rules.hpp"
 #include "scan/geometry.hpp"
 #include "scan/wave_optics.hpp"
 
@@ -48,9 +49,59 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
         const WindowPosition& w = problem.placement.windows[static_cast<std::size_t>(batch.frames[j])];
         positions[j] = {w.y - tile.extended.y0, w.x - tile.extended.x0, w.frac_y, w.frac_x};
         const auto [height, width] = problem.placement.window_shape;
-        s.reaches_out = s.reaches_out || !tile.extended.contains({w.y, w.x, w.y + height, w.x + width});
+        const int slack = problem.placement.max_shift_px;
+        s.reaches_out = s.reaches_out || !tile.extended.contains({w.y - slack, w.x - slack,
+                                                                  w.y + height + slack, w.x + width + slack});
     }
     return handles;
+}
+
+std::array<double, 2> corner_of(const WindowPosition& window) {
+    return {window.y + static_cast<double>(window.frac_y), window.x + static_cast<double>(window.frac_x)};
+}
+
+std::array<double, 2> middle_of(const Placement& placement) {
+    std::array<double, 2> sum = {0, 0};
+    for (const WindowPosition& window : placement.windows) {
+        for (std::size_t axis = 0; axis < 2; ++axis) sum[axis] += corner_of(window)[axis];
+    }
+    for (double& value : sum) value /= static_cast<double>(placement.windows.size());
+    return sum;
+}
+
+ScanMoments scan_moments_of(const Placement& placement) {
+    const auto [middle_y, middle_x] = middle_of(placement);
+    ScanMoments moments;
+    moments.num_frames = static_cast<double>(placement.windows.size());
+    for (const WindowPosition& window : placement.windows) {
+        const double y = corner_of(window)[0] - middle_y, x = corner_of(window)[1] - middle_x;
+        moments.yy += y * y;
+        moments.yx += y * x;
+        moments.xx += x * x;
+    }
+    return moments;
+}
+
+void set_frame_places(TileHandles& handles, const Problem& problem, std::size_t t) {
+    const Tile& tile = problem.tiling.tiles[t];
+    handles.places = Data(static_cast<std::size_t>(tile.num_frames()) * sizeof(FramePlace));
+    auto* place = handles.places.before_tasks<FramePlace>();
+    const auto middle = middle_of(problem.placement);
+    const double corner[2] = {static_cast<double>(tile.extended.y0), static_cast<double>(tile.extended.x0)};
+    std::int32_t first = 0;
+    for (std::size_t b = 0; b < tile.batches.size(); ++b) {
+        handles.batches[b].first_place = first;
+        first += handles.batches[b].shape.num_frames;
+        for (const std::ptrdiff_t frame : tile.batches[b].frames) {
+            const auto at = corner_of(problem.placement.windows[static_cast<std::size_t>(frame)]);
+            *place = FramePlace();
+            for (std::size_t axis = 0; axis < 2; ++axis) {
+                place->origin[axis] = at[axis] - corner[axis];
+                place->from_centre[axis] = at[axis] - middle[axis];
+            }
+            ++place;
+        }
+    }
 }
 
 // All frames of each mini-batch that light some of the tile, whose frames are.
@@ -116,10 +167,12 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
     set_places(handles, problem);
     if (problem.has_minibatches()) handles.minibatches = make_minibatches(problem, t);
     if (problem.needs_momentum()) handles.anchor = Data(field_bytes(handles.shape, slices));
+    if (problem.refines_positions()) set_frame_places(handles, problem, t);
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
-    for (std::size_t slot = 0; slot < slots; ++slot)
-        handles.out.emplace_back(out_bytes(largest, problem.batch_probe_size(), planes));
+    const std::size_t bytes = std::max(out_bytes(largest, problem.batch_probe_size(), planes),
+                                       position_derivatives_bytes(problem.tiling.batch_size));
+    for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(bytes);
     return handles;
 }
 
@@ -197,6 +250,8 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     handles.num_modes = problem.config.probe.num_modes;
     handles.num_slices = problem.num_slices();
     handles.num_frames = problem.scan.num_frames;
+    handles.scan_moments = scan_moments_of(problem.placement);
+    handles.max_shift_px = problem.placement.max_shift_px;
     handles.probe_shape = shape2(problem.probe_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
@@ -237,6 +292,15 @@ void set_object(Handles& handles, const Problem& problem, const std::filesystem:
     const InitialObjectMaker maker(problem, run_folder);
     for (const std::size_t t : handles.own) {
         maker.fill(problem.tiling.tiles[t].extended, handles.tiles[t].object.before_tasks<cfloat>());
+    }
+}
+
+void set_frames(TileHandles& tile) {
+    const auto* places = tile.places.before_tasks<FramePlace>();
+    for (BatchHandles& batch : tile.batches) {
+        auto* frames = batch.frames.before_tasks<FramePosition>();
+        for (std::int32_t j = 0; j < batch.shape.num_frames; ++j)
+            frames[j] = rules::position_of(places[batch.first_place + j], batch.shape.interpolation);
     }
 }
 

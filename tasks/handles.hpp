@@ -4,6 +4,7 @@
 
 #include "codelets/accumulate.hpp"
 #include "codelets/layout.hpp"
+#include "codelets/refine_positions.hpp"
 #include "codelets/runtime/data.hpp"
 #include "tasks/halo_exchange.hpp"
 #include "tasks/pattern_stream.hpp"
@@ -24,7 +25,8 @@ struct BatchHandles {
     Data frames;
     Data waves;  // kept far fields, or exit waves; empty when neither is kept
     bool waves_are_written = false;
-    Data frame_errors;  // double (frame), written by the final evaluation; only of own frames
+    Data frame_errors;             // double (frame), written by the final evaluation; only of own frames
+    std::int32_t first_place = 0;  // among the tile's places
 };
 
 // The frames of a mini-batch that light some of an extended tile, of whichever tile they are.
@@ -44,6 +46,7 @@ struct TileHandles {
     std::vector<MinibatchHandles> minibatches;
     std::vector<Data> residuals;  // of the mini-batch under way: of each batch, by its place
     Data anchor;                  // the object's value when momentum was used last
+    Data places;                  // FramePlace (frame), batch after batch, where positions are refined
 
     const Data& batch_sum() const { return gradient_own.empty() ? gradient : gradient_own; }
 };
@@ -67,6 +70,8 @@ struct Handles {
     int num_slices = 1;
     std::vector<double> frames_in_minibatch;  // over all tiles of all ranks
     std::ptrdiff_t num_frames = 0;            // of all ranks
+    ScanMoments scan_moments;
+    double max_shift_px = 0;  // of frames whose positions are refined
 
     // Where this rank's tiles want frames, null for those that do not stay: to be filled before the first
     // task.
@@ -80,5 +85,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
 // Before the first task of a run.
 void set_object(Handles& handles, const Problem& problem, const std::filesystem::path& run_folder);
 void set_probe(Handles& handles, const Array<cfloat, 3>& probe);
+// Frames to where their places say.
+void set_frames(TileHandles& tile);
 
 }  // namespace tessera

@@ -198,6 +198,10 @@ bool Problem::needs_momentum() const {
     });
 }
 
+bool Problem::refines_positions() const {
+    return any_engine(config, [](const EngineConfig& e) { return e.refine_positions.has_value(); });
+}
+
 int Problem::planes_of_sums() const {
     return projects_waves() ? std::max(num_slices(), num_overlap_planes) : num_slices();
 }
@@ -285,6 +289,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.minibatches = problem.has_minibatches();
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
+    input.refines_positions = problem.refines_positions();
     input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
@@ -313,7 +318,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     require_possible_centering(problem);
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
-                                      config.positions.interpolation);
+                                      config.positions.interpolation, config.positions.max_shift_px);
     set_tiling(problem);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 

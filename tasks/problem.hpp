@@ -53,6 +53,7 @@ struct Problem {
     bool has_minibatches() const;
     bool needs_residuals() const;
     bool needs_momentum() const;
+    bool refines_positions() const;
     // Of what batches of a tile add up to, as many as the engine with most of them needs; elements of the
     // probe part of a batch, and of sums over tiles, likewise.
     int planes_of_sums() const;

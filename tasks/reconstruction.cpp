@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/log.hpp"
+#include "codelets/position_rules.hpp"
 #include "codelets/runtime/trace_recorder.hpp"
 #include "scan/orthogonal_modes.hpp"
 
@@ -116,6 +117,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         trace_iteration(run.first_iteration + submitted);
         graph_.set_stop_condition(stop_condition(run, submitted));
         engine->submit_iteration(graph_, submitted);
+        if (settings.refines_at(submitted)) graph_.refine_positions(*config.refine_positions, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
     }
@@ -267,22 +269,56 @@ std::vector<double> Reconstruction::error_per_frame() const {
     return errors;
 }
 
-// Of the copied probe.
-Result Reconstruction::result_of(const History& history, double cost, double data_error) const {
-    Result result;
-    if (!handles_.owners.ranks->is_first()) return result;
-    result.probe = orthogonal_modes(snapshot_.probe());
-    result.pixel_size_m = problem_.scan.pixel_size_m;
-    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
-    for (std::size_t axis = 0; axis < 2; ++axis) {
-        result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
+// Where frames are now, away from where the scan says: the copied places of all ranks.
+void Reconstruction::add_shifts(Result& result) const {
+    const auto num_frames = result.positions_px.extent(0);
+    std::vector<double> shifts(2 * static_cast<std::size_t>(num_frames));
+    snapshot_.get_shifts(shifts);
+    handles_.owners.ranks->sum_disjoint(shifts);
+    result.position_shifts_px = Array<double, 2>({num_frames, 2});
+    BatchSums sums;
+    const double num = static_cast<double>(num_frames);
+    std::array<double, 2> middle = {0, 0};
+    for (std::ptrdiff_t i = 0; i < num_frames; ++i)
+        for (std::ptrdiff_t axis = 0; axis < 2; ++axis)
+            middle[static_cast<std::size_t>(axis)] += result.positions_px(i, axis) / num;
+    for (std::ptrdiff_t i = 0; i < num_frames; ++i) {
+        FramePlace place;
+        for (std::size_t axis = 0; axis < 2; ++axis) {
+            const auto a = static_cast<std::ptrdiff_t>(axis);
+            place.shift[axis] = shifts[2 * static_cast<std::size_t>(i) + axis];
+            place.from_centre[axis] = result.positions_px(i, a) - middle[axis];
+            result.position_shifts_px(i, a) = place.shift[axis];
+            result.positions_px(i, a) += place.shift[axis];
+        }
+        rules::add_plan({}, place, sums);
     }
+    const rules::PositionModel model =
+        rules::fit_positions(sums.position_moments, handles_.scan_moments, {true, true, true, true});
+    std::copy(std::begin(model.parameters), std::end(model.parameters), result.position_model.begin());
+}
+
+void Reconstruction::set_positions(Result& result) const {
     const auto num_frames = std::ssize(problem_.placement.windows);
     result.positions_px = Array<double, 2>({num_frames, 2});
     for (std::ptrdiff_t i = 0; i < num_frames; ++i) {
         const WindowPosition& window = problem_.placement.windows[static_cast<std::size_t>(i)];
         result.positions_px(i, 0) = window.y + static_cast<double>(window.frac_y);
         result.positions_px(i, 1) = window.x + static_cast<double>(window.frac_x);
+    }
+    if (problem_.refines_positions()) add_shifts(result);
+}
+
+// Of the copied probe and places.
+Result Reconstruction::result_of(const History& history, double cost, double data_error) const {
+    Result result;
+    set_positions(result);
+    if (!handles_.owners.ranks->is_first()) return {};
+    result.probe = orthogonal_modes(snapshot_.probe());
+    result.pixel_size_m = problem_.scan.pixel_size_m;
+    result.slice_spacings_m = problem_.config.object.slice_spacings_m;
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];
     }
     result.frames.assign(problem_.scan.frames.begin(), problem_.scan.frames.end());
     result.cost = history.cost;

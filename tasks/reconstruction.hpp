@@ -68,6 +68,8 @@ class Reconstruction {
                 double last_data_error) const;
     Result snapshot_result(const EngineRun& run, const IterationState& record) const;
     Result result_of(const History& history, double cost, double data_error) const;
+    void set_positions(Result& result) const;
+    void add_shifts(Result& result) const;
     std::vector<double> error_per_frame() const;
 
     const Problem& problem_;

@@ -154,6 +154,11 @@ RunState restore(Handles& handles, const Problem& problem, const std::filesystem
             if (!reader) reader.emplace(folder / file.name);
             read_fields(*reader, path_of_tile(t), saved_fields(handles.tiles[t]));
             is_read[t] = true;
+            TileHandles& tile = handles.tiles[t];
+            if (tile.places.empty()) continue;
+            reader->read(path_of_places(t), tile.places.before_tasks<float>(),
+                         tile.places.bytes() / sizeof(float));
+            set_frames(tile);
         }
     }
     for (const std::size_t t : handles.own) {

@@ -23,6 +23,7 @@ void for_each_field(State& state, const Visit& visit) {
     visit("illumination_max", state.illumination_max);
     visit("coverage_max", state.coverage_max);
     visit("num_averaged", state.num_averaged);
+    visit("position_curvature", state.position_curvature);
 }
 
 struct RecordColumn {

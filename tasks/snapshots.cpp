@@ -13,6 +13,7 @@ Snapshot::Snapshot(const Problem& problem, const Handles& handles)
     for (const TileHandles& tile : handles.tiles) {
         interiors_.push_back(
             tile.object.empty() ? Data() : Data(field_bytes(tile.interior.shape, handles.num_slices)));
+        places_.push_back(tile.places.empty() ? Data() : Data(tile.places.bytes()));
     }
     const Ranks& ranks = *handles.owners.ranks;
     if (!ranks.is_first()) return;
@@ -25,6 +26,7 @@ void Snapshot::submit_copies() {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
         cut_strip.submit({tile.shape, tile.interior, handles_.num_slices}, {&tile.object, &interiors_[t]});
+        if (!tile.places.empty()) copy.submit({tile.places.bytes()}, {&tile.places, &places_[t]});
     }
     copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
 }
@@ -41,6 +43,19 @@ Array<cfloat, 3> Snapshot::probe() const {
     const HostAccess access(probe_, Access::read);
     std::memcpy(static_cast<void*>(probe.data()), access.as<const cfloat>(), probe.bytes());
     return probe;
+}
+
+void Snapshot::get_shifts(std::vector<double>& shifts) const {
+    for (const std::size_t t : handles_.own) {
+        const HostAccess access(places_[t], Access::read);
+        const auto* place = access.as<const FramePlace>();
+        for (const Batch& batch : problem_.tiling.tiles[t].batches) {
+            for (const std::ptrdiff_t frame : batch.frames) {
+                std::copy_n(place->shift, 2, shifts.begin() + 2 * frame);
+                ++place;
+            }
+        }
+    }
 }
 
 void ObjectOnItsWay::hand_over(const Visit& visit) {

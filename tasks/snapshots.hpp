@@ -57,14 +57,16 @@ class Snapshot {
     Snapshot(const Problem& problem, const Handles& handles);
 
     void submit_copies();
-    // Both wait for the copies.
+    // All wait for the copies.
     std::shared_ptr<ObjectOnItsWay> object() const;
     Array<cfloat, 3> probe() const;  // modes as they are
+    // Of this rank's frames, where positions are refined: (frame of the scan, 2).
+    void get_shifts(std::vector<double>& shifts) const;
 
   private:
     const Problem& problem_;
     const Handles& handles_;
-    std::vector<Data> interiors_;
+    std::vector<Data> interiors_, places_;  // by tile; empty where there are none
     Data probe_;
     std::shared_ptr<ObjectOnItsWay::Memory> memory_ = std::make_shared<ObjectOnItsWay::Memory>();
 };

@@ -43,7 +43,10 @@ std::size_t bytes_sent_in_run(const Problem& problem, int rank) {
     std::size_t bytes = 0;
     for_each_engine(problem, [&](const EngineSettings& settings, int) {
         const auto engine = make_engine(settings);
-        for (int n = 0; n < settings.config.num_iter; ++n) bytes += traffic.of(engine->exchanges(n));
+        for (int n = 0; n < settings.config.num_iter; ++n) {
+            bytes += traffic.of(engine->exchanges(n));
+            if (settings.refines_at(n)) bytes += traffic.of({.scalars = 1});
+        }
         bytes += traffic.of({.scalars = 1});
     });
     return bytes;

@@ -42,6 +42,9 @@ enum class Scratch {
     slice_gradients,
     moved_object,
     moved_positions,
+    slope_ramps,
+    exit_waves,
+    moved_waves,
     count
 };
 

@@ -33,6 +33,9 @@ class Workspace {
         padded_gradient,
         quotients,
         power,
+        exit_waves,
+        moved_wave,
+        slope_ramp,
         count
     };
 

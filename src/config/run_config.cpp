@@ -290,6 +290,27 @@ static void describe_minibatches(KeyVisitor& io, EngineConfig& c) {
     describe_lsqml(io, c);
 }
 
+static void describe(KeyVisitor& io, PositionModelConfig& c) {
+    io.key("scale", c.scale);
+    io.key("asymmetry", c.asymmetry);
+    io.key("rotation", c.rotation);
+    io.key("shear", c.shear);
+}
+
+static void describe(KeyVisitor& io, RefinePositionsConfig& c) {
+    io.key("start", c.start, at_least(0));
+    io.key("stop", c.stop, at_least(1));
+    io.key("interval", c.interval, at_least(1));
+    io.key("step_size", c.step_size, above_up_to(0, 2));
+    io.key("momentum", c.momentum, from_below(0, 1));
+    io.also_called("max_step_px", "update_magnitude_limit");
+    io.key("max_step_px", c.max_step_px, above_up_to(0, 100));
+    io.group("model", c.model);
+    io.key("model_weight", c.model_weight, within(0, 1));
+    io.key("keep_jitter", c.keep_jitter, within(0, 1));
+    io.check(!c.stop || *c.stop > c.start, "stop", "must be above start");
+}
+
 static void describe(KeyVisitor& io, EngineConfig& c) {
     io.choice("name", c.name, engine_names);
     const bool has_gradient = !projects_waves(c.name);
@@ -304,10 +325,12 @@ static void describe(KeyVisitor& io, EngineConfig& c) {
     io.key("tolerance", c.tolerance, from_below(0, 1).only_if(has_gradient, gradient_engines));
     describe_projection(io, c, c.projection);
     describe_minibatches(io, c);
+    io.optional_group("refine_positions", c.refine_positions);
 }
 
 static void describe(KeyVisitor& io, PositionsConfig& c) {
     io.choice("interpolation", c.interpolation, interpolations);
+    io.key("max_shift_px", c.max_shift_px, within(0, 1000));
 }
 
 static void describe(KeyVisitor& io, TilingConfig& c) {
@@ -392,6 +415,20 @@ static void check_engine(KeyVisitor& io, const RunConfig& c, std::size_t i) {
         fmt::format("{} sum over tiles: tiling.exchange must be neighbours or passes, not voxels", engines));
 }
 
+// Frames that move: tiles have room for it, and each frame belongs to one of them.
+static void check_refinement(KeyVisitor& io, const RunConfig& c, std::size_t i) {
+    if (!c.engines[i].refine_positions) return;
+    const std::string key = fmt::format("engines[{}].refine_positions", i);
+    io.check(
+        c.positions.max_shift_px > 0, key,
+        "needs positions.max_shift_px above 0: how far frames may move from where the scan says, such as 5");
+    io.check(
+        c.tiling.exchange != Exchange::voxels, key,
+        "goes with tiling.exchange: neighbours or passes, not voxels: there tiles compute frames of others");
+    io.check(c.object.num_slices == 1 || c.positions.interpolation != Interpolation::bilinear, key,
+             "needs positions.interpolation: fourier or nearest with object.num_slices above 1");
+}
+
 void describe(KeyVisitor& io, RunConfig& c) {
     io.group("scan", c.scan);
     io.group("object", c.object);
@@ -405,7 +442,10 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
     check_minibatches(io, c);
-    for (std::size_t i = 0; i < c.engines.size(); ++i) check_engine(io, c, i);
+    for (std::size_t i = 0; i < c.engines.size(); ++i) {
+        check_engine(io, c, i);
+        check_refinement(io, c, i);
+    }
 }
 
 }  // namespace tessera

@@ -173,6 +173,29 @@ struct ProjectionConfig {
     bool operator==(const ProjectionConfig&) const = default;
 };
 
+// What a scan as a whole may be wrong by: parts of a linear map of the positions about their centre.
+struct PositionModelConfig {
+    bool scale = true;      // both axes
+    bool asymmetry = true;  // of the axes' scales
+    bool rotation = true;
+    bool shear = true;  // of the angle between the axes
+    bool operator==(const PositionModelConfig&) const = default;
+};
+
+// Positions that follow the gradient of the cost (codelets/refine_positions.hpp).
+struct RefinePositionsConfig {
+    int start = 5;            // the first iteration of the engine after which frames move
+    std::optional<int> stop;  // the first after which they do not any more; null: never
+    int interval = 1;         // iterations from one move to the next
+    double step_size = 1;     // share of the Gauss-Newton step
+    double momentum = 0.5;    // share of the last move that is added to the next
+    double max_step_px = 0.5;
+    PositionModelConfig model;
+    double model_weight = 1e-3;  // of the model on each frame, as a share of the frames' mean curvature
+    double keep_jitter = 1;      // share of what the model does not explain that a move leaves
+    bool operator==(const RefinePositionsConfig&) const = default;
+};
+
 struct EngineConfig {
     EngineName name = EngineName::CG;
     int num_iter = 100;
@@ -198,11 +221,13 @@ struct EngineConfig {
     double momentum_acceleration_gain = 0;           // LSQML: of the velocity, per iteration; 0: none
     double momentum_acceleration_friction = 0.5;     // LSQML: what the velocity loses in an iteration
     double momentum_acceleration_gradient_mixing_factor = 1;  // LSQML: of the update into the velocity
+    std::optional<RefinePositionsConfig> refine_positions = std::nullopt;
     bool operator==(const EngineConfig&) const = default;
 };
 
 struct PositionsConfig {
     Interpolation interpolation = Interpolation::fourier;
+    int max_shift_px = 0;  // how far refinement may move a frame along each axis: tiles are larger by it
     bool operator==(const PositionsConfig&) const = default;
 };
 

@@ -61,12 +61,21 @@ static void describe(KeyVisitor& io, SimulatedProbeConfig& c) {
     io.key("guess_defocus_error", c.guess_defocus_error, above(-1));
 }
 
+static void describe(KeyVisitor& io, PositionErrorConfig& c) {
+    io.key("jitter_px", c.jitter_px, within(0, 1000));
+    io.key("scale", c.scale, within(-0.5, 0.5));
+    io.key("asymmetry", c.asymmetry, within(-0.5, 0.5));
+    io.key("rotation_rad", c.rotation_rad, within(-0.5, 0.5));
+    io.key("shear_rad", c.shear_rad, within(-0.5, 0.5));
+}
+
 static void describe(KeyVisitor& io, SimulatedScanConfig& c) {
     io.choice("pattern", c.pattern, scan_patterns);
     io.key("grid", c.grid, within(1, max_grid));
     io.key("step_px", c.step_px, above(0));
     io.key("jitter", c.jitter, within(0, 1).only_if(c.pattern == ScanPattern::jittered, "pattern: jittered"));
     io.key("integer_positions", c.integer_positions);
+    io.group("position_error", c.position_error);
 }
 
 static void describe(KeyVisitor& io, SimulatedDetectorConfig& c) {

@@ -44,12 +44,24 @@ struct SimulatedProbeConfig {
     bool operator==(const SimulatedProbeConfig&) const = default;
 };
 
+// Where the beam really was, from what the file says: for each axis a random part and one linear in the place
+// from the middle of the scan.
+struct PositionErrorConfig {
+    double jitter_px = 0;  // uniform in [-jitter, jitter]
+    double scale = 0;      // 0.01: the real scan is 1 % larger
+    double asymmetry = 0;  // of the axes: y larger by half of it, x smaller
+    double rotation_rad = 0;
+    double shear_rad = 0;
+    bool operator==(const PositionErrorConfig&) const = default;
+};
+
 struct SimulatedScanConfig {
     ScanPattern pattern = ScanPattern::jittered;
     std::array<int, 2> grid = {12, 12};  // raster and jittered: (rows, columns); spiral: rows*columns points
     double step_px = 10;
     double jitter = 0.25;            // jittered: as a fraction of the step
     bool integer_positions = false;  // round to whole pixels
+    PositionErrorConfig position_error = {};
     bool operator==(const SimulatedScanConfig&) const = default;
 };
 

@@ -25,6 +25,10 @@ constexpr Curve curves[] = {{"cost", &Result::cost, ""},
                             {"step", &Result::step, ""},
                             {"time_s", &Result::time_s, "s"}};
 
+// What the shifts of all frames have in common.
+constexpr std::array<const char*, 4> position_parameters = {"scale", "asymmetry", "rotation_rad",
+                                                            "shear_rad"};
+
 template <std::size_t N>
 hdf5::Shape shape_of(const Extents<N>& extents) {
     return {extents.begin(), extents.end()};
@@ -95,11 +99,24 @@ void write_convergence(hdf5::Writer& file, const Result& result) {
     file.link(plot + "/data_error", process + "/data_error");
 }
 
+void write_shifts(hdf5::Writer& file, const Result& result) {
+    if (result.position_shifts_px.empty()) return;
+    const std::string path = process + "/position_shifts_px";
+    file.write(path, shape_of(result.position_shifts_px.extents()), result.position_shifts_px.data());
+    file.attribute(path, "units", "px");
+    file.attribute(path, "long_name", "how far (y, x) each frame was moved from where the scan says");
+    const std::string model = process + "/position_model";
+    file.group(model, "NXcollection");
+    for (std::size_t i = 0; i < result.position_model.size(); ++i)
+        file.write_scalar(model + "/" + position_parameters[i], result.position_model[i]);
+}
+
 void write_positions(hdf5::Writer& file, const Result& result) {
     const std::string path = process + "/positions_px";
     file.write(path, shape_of(result.positions_px.extents()), result.positions_px.data());
     file.attribute(path, "units", "px");
     file.attribute(path, "long_name", "top-left corner (y, x) of each probe window in image_1");
+    write_shifts(file, result);
     file.write(process + "/frames", result.frames);
     file.attribute(process + "/frames", "long_name", "index of each frame in the scan file");
     file.write(process + "/data_error_per_frame", result.data_error_per_frame);
@@ -176,8 +193,8 @@ std::array<double, 2> read_pair_attribute(const hdf5::Dataset& dataset, const st
     return {numbers[0], numbers[1]};
 }
 
-Array<double, 2> read_positions(const hdf5::File& file) {
-    const hdf5::Dataset dataset = file.dataset(process + "/positions_px");
+Array<double, 2> read_positions(const hdf5::File& file, const char* name) {
+    const hdf5::Dataset dataset = file.dataset(process + "/" + name);
     const auto& shape = dataset.shape();
     if (shape.size() != 2 || shape[1] != 2) {
         throw data_error("{}: shape {} ((frame, 2) is expected)", dataset.where(), hdf5::text(shape));
@@ -250,7 +267,13 @@ Result ResultReader::without_object() const {
     result.pixel_size_m = read_pair_attribute(object_, "pixel_size_m");
     result.origin_m = read_pair_attribute(object_, "origin_m");
     result.slice_spacings_m = object_.numbers_attribute("slice_spacings_m");
-    result.positions_px = read_positions(file);
+    result.positions_px = read_positions(file, "positions_px");
+    if (file.has_dataset(process + "/position_shifts_px")) {
+        result.position_shifts_px = read_positions(file, "position_shifts_px");
+        for (std::size_t i = 0; i < result.position_model.size(); ++i)
+            result.position_model[i] =
+                file.number(process + "/position_model/" + position_parameters[i]).value_or(0);
+    }
     result.frames = read_list<std::int64_t>(file, process + "/frames");
     for (const auto& curve : curves)
         result.*curve.values = read_list<double>(file, process + "/" + curve.name);

@@ -28,8 +28,10 @@ struct Result {
     std::array<double, 2> pixel_size_m = {0, 0};  // (y, x)
     std::array<double, 2> origin_m = {0, 0};      // of object pixel (0, 0) in scan coordinates (y, x)
     std::vector<double> slice_spacings_m;         // num_slices - 1; empty also where they are not known
-    Array<double, 2> positions_px;     // (frame, 2): top-left corner of each probe window in the object
-    std::vector<std::int64_t> frames;  // index in the scan file
+    Array<double, 2> positions_px;        // (frame, 2): top-left corner of each probe window in the object
+    Array<double, 2> position_shifts_px;  // (frame, 2): how far refinement moved each; empty: it did not
+    std::array<double, 4> position_model = {};  // of the shifts: scale, asymmetry, rotation and shear (rad)
+    std::vector<std::int64_t> frames;           // index in the scan file
     std::vector<double> cost, data_error, step, time_s;  // per iteration
     double final_cost = 0;                               // of the object and probe above
     double final_data_error = 0;

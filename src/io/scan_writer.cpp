@@ -88,11 +88,13 @@ void write_detector(hdf5::Writer& file, const SyntheticScan& scan) {
 
 // CXI translations say where the sample is: with the default basis, row = +T_y and column = +T_x.
 void write_sample(hdf5::Writer& file, const SyntheticScan& scan) {
-    const std::ptrdiff_t num_frames = scan.positions_px.extent(0);
+    const Array<double, 2>& told =
+        scan.told_positions_px.empty() ? scan.positions_px : scan.told_positions_px;
+    const std::ptrdiff_t num_frames = told.extent(0);
     std::vector<double> translations;
     for (std::ptrdiff_t i = 0; i < num_frames; ++i) {
-        translations.push_back(scan.positions_px(i, 1) * scan.pixel_size_m[1]);
-        translations.push_back(scan.positions_px(i, 0) * scan.pixel_size_m[0]);
+        translations.push_back(told(i, 1) * scan.pixel_size_m[1]);
+        translations.push_back(told(i, 0) * scan.pixel_size_m[0]);
         translations.push_back(0);
     }
     file.write(sample_geometry + "/translation", {num_frames, 3}, translations.data());

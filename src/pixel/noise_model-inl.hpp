@@ -73,3 +73,18 @@ TESSERA_HD Real amplitude_error(Real intensity, Real counts, Real mask) {
     const Real difference = square_root(intensity) - square_root(counts);
     return mask * difference * difference;
 }
+
+// The Gauss-Newton curvature of the cost over the intensity: with dI linear in what moves,
+//   f(I + dI) = f + factor dI + curvature dI^2 / 2.
+template <class Real>
+TESSERA_HD Real amplitude_curvature(Real intensity, Real mask, Real epsilon, Real half) {
+    return half * mask * reciprocal(intensity + epsilon);
+}
+template <class Real>
+TESSERA_HD Real poisson_curvature(Real intensity, Real mask, Real epsilon) {
+    return mask * reciprocal(intensity + epsilon);
+}
+template <class Real>
+TESSERA_HD Real gaussian_curvature(Real counts, Real mask, Real one) {
+    return mask * reciprocal(counts + one);
+}

@@ -208,12 +208,17 @@ SyntheticScan simulate(const SimulationConfig& config) {
     scan.slice_spacings_m = spacings_of(config.object);
     const std::array<int, 2> probe_shape = probe_shape_of(config.detector);
 
-    scan.positions_px = make_positions(config.scan, config.random_seed);
+    scan.told_positions_px = make_positions(config.scan, config.random_seed);
+    scan.positions_px =
+        make_position_errors(config.scan.position_error, scan.told_positions_px, config.random_seed);
+    for (std::ptrdiff_t i = 0; i < scan.positions_px.size(); ++i)
+        scan.positions_px[i] += scan.told_positions_px[i];
     const Placement placement =
         place_windows(scan.positions_px, probe_shape, margin_px, Interpolation::fourier);
     for (std::ptrdiff_t frame = 0; frame < scan.positions_px.extent(0); ++frame)
         for (std::size_t axis = 0; axis < 2; ++axis)
-            scan.positions_px(frame, axis) += placement.shift_px[axis];
+            for (auto* positions_px : {&scan.positions_px, &scan.told_positions_px})
+                (*positions_px)(frame, axis) += placement.shift_px[axis];
 
     const BeamGrid grid{{probe_shape[0], probe_shape[1]}, scan.pixel_size_m, scan.geometry.wavelength_m};
     std::array<double, 2> unlit_px{};

@@ -18,6 +18,7 @@ struct SyntheticScan {
     Array<cfloat, 3> probe;                // (mode, y, x), the truth, in sqrt(counts)
     Array<cfloat, 3> probe_guess;          // (mode, y, x), what a reconstruction starts from
     Array<double, 2> positions_px;         // (frame, 2): (y, x) of the window's top-left corner in `object`
+    Array<double, 2> told_positions_px;    // what the file says; empty: the same
     Array<float, 3> patterns;    // (frame, y, x) counts, centre at floor(M/2) (as a detector records them)
     Array<float, 2> mask;        // (y, x): 1 good; same order as patterns
     Array<float, 2> background;  // (y, x) expected counts

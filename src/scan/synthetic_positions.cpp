@@ -38,4 +38,30 @@ Array<double, 2> make_positions(const SimulatedScanConfig& config, std::uint64_t
     return positions_px;
 }
 
+Array<double, 2> make_position_errors(const PositionErrorConfig& config, const Array<double, 2>& positions_px,
+                                      std::uint64_t seed) {
+    const std::ptrdiff_t num_frames = positions_px.extent(0);
+    const auto mean = [&](const Array<double, 2>& values, std::ptrdiff_t axis) {
+        double sum = 0;
+        for (std::ptrdiff_t frame = 0; frame < num_frames; ++frame) sum += values(frame, axis);
+        return sum / static_cast<double>(num_frames);
+    };
+    const double middle_y = mean(positions_px, 0), middle_x = mean(positions_px, 1);
+    Random random(seed, streams::position_errors);
+    Array<double, 2> errors({num_frames, 2});
+    for (std::ptrdiff_t frame = 0; frame < num_frames; ++frame) {
+        const double y = positions_px(frame, 0) - middle_y, x = positions_px(frame, 1) - middle_x;
+        const double half_shear = config.shear_rad / 2;
+        errors(frame, 0) = (config.scale + config.asymmetry / 2) * y + (half_shear + config.rotation_rad) * x;
+        errors(frame, 1) = (config.scale - config.asymmetry / 2) * x + (half_shear - config.rotation_rad) * y;
+        for (std::ptrdiff_t axis = 0; axis < 2; ++axis)
+            errors(frame, axis) += random.uniform(-config.jitter_px, config.jitter_px);
+    }
+    for (std::ptrdiff_t axis = 0; axis < 2; ++axis) {
+        const double drift = mean(errors, axis);
+        for (std::ptrdiff_t frame = 0; frame < num_frames; ++frame) errors(frame, axis) -= drift;
+    }
+    return errors;
+}
+
 }  // namespace tessera

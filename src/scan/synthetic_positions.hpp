@@ -12,4 +12,8 @@ namespace tessera {
 // with the golden angle, one point per step^2.
 Array<double, 2> make_positions(const SimulatedScanConfig& config, std::uint64_t seed);
 
+// What to add to them to be where the beam really was; of mean zero.
+Array<double, 2> make_position_errors(const PositionErrorConfig& config, const Array<double, 2>& positions_px,
+                                      std::uint64_t seed);
+
 }  // namespace tessera

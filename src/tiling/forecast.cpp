@@ -24,6 +24,9 @@ constexpr std::size_t reading_bytes = 8u << 20;
 constexpr std::size_t bytes_per_frame = 88, more_per_frame_on_first = 80;
 
 constexpr std::size_t complex_bytes = 8;
+// Where positions are refined; a shift as it is gathered and as the result has it.
+constexpr std::size_t bytes_per_place = 80, bytes_per_shift = 32;
+
 constexpr std::size_t handles_per_tile = 7, handles_per_batch = 4, bytes_per_handle = 4096;
 
 std::size_t area(std::array<int, 2> shape) {
@@ -253,8 +256,10 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
-    // Of a frame, as scratch.
-    const std::size_t waves = in.keep_waves || slices > 1 || !in.gradients ? 1 : 3;
+    // Of a frame, as scratch: derivatives by the position need three, in the near field five.
+    const std::size_t waves = in.refines_positions                           ? (in.near_field ? 5 : 3)
+                              : in.keep_waves || slices > 1 || !in.gradients ? 1
+                                                                             : 3;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -310,6 +315,11 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("positions, counts and errors of all frames",
         static_cast<std::size_t>(tiling.num_frames()) *
             (bytes_per_frame + (in.rank == 0 ? more_per_frame_on_first : 0)));
+    if (in.refines_positions) {
+        add("places of frames, their copies, shifts of all frames",
+            own.frames * bytes_per_place * (in.checkpoints ? 3 : 2) +
+                static_cast<std::size_t>(tiling.num_frames()) * bytes_per_shift);
+    }
     return forecast;
 }
 

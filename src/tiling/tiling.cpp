@@ -11,21 +11,25 @@
 namespace tessera {
 namespace {
 
+// Wherever it may move to.
 Rect window_of(const Placement& placement, std::ptrdiff_t frame) {
     const WindowPosition& window = placement.windows[static_cast<std::size_t>(frame)];
-    return {window.y, window.x, window.y + placement.window_shape[0], window.x + placement.window_shape[1]};
+    const int slack = placement.max_shift_px;
+    return {window.y - slack, window.x - slack, window.y + placement.window_shape[0] + slack,
+            window.x + placement.window_shape[1] + slack};
 }
 
 std::array<int, 2> centre_of(const Placement& placement, std::ptrdiff_t frame) {
-    const Rect window = window_of(placement, frame);
-    return {window.y0 + placement.window_shape[0] / 2, window.x0 + placement.window_shape[1] / 2};
+    const WindowPosition& window = placement.windows[static_cast<std::size_t>(frame)];
+    return {window.y + placement.window_shape[0] / 2, window.x + placement.window_shape[1] / 2};
 }
 
 // What the halo keeps of a frame's window: at least the pixel at its centre.
 Rect kept_of(const Placement& placement, std::ptrdiff_t frame, HaloWidth halo) {
     const auto [y, x] = centre_of(placement, frame);
-    return intersection(window_of(placement, frame),
-                        {y - halo[0], x - halo[1], y + halo[0] + 1, x + halo[1] + 1});
+    const int slack = placement.max_shift_px;
+    return intersection(window_of(placement, frame), {y - halo[0] - slack, x - halo[1] - slack,
+                                                      y + halo[0] + 1 + slack, x + halo[1] + 1 + slack});
 }
 
 // Cut points of one axis: 0 = cuts[0] < ... < cuts[n] = extent, with as many centres between any two cuts as
@@ -316,14 +320,15 @@ std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind, H
     constexpr double most_overhead = 1.35;
     const auto most_tiles = std::max<std::ptrdiff_t>(std::ssize(placement.windows) / frames_per_tile, 1);
     const double object_area = static_cast<double>(placement.object_shape[0]) * placement.object_shape[1];
+    const int slack = 2 * placement.max_shift_px;
     std::array<int, 2> best = {1, 1};
     for (int rows = 1; rows <= 64 && rows <= placement.object_shape[0]; ++rows) {
         for (int columns = 1; columns <= 64 && columns <= placement.object_shape[1]; ++columns) {
             const int tiles = rows * columns;
             if (tiles > most_tiles || tiles <= best[0] * best[1]) continue;
             // An inner cell is extended by about half a window on each side, or by the halo.
-            const int beyond_y = std::min(placement.window_shape[0], 2 * halo[0] + 1),
-                      beyond_x = std::min(placement.window_shape[1], 2 * halo[1] + 1);
+            const int beyond_y = std::min(placement.window_shape[0], 2 * halo[0] + 1) + slack,
+                      beyond_x = std::min(placement.window_shape[1], 2 * halo[1] + 1) + slack;
             const double height = static_cast<double>(placement.object_shape[0]) + (rows - 1) * beyond_y;
             const double width = static_cast<double>(placement.object_shape[1]) + (columns - 1) * beyond_x;
             if (height * width <= most_overhead * object_area) best = {rows, columns};

@@ -26,7 +26,8 @@ struct Rect {
 Rect intersection(const Rect& a, const Rect& b);
 Rect bounding_box(const Rect& a, const Rect& b);  // an empty rectangle does not count
 
-// Up to B frames of one tile, and the bounding box of their probe windows in it (object coordinates).
+// Up to B frames of one tile, and the bounding box of their probe windows in it, wherever they may move to
+// (object coordinates).
 struct Batch {
     std::vector<std::ptrdiff_t> frames;  // indices into the placement, in summation order
     Rect window;

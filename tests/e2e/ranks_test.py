@@ -43,7 +43,7 @@ CAN_MOUNT = unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount") and 
                                 "a full disk needs root, to mount a small tmpfs")
 
 FIELDS = ("image_1/data", "image_2/data", "process_1/cost", "process_1/step", "process_1/data_error",
-          "process_1/data_error_per_frame")
+          "process_1/data_error_per_frame", "process_1/positions_px")
 
 
 class Ranks(unittest.TestCase):
@@ -107,6 +107,9 @@ class Ranks(unittest.TestCase):
                      ["engines[0].name=DM", "engines[0].average_last=0.5", "runtime.waves=auto"],
                      ["engines[0].name=RAAR", "tiling.exchange=passes", "runtime.waves=recompute"],
                      ["engines[0].name=rPIE", "engines[0].minibatch_size=9"],
+                     ["engines[0].refine_positions.start=1", "positions.max_shift_px=2"],
+                     ["engines[0].name=LSQML", "engines[0].refine_positions.start=0", "positions.max_shift_px=3",
+                      "tiling.exchange=passes"],
                      ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
                      ["engines[0].name=LSQML", "engines[0].momentum_acceleration_gain=0.5"],
                      ["engines=[{name: AP, num_iter: 2}, {name: mPIE, num_iter: 2}, {name: CG, num_iter: 2}]"]):

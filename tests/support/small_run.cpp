@@ -160,6 +160,8 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b) {
         << "objects differ by " << relative_difference(a.result.object, b.result.object);
     EXPECT_TRUE(same_bits(a.probe, b.probe)) << "probes differ by " << relative_difference(a.probe, b.probe);
     EXPECT_TRUE(same_bits(a.result.probe, b.result.probe));
+    EXPECT_TRUE(same_bits(a.result.positions_px, b.result.positions_px));
+    EXPECT_EQ(a.result.position_model, b.result.position_model);
     EXPECT_EQ(a.result.cost, b.result.cost);
     EXPECT_EQ(a.result.data_error, b.result.data_error);
     EXPECT_EQ(a.result.step, b.result.step);

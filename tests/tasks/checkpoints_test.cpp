@@ -63,6 +63,7 @@ struct ResumeCase {
     int num_slices = 1;
     double coupling = 0;  // of the slices, every second iteration
     double momentum_gain = 0;
+    int refines_every = 0;  // iterations; 0: positions stay
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -79,6 +80,12 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.object.regularize_interval = 2;
     config_.runtime.waves = GetParam().waves;
     config_.tiling.exchange = GetParam().exchange;
+    if (GetParam().refines_every > 0) {
+        config_.positions.max_shift_px = 3;
+        RefinePositionsConfig& refine = config_.engines[0].refine_positions.emplace();
+        refine.start = 2;
+        refine.interval = GetParam().refines_every;
+    }
     const Outcome whole = run(config_);
     for (int after = 0; after < 13; ++after) {
         SCOPED_TRACE(testing::Message() << "stopped after " << after << " iterations");
@@ -115,7 +122,13 @@ INSTANTIATE_TEST_SUITE_P(
                     ResumeCase{"rpie", EngineName::rPIE, Waves::recompute},
                     ResumeCase{"mpie_passes", EngineName::mPIE, Waves::recompute, Exchange::passes},
                     ResumeCase{"lsqml_momentum", EngineName::LSQML, Waves::recompute, Exchange::neighbours, 1,
-                               ConjugateRule::polak_ribiere, 1, 0, 0.5}),
+                               ConjugateRule::polak_ribiere, 1, 0, 0.5},
+                    ResumeCase{"cg_refining", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 2},
+                    ResumeCase{"dm_refining", EngineName::DM, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 1},
+                    ResumeCase{"rpie_refining", EngineName::rPIE, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 3}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {

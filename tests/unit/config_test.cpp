@@ -452,6 +452,42 @@ TEST(RunFile, MinibatchesAreDealtOnceForAllEngines) {
                    "tiling.halo_m is for CG and GD (leave it out)");
 }
 
+TEST(RunFile, EnginesRefinePositionsWhereTheySaySo) {
+    const RunConfig c = run_of(with_scan(
+        "positions: {max_shift_px: 4}\n"
+        "engines:\n"
+        "  - {name: rPIE}\n"
+        "  - {name: CG, refine_positions: {}}\n"
+        "  - name: DM\n"
+        "    refine_positions: {start: 3, stop: 9, interval: 2, step_size: 0.7, momentum: 0.3,\n"
+        "                       update_magnitude_limit: 0.2, model_weight: 0.01, keep_jitter: 0.5,\n"
+        "                       model: {scale: false, asymmetry: false, rotation: true, shear: false}}\n"));
+    EXPECT_EQ(c.positions.max_shift_px, 4);
+    EXPECT_FALSE(c.engines[0].refine_positions);
+    EXPECT_EQ(c.engines[1].refine_positions, RefinePositionsConfig());
+    RefinePositionsConfig expected = {3, 9, 2, 0.7, 0.3, 0.2, {false, false, true, false}, 0.01, 0.5};
+    EXPECT_EQ(c.engines[2].refine_positions, expected);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
+TEST(RunFile, RefinementIsRefusedWhereItCannotWork) {
+    const std::string engines = "engines:\n  - name: CG\n    refine_positions: {start: 5}\n";
+    expect_problem(with_scan(engines),
+                   "run.yaml:4: engines[0].refine_positions: needs positions.max_shift_px above 0: how far "
+                   "frames may move from where the scan says, such as 5");
+    const std::string room = engines + "positions: {max_shift_px: 5}\n";
+    expect_problem(with_scan(room + "tiling: {exchange: voxels}\n"),
+                   "run.yaml:4: engines[0].refine_positions: goes with tiling.exchange: neighbours or passes, "
+                   "not voxels: there tiles compute frames of others");
+    expect_problem(with_scan(engines + "positions: {max_shift_px: 5, interpolation: bilinear}\n"
+                                       "object: {num_slices: 2, slice_spacings_m: 1e-6}\n"),
+                   "run.yaml:4: engines[0].refine_positions: needs positions.interpolation: fourier or nearest "
+                   "with object.num_slices above 1");
+    expect_problem(with_scan("positions: {max_shift_px: 5}\nengines:\n  - name: CG\n"
+                             "    refine_positions: {start: 5, stop: 5}\n"),
+                   "run.yaml:5: engines[0].refine_positions.stop: must be above start");
+}
+
 TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
     const auto probe = [](const std::string& keys) { return with_scan("probe:\n  initial: " + keys + "\n"); };
     expect_problem(probe("aperture"),
