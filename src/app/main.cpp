@@ -84,8 +84,9 @@ void add_forecast(CLI::App& program, CommandLine& line) {
     command->add_option("--trace", line.forecast.trace, "A folder for what every task did, and when");
     command->footer(
         "Needs the simulator that tools/build simgrid makes.\n"
-        "Example:\n  tessera forecast inputs/siemens_star.yaml --machine inputs/machines/cpu_cluster.yaml "
-        "--nodes 4");
+        "Examples:\n  tessera forecast inputs/siemens_star.yaml --machine inputs/machines/laptop.yaml\n"
+        "  tessera forecast run.yaml --machine inputs/machines/cpu_cluster.yaml --nodes 16 --set "
+        "'tiling.tiles=[8,8]'");
 }
 
 void add_simulate(CLI::App& program, CommandLine& line) {

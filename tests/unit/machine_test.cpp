@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <sstream>
 
 #include "cluster/platform.hpp"
@@ -65,6 +66,17 @@ TEST(MachineConfig, TellsWhatIsWrongAndWhatIsAllowed) {
                             HasSubstr("machine.yaml:3: network.latency_us: ")));
     EXPECT_THAT(problems_of("node: {memory: lots}"), ElementsAre(HasSubstr("node.memory")));
     EXPECT_THAT(problems_of("nodes: 1", {"nodes=0"}), ElementsAre(HasSubstr("--set nodes=0")));
+}
+
+// Every file of inputs/machines/ as it is shipped.
+TEST(MachineConfig, ShippedFilesAreWithoutProblems) {
+    const auto machines = std::filesystem::path(__FILE__).parent_path() / "../../inputs/machines";
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(machines)) {
+        EXPECT_NO_THROW(read_machine_config(entry.path())) << entry.path();
+        ++count;
+    }
+    EXPECT_EQ(count, 4);
 }
 
 TEST(Platform, HasAZoneForEachRankAndLinksForEachGpu) {
