@@ -476,13 +476,15 @@ TEST(RunFile, RefinementIsRefusedWhereItCannotWork) {
                    "run.yaml:4: engines[0].refine_positions: needs positions.max_shift_px above 0: how far "
                    "frames may move from where the scan says, such as 5");
     const std::string room = engines + "positions: {max_shift_px: 5}\n";
-    expect_problem(with_scan(room + "tiling: {exchange: voxels}\n"),
-                   "run.yaml:4: engines[0].refine_positions: goes with tiling.exchange: neighbours or passes, "
-                   "not voxels: there tiles compute frames of others");
-    expect_problem(with_scan(engines + "positions: {max_shift_px: 5, interpolation: bilinear}\n"
-                                       "object: {num_slices: 2, slice_spacings_m: 1e-6}\n"),
-                   "run.yaml:4: engines[0].refine_positions: needs positions.interpolation: fourier or nearest "
-                   "with object.num_slices above 1");
+    expect_problem(
+        with_scan(room + "tiling: {exchange: voxels}\n"),
+        "run.yaml:4: engines[0].refine_positions: goes with tiling.exchange: neighbours or passes, "
+        "not voxels: there tiles compute frames of others");
+    expect_problem(
+        with_scan(engines + "positions: {max_shift_px: 5, interpolation: bilinear}\n"
+                            "object: {num_slices: 2, slice_spacings_m: 1e-6}\n"),
+        "run.yaml:4: engines[0].refine_positions: needs positions.interpolation: fourier or nearest "
+        "with object.num_slices above 1");
     expect_problem(with_scan("positions: {max_shift_px: 5}\nengines:\n  - name: CG\n"
                              "    refine_positions: {start: 5, stop: 5}\n"),
                    "run.yaml:5: engines[0].refine_positions.stop: must be above start");
