@@ -46,11 +46,7 @@ TEST(Modes, HaveThePowersOfTheTruth) {
     const auto expected = shares(mode_powers(orthogonal_modes(scan.truth().probe)));
     const auto powers = shares(found.result.mode_powers);
     ASSERT_EQ(powers.size(), 3U);
-    std::printf("data error %.5f\n", found.result.final_data_error);
-    for (std::size_t k = 0; k < 3; ++k) {
-        std::printf("mode %zu: %.4f of %.4f\n", k, powers[k], expected[k]);
-        EXPECT_NEAR(powers[k], expected[k], 0.02) << "mode " << k;
-    }
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(powers[k] / expected[k], 1, 0.02) << "mode " << k;
 }
 
 struct EngineCase {
