@@ -328,8 +328,9 @@ void tell_positions(const Result& result, int max_shift_px) {
         std::sqrt(squares / static_cast<double>(num_frames)), 100 * scale, 100 * asymmetry,
         1000 * rotation_rad, 1000 * shear_rad);
     if (num_at_limit > 0) {
-        log::warning("{} frames have moved by positions.max_shift_px, {} px (a larger one lets them go on)",
-                     num_at_limit, max_shift_px);
+        log::warning(
+            "frames that have moved by positions.max_shift_px, {1} px: {0} (a larger one lets them go on)",
+            num_at_limit, max_shift_px);
     }
 }
 
