@@ -116,7 +116,7 @@ struct DerivativesAlong {
     }
 };
 
-struct PlanMovesSums {
+struct PlanMovesFinishSums {
     PlanMovesArgs args;
     const PositionDerivatives* derivatives;
     const IterationState* state;
@@ -131,21 +131,22 @@ struct PlanMovesSums {
     }
 };
 
-struct NotePositionCurvature {
+struct NotePositionCurvatureScalars {
     NotePositionCurvatureArgs args;
     const BatchSums* sums;
     IterationState* state;
     TESSERA_HD void operator()() const { rules::note_position_curvature(args, *sums, *state); }
 };
 
-struct FitModel {
+struct FitModelScalars {
     MoveFramesArgs args;
     const BatchSums* sums;
     rules::PositionModel* model;
     TESSERA_HD void operator()() const { *model = rules::model_of(args, *sums); }
 };
 
-struct MoveFrame {
+// x: the frame.
+struct MoveFrameScalars {
     MoveFramesArgs args;
     const rules::PositionModel* model;
     const IterationState* state;
@@ -269,23 +270,23 @@ void find_position_derivatives_device(const PositionDerivativesArgs& args, const
 }
 
 void plan_moves_device(const PlanMovesArgs& args, const Buffers& buffers, Device& device) {
-    device.once(PlanMovesSums{args, position_derivatives(buffers.get<const std::byte>(0)),
-                              buffers.get<const IterationState>(3), buffers.get<FramePlace>(1) + args.first,
-                              batch_sums(buffers.get<std::byte>(2))});
+    device.once(PlanMovesFinishSums{
+        args, position_derivatives(buffers.get<const std::byte>(0)), buffers.get<const IterationState>(3),
+        buffers.get<FramePlace>(1) + args.first, batch_sums(buffers.get<std::byte>(2))});
 }
 
 void note_position_curvature_device(const NotePositionCurvatureArgs& args, const Buffers& buffers,
                                     Device& device) {
-    device.once(NotePositionCurvature{args, batch_sums(buffers.get<const std::byte>(0)),
-                                      buffers.get<IterationState>(1)});
+    device.once(NotePositionCurvatureScalars{args, batch_sums(buffers.get<const std::byte>(0)),
+                                             buffers.get<IterationState>(1)});
 }
 
 void move_frames_device(const MoveFramesArgs& args, const Buffers& buffers, Device& device) {
     auto* model = device.scratch<rules::PositionModel>(Scratch::row_sums, 1);
-    device.once(FitModel{args, batch_sums(buffers.get<const std::byte>(0)), model});
+    device.once(FitModelScalars{args, batch_sums(buffers.get<const std::byte>(0)), model});
     device.for_each({args.num_frames},
-                    MoveFrame{args, model, buffers.get<const IterationState>(1),
-                              buffers.get<FramePlace>(2) + args.first, buffers.get<FramePosition>(3)});
+                    MoveFrameScalars{args, model, buffers.get<const IterationState>(1),
+                                     buffers.get<FramePlace>(2) + args.first, buffers.get<FramePosition>(3)});
 }
 
 }  // namespace tessera

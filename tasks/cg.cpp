@@ -47,11 +47,11 @@ class ConjugateGradient : public Engine {
     }
 
   private:
-    // Kept far fields follow the steps, but no frames that move; rounding adds up, so they are made afresh
-    // now and then.
+    // Kept far fields follow the steps, but neither frames that move nor modes that are mixed; rounding adds
+    // up, so they are made afresh now and then.
     KeptWaves waves_at(int n) const {
         if (!settings_.keep_waves) return KeptWaves::none;
-        return n % 10 == 0 || settings_.refines_at(n - 1) ? KeptWaves::refresh : KeptWaves::advance;
+        return n % 10 == 0 || settings_.outdates_waves_at(n - 1) ? KeptWaves::refresh : KeptWaves::advance;
     }
 
     ConjugateArgs conjugate_args(int n, ProbeMotion probe) const {

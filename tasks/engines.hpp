@@ -36,6 +36,7 @@ struct EngineSettings {
     int coupling_interval = 1;
     int num_minibatches = 1;
     std::uint64_t random_seed = 0;
+    int orthogonalize_interval = 0;
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -48,6 +49,16 @@ struct EngineSettings {
         const auto& refine = config.refine_positions;
         return refine && iteration >= refine->start && (!refine->stop || iteration < *refine->stop) &&
                (iteration - refine->start) % refine->interval == 0;
+    }
+    // Are the probe's modes made orthogonal after it? Engines that project keep exit waves of each mode,
+    // which would have to be mixed alike.
+    bool orthogonalizes_at(int iteration) const {
+        return orthogonalize_interval > 0 && !projects_waves(config.name) &&
+               (iteration + 1) % orthogonalize_interval == 0;
+    }
+    // Is what is kept of far fields no longer that of probe and positions?
+    bool outdates_waves_at(int iteration) const {
+        return iteration >= 0 && (refines_at(iteration) || orthogonalizes_at(iteration));
     }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
@@ -64,7 +75,8 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             static_cast<float>(coupling),
             object.regularize_interval,
             problem.tiling.minibatches.count,
-            problem.config.runtime.random_seed};
+            problem.config.runtime.random_seed,
+            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).

@@ -10,6 +10,7 @@
 #include "codelets/illumination.hpp"
 #include "codelets/least_squares.hpp"
 #include "codelets/line_search.hpp"
+#include "codelets/orthogonalize.hpp"
 #include "codelets/overlap.hpp"
 #include "codelets/projection_record.hpp"
 #include "codelets/record.hpp"
@@ -236,6 +237,11 @@ void Graph::couple_slices(float strength) {
         objects[t] = &tile.object;
     }
     handles_.couplings.copy_voxels(handles_.owners, objects, summing);
+}
+
+void Graph::orthogonalize() {
+    tessera::orthogonalize.submit({handles_.num_modes, handles_.probe_shape},
+                                  {&handles_.probe, &handles_.probe_gradient, &handles_.state}, scalar);
 }
 
 void Graph::refine_positions(const RefinePositionsConfig& config, int iteration) {

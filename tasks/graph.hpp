@@ -66,6 +66,8 @@ class Graph {
     // Pulls the slices of the object together, each tile's interior by itself, and tells it to the halos of
     // others.
     void couple_slices(float strength);
+    // The modes of the probe, its direction and its gradient, on every rank.
+    void orthogonalize();
     // Frames move along the gradient of the cost, each for itself, and less what all have in common.
     void refine_positions(const RefinePositionsConfig& config, int iteration);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.

@@ -117,6 +117,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
         trace_iteration(run.first_iteration + submitted);
         graph_.set_stop_condition(stop_condition(run, submitted));
         engine->submit_iteration(graph_, submitted);
+        if (settings.orthogonalizes_at(submitted)) graph_.orthogonalize();
         if (settings.refines_at(submitted)) graph_.refine_positions(*config.refine_positions, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
@@ -315,6 +316,7 @@ Result Reconstruction::result_of(const History& history, double cost, double dat
     set_positions(result);
     if (!handles_.owners.ranks->is_first()) return {};
     result.probe = orthogonal_modes(snapshot_.probe());
+    result.mode_powers = mode_powers(result.probe);
     result.pixel_size_m = problem_.scan.pixel_size_m;
     result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {

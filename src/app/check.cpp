@@ -68,13 +68,13 @@ void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::s
     fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
 }
 
-// Over the frames: a gradient, and a line search where there is one.
+// Over the frames: a gradient, and a line search and derivatives by positions where there are any.
 int passes_per_iteration(const Problem& problem) {
     const auto& engines = problem.config.engines;
-    return std::any_of(engines.begin(), engines.end(),
-                       [](const EngineConfig& engine) { return engine.name == EngineName::CG; })
-               ? 2
-               : 1;
+    const bool searches = std::any_of(engines.begin(), engines.end(), [](const EngineConfig& engine) {
+        return engine.name == EngineName::CG;
+    });
+    return 1 + (searches ? 1 : 0) + (problem.refines_positions() ? 1 : 0);
 }
 
 // Writing them: far fields in each pass; exit waves once, and they are read twice more.

@@ -1,7 +1,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <memory>
 #include <numeric>
@@ -313,6 +315,32 @@ void post_snapshot(OutputThread& writer, const OutputConfig& output, Result resu
     });
 }
 
+// What refinement has done to them.
+void tell_positions(const Result& result, int max_shift_px) {
+    const Array<double, 2>& shifts = result.position_shifts_px;
+    const std::ptrdiff_t num_frames = shifts.empty() ? 0 : shifts.extent(0);
+    if (num_frames == 0) return;
+    double squares = 0;
+    std::ptrdiff_t num_at_limit = 0;
+    for (std::ptrdiff_t i = 0; i < num_frames; ++i) {
+        squares += shifts(i, 0) * shifts(i, 0) + shifts(i, 1) * shifts(i, 1);
+        const double farthest = std::max(std::abs(shifts(i, 0)), std::abs(shifts(i, 1)));
+        num_at_limit += farthest >= max_shift_px ? 1 : 0;
+    }
+    const auto& [scale, asymmetry, rotation_rad, shear_rad] = result.position_model;
+    log::info(
+        "positions: frames moved by {:.3g} px (rms); the scan as a whole: scale {:+.3f} %, asymmetry {:+.3f} "
+        "%, "
+        "rotation {:+.3g} mrad, shear {:+.3g} mrad",
+        std::sqrt(squares / static_cast<double>(num_frames)), 100 * scale, 100 * asymmetry,
+        1000 * rotation_rad, 1000 * shear_rad);
+    if (num_at_limit > 0) {
+        log::warning(
+            "frames that have moved by positions.max_shift_px, {1} px: {0} (a larger one lets them go on)",
+            num_at_limit, max_shift_px);
+    }
+}
+
 void tell_result(const OutputConfig& output, const Result& result) {
     const std::string pictures =
         output.pictures ? ", pictures in " + picture_folder(output.file).string() : "";
@@ -401,6 +429,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
         status.cost = result.final_cost;
         status.seconds_left = 0;
     });
+    tell_positions(result, config.positions.max_shift_px);
     tell_result(config.output, result);
     if (reconstruction.stopped_early()) {
         log::warning("stopped early ({}); the result so far is written{}",

@@ -210,6 +210,7 @@ static void describe(KeyVisitor& io, ProbeConfig& c) {
     io.choice("initial", c.initial, initial_probes);
     io.key("file", c.file, anything().only_if(c.initial == InitialProbe::file, "initial: file"));
     io.key("num_modes", c.num_modes, within(1, max_num_modes));
+    io.key("orthogonalize_interval", c.orthogonalize_interval, at_least(0));
     io.key("mode_power", c.mode_power, above_up_to(0, 1));
     io.group("update", c.update);
     io.key("size", c.size, within(1, max_side_px).or_one_for_both());

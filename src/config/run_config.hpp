@@ -124,7 +124,8 @@ struct ProbeConfig {
     std::optional<std::filesystem::path>
         file;  // a result file or a scan to take it from; null: the scan itself
     int num_modes = 1;
-    double mode_power = 0.05;  // power of each mode added to those at hand, as a fraction of the first
+    int orthogonalize_interval = 0;  // iterations after which modes are made orthogonal; 0: at the end alone
+    double mode_power = 0.05;        // power of each mode added to those at hand, as a fraction of the first
     ProbeUpdateConfig update;
     std::optional<std::array<int, 2>> size;  // (y, x) smaller than the frame: oversampled detector
     bool rescale = true;                     // `power: auto`: scale to the mean counts; `keep` leaves it

@@ -145,6 +145,8 @@ void write_process(hdf5::Writer& file, const Result& result) {
     file.write_text(process + "/program", "tessera");
     const auto version = result.about.find("version");
     if (version != result.about.end()) file.write_text(process + "/version", version->second);
+    file.write(process + "/mode_powers", result.mode_powers);
+    file.attribute(process + "/mode_powers", "units", "counts");
     write_convergence(file, result);
     write_positions(file, result);
     file.write_text(process + "/run", result.run);
@@ -264,6 +266,7 @@ Result ResultReader::without_object() const {
     const hdf5::File& file = *file_;
     Result result;
     result.probe = read_image(file.dataset(probe_image + "/data"));
+    result.mode_powers = read_list<double>(file, process + "/mode_powers");
     result.pixel_size_m = read_pair_attribute(object_, "pixel_size_m");
     result.origin_m = read_pair_attribute(object_, "origin_m");
     result.slice_spacings_m = object_.numbers_attribute("slice_spacings_m");

@@ -25,6 +25,7 @@ namespace tessera {
 struct Result {
     Array<cfloat, 3> object;                      // (slice, y, x)
     Array<cfloat, 3> probe;                       // (mode, y, x), by falling power, in sqrt(counts)
+    std::vector<double> mode_powers;              // of the probe, in counts
     std::array<double, 2> pixel_size_m = {0, 0};  // (y, x)
     std::array<double, 2> origin_m = {0, 0};      // of object pixel (0, 0) in scan coordinates (y, x)
     std::vector<double> slice_spacings_m;         // num_slices - 1; empty also where they are not known

@@ -407,7 +407,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     }
     forecast.least_bytes +=
         batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
-    const std::size_t passes = in.line_search ? 2 : 1;
+    const std::size_t passes = 1 + (in.line_search ? 1 : 0) + (in.refines_positions ? 1 : 0);
     forecast.streamed_bytes = passes * (patterns + 2 * waves);
     return forecast;
 }

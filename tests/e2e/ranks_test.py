@@ -107,7 +107,7 @@ class Ranks(unittest.TestCase):
                      ["engines[0].name=DM", "engines[0].average_last=0.5", "runtime.waves=auto"],
                      ["engines[0].name=RAAR", "tiling.exchange=passes", "runtime.waves=recompute"],
                      ["engines[0].name=rPIE", "engines[0].minibatch_size=9"],
-                     ["engines[0].refine_positions.start=1", "positions.max_shift_px=2"],
+                     ["engines[0].refine_positions.start=1", "positions.max_shift_px=2", "probe.orthogonalize_interval=1"],
                      ["engines[0].name=LSQML", "engines[0].refine_positions.start=0", "positions.max_shift_px=3",
                       "tiling.exchange=passes"],
                      ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
