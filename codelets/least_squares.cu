@@ -87,8 +87,8 @@ void least_squares_device(const LeastSquaresArgs& args, const Buffers& buffers, 
                 frames,
                 value.at(ramps, count),
                 direction.at(ramps, count),
-                {object.value},
-                {object.direction},
+                {object.value, 1},
+                {object.direction, 0},
                 chi + static_cast<std::ptrdiff_t>(first) * static_cast<std::ptrdiff_t>(s.waves_size())},
             products + num_sums * static_cast<std::ptrdiff_t>(first));
     }
