@@ -157,7 +157,7 @@ TEST_F(ConfigFiles, AreRead) {
 
 // Every file of inputs/ as it is shipped.
 TEST(ConfigInputs, AreWithoutProblems) {
-    const auto inputs = std::filesystem::path(__FILE__).parent_path() / "../../inputs";
+    const std::filesystem::path inputs = TESSERA_INPUTS;
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(inputs)) {
         if (entry.path().extension() != ".yaml") continue;

@@ -70,7 +70,7 @@ TEST(MachineConfig, TellsWhatIsWrongAndWhatIsAllowed) {
 
 // Every file of inputs/machines/ as it is shipped.
 TEST(MachineConfig, ShippedFilesAreWithoutProblems) {
-    const auto machines = std::filesystem::path(__FILE__).parent_path() / "../../inputs/machines";
+    const auto machines = std::filesystem::path(TESSERA_INPUTS) / "machines";
     int count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(machines)) {
         EXPECT_NO_THROW(read_machine_config(entry.path())) << entry.path();
