@@ -1,6 +1,7 @@
 #include "codelets/device_scratch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "codelets/device/device.hpp"
 #include "codelets/line_search.hpp"
@@ -14,10 +15,14 @@
 namespace tessera {
 namespace {
 
-std::size_t bytes_of(Scratch slot, const BatchShape& s, std::size_t wave_budget_bytes) {
+std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses& uses,
+                     std::size_t wave_budget_bytes) {
     const auto turn = static_cast<std::size_t>(frames_at_a_time(s, wave_budget_bytes));
     const auto frames = static_cast<std::size_t>(s.num_frames);
-    const bool fourier = s.interpolation == Interpolation::fourier;
+    // At whole pixels positions are refined along the probe's derivative, as with fourier interpolation.
+    const bool fourier = s.interpolation == Interpolation::fourier ||
+                         (uses.refines_positions && s.interpolation == Interpolation::nearest);
+    const std::size_t ramps = turn * static_cast<std::size_t>(s.probe.y + s.probe.x) * sizeof(cfloat);
     constexpr std::size_t num_costs = num_trials + 1;
     switch (slot) {
         case Scratch::waves:
@@ -28,13 +33,20 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, std::size_t wave_budget_
         case Scratch::probe_direction:
             return fourier ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::product:
-            return std::max(fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
-                            s.probe.area() * sizeof(float));
+            return std::max({fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
+                             uses.orthogonalizes ? s.probe_size() * sizeof(cfloat) : 0,
+                             s.probe.area() * sizeof(float)});
         case Scratch::spectrum:
         case Scratch::direction_spectrum:
             return fourier ? s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::ramps:
-            return fourier ? turn * static_cast<std::size_t>(s.probe.y + s.probe.x) * sizeof(cfloat) : 0;
+            return fourier ? ramps : 0;
+        case Scratch::slope_ramps:
+            return fourier && uses.refines_positions ? ramps : 0;
+        case Scratch::exit_waves:
+        case Scratch::moved_waves:
+            return fourier && uses.refines_positions && s.near_field ? turn * s.waves_size() * sizeof(cfloat)
+                                                                     : 0;
         case Scratch::detector_ramps:
             return fourier && s.near_field
                        ? turn * static_cast<std::size_t>(s.frame.y + s.frame.x) * sizeof(cfloat)
@@ -65,28 +77,29 @@ void for_each_slot(const Visit& visit) {
 
 }  // namespace
 
-std::size_t nominal_device_scratch_bytes(const BatchShape& shape) {
+std::size_t nominal_device_scratch_bytes(const BatchShape& shape, const DeviceScratchUses& uses) {
     constexpr std::size_t nominal_budget = std::size_t{16} << 20;
-    std::size_t sum = bytes_of(Scratch::waves, shape, nominal_budget);  // the transforms' own work area
-    for_each_slot([&](Scratch slot) { sum += bytes_of(slot, shape, nominal_budget); });
+    std::size_t sum = bytes_of(Scratch::waves, shape, uses, nominal_budget);  // the transforms' own work area
+    for_each_slot([&](Scratch slot) { sum += bytes_of(slot, shape, uses, nominal_budget); });
     return sum;
 }
 
-void reserve_device_scratch([[maybe_unused]] const BatchShape& shape) {
+void reserve_device_scratch([[maybe_unused]] const BatchShape& shape,
+                            [[maybe_unused]] const DeviceScratchUses& uses) {
 #if defined(TESSERA_WITH_CUDA)
     const auto reserve = [](void* argument) {
-        const auto& s = *static_cast<const BatchShape*>(argument);
+        const auto& [s, used] = *static_cast<const std::pair<BatchShape, DeviceScratchUses>*>(argument);
         try {
             CudaResources& resources = CudaResources::of_this_worker();
             for_each_slot([&](Scratch slot) {
-                const std::size_t bytes = bytes_of(slot, s, resources.wave_budget_bytes());
+                const std::size_t bytes = bytes_of(slot, s, used, resources.wave_budget_bytes());
                 if (bytes > 0) resources.scratch(slot, bytes);
             });
         } catch (const std::exception& failure) {
             note_task_failure("scratch of a GPU", failure);
         }
     };
-    BatchShape copy = shape;
+    std::pair<BatchShape, DeviceScratchUses> copy = {shape, uses};
     starpu_execute_on_each_worker(reserve, &copy, STARPU_CUDA);
     throw_task_failure();
 #endif

@@ -6,14 +6,14 @@
 namespace tessera {
 namespace {
 
-// <P_i, P_j>, one row of the sum for each i and j.
+// <P_i, P_j> of one i, a row of the sum for each j.
 struct GramProducts {
     static constexpr int num_sums = 2;
-    std::int32_t num_modes;
+    std::int32_t i;
     std::ptrdiff_t area;
     const cfloat* modes;
-    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t row, float (&sums)[num_sums]) const {
-        const cfloat a = modes[row / num_modes * area + pixel], b = modes[row % num_modes * area + pixel];
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t j, float (&sums)[num_sums]) const {
+        const cfloat a = modes[i * area + pixel], b = modes[j * area + pixel];
         const cfloat product = conj_mul(a, b);
         sums[0] += product.re;
         sums[1] += product.im;
@@ -70,8 +70,10 @@ void orthogonalize_device(const OrthogonalizeArgs& args, const Buffers& buffers,
     auto* order = device.scratch<int>(Scratch::ramps, static_cast<std::size_t>(n));
     auto* mixing = device.scratch<cfloat>(Scratch::spectrum, size);
     auto* before = device.scratch<cfloat>(Scratch::product, args.probe_size());
-    device.reduce_rows<GramProducts::num_sums, Sum>(n * n, area, GramProducts{n, area, probe.value},
-                                                    &gram->re);
+    for (std::int32_t i = 0; i < n; ++i) {
+        device.reduce_rows<GramProducts::num_sums, Sum>(n, area, GramProducts{i, area, probe.value},
+                                                        &gram[i * n].re);
+    }
     device.once(FindMixingScalars{n, state, gram, vectors, order, mixing});
     for (cfloat* modes : {probe.value, probe.direction, buffers.get<cfloat>(1)}) {
         device.copy(before, modes, args.probe_size() * sizeof(cfloat));

@@ -36,6 +36,12 @@ std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
     return entry(settings.config.name).make(settings);
 }
 
+void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration) {
+    engine.submit_iteration(graph, iteration);
+    if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
+    if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);
+}
+
 const char* name(EngineName engine) {
     return entry(engine).name;
 }

@@ -90,6 +90,9 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
+// All tasks of an iteration: the engine's, then modes made orthogonal and frames moved where it is their
+// turn.
+void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration);
 const char* name(EngineName engine);
 
 // One maker per engine.

@@ -245,7 +245,7 @@ FrameDestinations Handles::frame_memory(const Problem& problem) {
 Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSource* source) {
     const PatternPlan& patterns = problem.patterns;
     TESSERA_EXPECT(source != nullptr || !patterns.reads_again());
-    reserve_device_scratch(largest_batch(problem));
+    reserve_device_scratch(largest_batch(problem), problem.device_scratch_uses());
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
     handles.num_slices = problem.num_slices();

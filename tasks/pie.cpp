@@ -31,7 +31,8 @@ const PieRule& rule_of(EngineName engine) {
 //   O -= step sum conj(P) chi / ((1 - alpha) A + alpha max A),   A = sum_k |P_k|^2,
 //   P -= step sum conj(O) chi / ((1 - alpha) C + alpha max C),   C = sum |O|^2.
 // For mini-batches of one frame these are the published formulas. Where frames of a mini-batch overlap, A is
-// what all of them put there: a mean of their updates, never more than one alone would do.
+// what all of them put there: a mean of their updates, never more than one alone would do while frames are
+// where the scan has them.
 class Pie : public Engine {
   public:
     explicit Pie(const EngineSettings& settings)

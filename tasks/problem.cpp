@@ -232,6 +232,10 @@ RunConfig resolved_config(const Problem& problem) {
     return config;
 }
 
+DeviceScratchUses Problem::device_scratch_uses() const {
+    return {refines_positions(), config.probe.num_modes > 1 && config.probe.orthogonalize_interval > 0};
+}
+
 int Problem::num_slice_transfers() const {
     const std::vector<double>& spacings_m = config.object.slice_spacings_m;
     const bool all_equal = std::ranges::adjacent_find(spacings_m, std::not_equal_to<>()) == spacings_m.end();
@@ -292,7 +296,8 @@ ForecastInput forecast_input(const Problem& problem) {
     input.refines_positions = problem.refines_positions();
     input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
-    input.gpu_scratch_bytes = nominal_device_scratch_bytes(largest_batch(problem));
+    input.gpu_scratch_bytes =
+        nominal_device_scratch_bytes(largest_batch(problem), problem.device_scratch_uses());
     return input;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/array.hpp"
+#include "codelets/device_scratch.hpp"
 #include "codelets/layout.hpp"
 #include "codelets/runtime/ranks.hpp"
 #include "codelets/runtime/runtime.hpp"
@@ -41,6 +42,7 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    DeviceScratchUses device_scratch_uses() const;
     // Different transfer functions between slices: one where all ways are equally long.
     int num_slice_transfers() const;
     bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }

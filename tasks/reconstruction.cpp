@@ -116,9 +116,7 @@ void Reconstruction::run_engine(const EngineSettings& settings, EngineRun& run) 
             hooks_.checkpoints->submit_copies({run.index, submitted, run.first_iteration + submitted});
         trace_iteration(run.first_iteration + submitted);
         graph_.set_stop_condition(stop_condition(run, submitted));
-        engine->submit_iteration(graph_, submitted);
-        if (settings.orthogonalizes_at(submitted)) graph_.orthogonalize();
-        if (settings.refines_at(submitted)) graph_.refine_positions(*config.refine_positions, submitted);
+        submit_iteration(*engine, settings, graph_, submitted);
         graph_.record(submitted);
         submit_snapshot(run, submitted);
     }
@@ -150,7 +148,7 @@ void Reconstruction::tell_why_it_goes_on(EngineRun& run, int iteration) const {
     log::info(
         "{}: stops after {} iterations, from where it can go on (runtime.waves: keep); before, nothing would "
         "be won",
-        run.name, run.next_beginning);
+        run.name, std::min(run.next_beginning, run.config.num_iter));
 }
 
 // Where the run stands before an iteration of the engine that is running.

@@ -17,7 +17,7 @@ void rehearse(const Problem& problem, Handles& handles, int num_iter) {
     for (int n = 0; n < num_iter; ++n) {
         if (n >= ahead) wait_for_record(n - ahead);
         trace_iteration(n);
-        engine->submit_iteration(graph, n);
+        submit_iteration(*engine, settings, graph, n);
         graph.record(n);
     }
     wait_for_record(num_iter - 1);

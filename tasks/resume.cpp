@@ -155,7 +155,8 @@ RunState restore(Handles& handles, const Problem& problem, const std::filesystem
             read_fields(*reader, path_of_tile(t), saved_fields(handles.tiles[t]));
             is_read[t] = true;
             TileHandles& tile = handles.tiles[t];
-            if (tile.places.empty()) continue;
+            // Where no engine has moved frames so far they are where the scan has them.
+            if (tile.places.empty() || !reader->has(path_of_places(t))) continue;
             reader->read(path_of_places(t), tile.places.before_tasks<float>(),
                          tile.places.bytes() / sizeof(float));
             set_frames(tile);

@@ -115,9 +115,18 @@ void Batch::start(std::size_t i_entry) {
     BatchEntry& entry = entries_[i_entry];
     auto log_file = entry.job.result;
     log_file.replace_extension(".log");
-    running_.emplace_back(i_entry, command_of(entry), log_file, takes_turns());
-    entry.outcome = BatchOutcome::running;
     entry.begin_s = entry.compute_s = now_s();
+    try {
+        running_.emplace_back(i_entry, command_of(entry), log_file, takes_turns());
+    } catch (const Error& error) {  // no log, no process: the others go on
+        entry.end_s = now_s();
+        entry.outcome = BatchOutcome::failed;
+        entry.exit_code = static_cast<int>(error.code());
+        entry.message = error.what();
+        tell(entry);
+        return;
+    }
+    entry.outcome = BatchOutcome::running;
     log::info("{} ({} of {}){}", entry.job.name, i_entry + 1, entries_.size(),
               remaining_[i_entry] == Remaining::the_rest ? ": goes on" : "");
 }
@@ -214,7 +223,11 @@ void Batch::end(const Running& running) {
     entry.end_s = now_s();
     judge(entry, running.run);
     tell(entry);
-    write_batch_table(options_.output, entries_);
+    try {
+        write_batch_table(options_.output, entries_);
+    } catch (const Error& error) {  // it is written again with the next end, and at the end of all
+        log::warning("{}", error.what());
+    }
 }
 
 void Batch::listen() {

@@ -43,8 +43,8 @@ class BatchRun {
         int& descriptor;
         ~CloseLog();
     } close_log_{log_};
-    Pipe leave_;
     std::optional<ChildProcess> process_;
+    Pipe leave_;  // closed before the process is waited for: who waits for a turn then ends
     std::int64_t heard_bytes_ = 0;
     std::string unfinished_line_;
     Phase phase_;

@@ -169,10 +169,15 @@ void print_ranks(const Problem& problem, int num_ranks) {
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
     const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
+    double refinement = 0;  // the wave and its derivatives along both axes
+    if (engine.refine_positions) {
+        refinement =
+            ((problem.near_field() ? 10.0 : 3.0) + (is_fourier ? 3 : 0)) / engine.refine_positions->interval;
+    }
     if (projects_waves(engine.name)) {
         // To the detector and back, and once more for the cost of P O; shifts of the probe, and of its sums.
         const double cost = engine.name == EngineName::AP ? 0 : 1.0 / engine.projection.cost_interval;
-        return (2 + cost) * (problem.near_field() ? 2 : 1) + (is_fourier ? 3 : 0);
+        return (2 + cost) * (problem.near_field() ? 2 : 1) + (is_fourier ? 3 : 0) + refinement;
     }
     // Of the gradient and of the line search.
     const double gradients = frames_held(problem);
@@ -180,7 +185,7 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
     const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
     const double steps = engine.name == EngineName::LSQML ? 1 : 0;  // of each frame, along both directions
     const double shifts = is_fourier ? 2 * (gradients + searches + steps) : 0;
-    return propagations * (problem.near_field() ? 2 : 1) + shifts;
+    return propagations * (problem.near_field() ? 2 : 1) + shifts + refinement;
 }
 
 void print_time(const Problem& problem) {

@@ -443,6 +443,9 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
     check_minibatches(io, c);
+    io.check(!c.runtime.mixed || c.probe.num_modes == 1 || c.probe.orthogonalize_interval == 0,
+             "probe.orthogonalize_interval",
+             "needs runtime.mixed: off, for all ranks must mix the modes alike, to the last bit");
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
         check_engine(io, c, i);
         check_refinement(io, c, i);

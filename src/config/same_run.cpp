@@ -83,12 +83,38 @@ std::vector<std::string> different_keys(const RunConfig& first, const RunConfig&
     return keys;
 }
 
+// The first engine with mini-batches deals all frames into them, for the whole run: checkpoints hold what
+// belongs to frames (exit waves, places) in that order.
+std::optional<std::size_t> dealing_engine(const RunConfig& config) {
+    for (std::size_t i = 0; i < config.engines.size(); ++i) {
+        if (has_minibatches(config.engines[i].name)) return i;
+    }
+    return {};
+}
+
+std::vector<std::string> keys_that_deal_otherwise(const RunConfig& began, const RunConfig& now) {
+    const auto before = dealing_engine(began), after = dealing_engine(now);
+    if (!before && !after) return {};
+    if (!before || !after) return {fmt::format("engines[{}].name", after ? *after : *before)};
+    std::vector<std::string> keys;
+    const EngineConfig &dealt = began.engines[*before], &deals = now.engines[*after];
+    if (dealt.minibatch_size != deals.minibatch_size)
+        keys.push_back(fmt::format("engines[{}].minibatch_size", *after));
+    if (dealt.batching_mode != deals.batching_mode)
+        keys.push_back(fmt::format("engines[{}].batching_mode", *after));
+    return keys;
+}
+
 }  // namespace
 
 std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,
                                                std::size_t running_engine) {
-    return different_keys(up_to(began, running_engine), up_to(now, running_engine),
-                          [&](const std::string& key) { return may_differ(key, running_engine); });
+    auto keys = different_keys(up_to(began, running_engine), up_to(now, running_engine),
+                               [&](const std::string& key) { return may_differ(key, running_engine); });
+    for (std::string& key : keys_that_deal_otherwise(began, now)) {
+        if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
+    }
+    return keys;
 }
 
 RunConfig with_choices_of(const RunConfig& began, RunConfig now) {

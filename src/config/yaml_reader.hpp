@@ -11,9 +11,9 @@
 #include "config/run_config.hpp"
 #include "config/simulation_config.hpp"
 
-// To add a key: one member with its default in run_config.hpp (or simulation_config.hpp, machine_config.hpp)
-// and one line in the matching describe() of the .cpp beside it. Reading, checking, nearest names and
-// writing follow from it; key_visitor.hpp explains what such a line can say.
+// To add a key: one member with its default in run_config.hpp (or simulation_config.hpp, batch_config.hpp,
+// machine_config.hpp) and one line in the matching describe() of the .cpp beside it. Reading, checking,
+// nearest names and writing follow from it; key_visitor.hpp explains what such a line can say.
 namespace tessera {
 
 // Strict reading: unknown or duplicate keys, wrong types, values out of range and contradictory settings are

@@ -137,6 +137,10 @@ CheckpointFile write_checkpoint_part(const std::filesystem::path& folder, std::i
     return file;
 }
 
+bool CheckpointPartReader::has(const std::string& path) const {
+    return file_.has_dataset(path);
+}
+
 void CheckpointPartReader::read(const std::string& path, float* values, std::size_t size) const {
     const hdf5::Dataset dataset = file_.dataset(path);
     if (static_cast<std::size_t>(dataset.size()) != size)

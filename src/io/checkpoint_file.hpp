@@ -56,6 +56,7 @@ CheckpointFile write_checkpoint_part(const std::filesystem::path& folder, std::i
 class CheckpointPartReader {
   public:
     explicit CheckpointPartReader(const std::filesystem::path& file) : file_(file) {}
+    bool has(const std::string& path) const;
     // Exactly `size` values, else a data Error.
     void read(const std::string& path, float* values, std::size_t size) const;
     std::vector<double> numbers(const std::string& path) const;

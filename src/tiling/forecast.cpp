@@ -255,7 +255,11 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     const std::size_t window = slices * area(tiling.largest_window());
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
-    const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe : 0;
+    // At whole pixels positions are refined along the probe's derivative: spectrum, probe, derivative.
+    const bool is_shifted_to_refine = in.refines_positions && in.interpolation == Interpolation::nearest;
+    const std::size_t shifted = in.interpolation == Interpolation::fourier ? 5 * probe
+                                : is_shifted_to_refine                     ? 3 * probe
+                                                                           : 0;
     // Of a frame, as scratch: derivatives by the position need three, in the near field five.
     const std::size_t waves = in.refines_positions                           ? (in.near_field ? 5 : 3)
                               : in.keep_waves || slices > 1 || !in.gradients ? 1

@@ -136,20 +136,6 @@ INSTANTIATE_TEST_SUITE_P(
                     DerivativesCase{{.num_slices = 3, .num_frames = 2}, "slices"}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
-TEST(PositionDerivativesTask, DoesNothingOnceStopped) {
-    const Problem problem = as_held(reference::random_problem({}), PatternType::u16);
-    OneBatch batch(problem, PatternType::u16);
-    IterationState stopped;
-    stopped.stopped = 1;
-    batch.set_state(stopped);
-    const std::vector<std::byte> before(position_derivatives_bytes(batch.shape.num_frames), std::byte{7});
-    const Data out = data_of(before);
-    find_position_derivatives.submit({batch.shape}, {&batch.patterns, &batch.frames, &batch.detector,
-                                                     &batch.probe, &batch.object, &batch.state, &out});
-    // What nobody looks at may be anything, but no error.
-    EXPECT_NO_THROW(content<std::byte>(out, before.size()));
-}
-
 // ---- Plans
 
 FramePlace place_at(double y, double x, double from_y = 0, double from_x = 0) {

@@ -29,6 +29,21 @@ TEST(SameRun, MayChangeWhatTouchesNoIterationSoFar) {
     EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{});
 }
 
+TEST(SameRun, MayNotDealFramesOtherwise) {
+    RunConfig now = began();
+    now.engines.push_back({.name = EngineName::rPIE});
+    const auto last = now.engines.size() - 1;
+    EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{fmt::format("engines[{}].name", last)});
+    EXPECT_EQ(keys_against_going_on(now, began(), 1), Texts{fmt::format("engines[{}].name", last)});
+    RunConfig later = now;
+    later.engines.push_back({.name = EngineName::LSQML, .minibatch_size = 7});
+    EXPECT_EQ(keys_against_going_on(now, later, 1), Texts{});
+    later.engines[last].minibatch_size = 5;
+    later.engines[last].batching_mode = BatchingMode::compact;
+    EXPECT_EQ(keys_against_going_on(now, later, 1), (Texts{fmt::format("engines[{}].minibatch_size", last),
+                                                           fmt::format("engines[{}].batching_mode", last)}));
+}
+
 TEST(SameRun, NamesWhatMustNotChange) {
     RunConfig now = began();
     now.scan.crop.size = {64, 64};
