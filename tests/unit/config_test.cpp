@@ -470,6 +470,14 @@ TEST(RunFile, EnginesRefinePositionsWhereTheySaySo) {
     EXPECT_EQ(run_of(write_run_config(c)), c);
 }
 
+TEST(RunFile, ModesAreMixedByOneKindOfWorker) {
+    expect_problem(
+        with_scan("probe: {num_modes: 2, orthogonalize_interval: 3}\nruntime: {gpus: 1, mixed: on}\n"),
+        "run.yaml:3: probe.orthogonalize_interval: needs runtime.mixed: off, for all ranks must mix the "
+        "modes "
+        "alike, to the last bit");
+}
+
 TEST(RunFile, RefinementIsRefusedWhereItCannotWork) {
     const std::string engines = "engines:\n  - name: CG\n    refine_positions: {start: 5}\n";
     expect_problem(with_scan(engines),

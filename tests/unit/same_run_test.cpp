@@ -1,6 +1,8 @@
 // Which keys a run may change on its way.
 #include "config/same_run.hpp"
 
+#include <fmt/format.h>
+
 #include "unit/config_texts.hpp"
 
 namespace tessera {
