@@ -473,7 +473,7 @@ TEST(RunFile, EnginesRefinePositionsWhereTheySaySo) {
 TEST(RunFile, ModesAreMixedByOneKindOfWorker) {
     expect_problem(
         with_scan("probe: {num_modes: 2, orthogonalize_interval: 3}\nruntime: {gpus: 1, mixed: on}\n"),
-        "run.yaml:3: probe.orthogonalize_interval: needs runtime.mixed: off, for all ranks must mix the "
+        "run.yaml:2: probe.orthogonalize_interval: needs runtime.mixed: off, for all ranks must mix the "
         "modes "
         "alike, to the last bit");
 }
