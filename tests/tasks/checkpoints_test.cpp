@@ -148,6 +148,18 @@ TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {
     }
 }
 
+// A checkpoint of a run in which no frame was to move, gone on with by one whose next engine moves them.
+TEST_F(CheckpointsTest, GoOnWithALaterEngineThatRefinesPositions) {
+    config_.positions.max_shift_px = 3;
+    config_.engines = {{.name = EngineName::GD, .num_iter = 3}, {.name = EngineName::GD, .num_iter = 4}};
+    RunConfig refining = config_;
+    refining.engines[1].refine_positions.emplace().start = 1;
+    const Outcome whole = run(refining);
+    ASSERT_TRUE(run_until(2).stopped_early);
+    config_ = refining;
+    expect_bitwise_equal(go_on(), whole);
+}
+
 // As a batch system does it: one job after the other, each of which does a little.
 TEST_F(CheckpointsTest, CarryARunThroughManyJobs) {
     config_.engines.push_back(config_.engines[0]);
