@@ -168,10 +168,18 @@ class Simulated(Folder):
         self.assertAlmostEqual(told["sent_bytes_most"] / 2**20, max(sent), delta=0.2 * max(sent) + 0.01)
 
     def test_its_tasks_and_messages_are_those_of_a_real_run(self):
-        self.forecast("node.cores=2", nodes=2, more=("--trace", "simulated"))
+        self.compare_with_a_real_run()
+
+    def test_also_those_that_follow_the_engines_own(self):
+        self.compare_with_a_real_run("engines[0].refine_positions={start: 0}", "positions.max_shift_px=2",
+                                     "probe.num_modes=2", "probe.orthogonalize_interval=1")
+
+    def compare_with_a_real_run(self, *settings):
+        choices = [word for setting in settings for word in ("--set", setting)]
+        self.forecast("node.cores=2", nodes=2, more=("--trace", "simulated", *choices))
         run = subprocess.run([MPIRUN, "-n", "2", PROGRAM, "--quiet", "reconstruct", "run.yaml", "--set",
                               "runtime.trace=measured", "--set", "runtime.cpus=1", "--set",
-                              "output.checkpoint_interval=0"], cwd=self.folder, timeout=120,
+                              "output.checkpoint_interval=0", *choices], cwd=self.folder, timeout=120,
                              capture_output=True, text=True, env=dict(os.environ, **RANKS_ON_ANY_MACHINE))
         self.assertEqual(run.returncode, 0, run.stderr)
 
