@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "config_texts.hpp"
+
+// The keys of probe and object that depend on one another.
+namespace tessera {
+namespace {
+
+TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
+    const auto probe = [](const std::string& keys) { return with_scan("probe:\n  initial: " + keys + "\n"); };
+    expect_problem(probe("aperture"),
+                   "run.yaml:2: probe.diameter_m: is required with initial: aperture, gaussian or "
+                   "zone_plate");
+    expect_problem(
+        probe("zone_plate\n  diameter_m: 1e-4"),
+        "run.yaml:2: probe.focal_length_m: is required with initial: zone_plate (or outer_zone_width_m)");
+    expect_problem(probe("zone_plate\n  diameter_m: 1e-4\n  focal_length_m: 0.1\n  outer_zone_width_m: 5e-8"),
+                   "run.yaml:6: probe.outer_zone_width_m: gives the focal length; give either this or "
+                   "focal_length_m");
+    expect_problem(probe("zone_plate\n  diameter_m: 1e-4\n  focal_length_m: 0.1\n  central_stop_m: 1e-4"),
+                   "run.yaml:6: probe.central_stop_m: must be below diameter_m");
+    expect_problem(probe("gaussian\n  diameter_m: 1e-4\n  focal_length_m: 0.1"),
+                   "run.yaml:5: probe.focal_length_m: has no meaning here (only for initial: zone_plate)");
+    expect_problem(probe("file\n  defocus_m: 1e-4"),
+                   "run.yaml:4: probe.defocus_m: has no meaning here (only for initial: aperture, gaussian, "
+                   "zone_plate or convergent)");
+    expect_problem(probe("convergent"),
+                   "run.yaml:2: probe.convergence_angle_mrad: is required with initial: convergent");
+    expect_problem(
+        probe("convergent\n  convergence_angle_mrad: 30\n  diameter_m: 1e-9"),
+        "run.yaml:5: probe.diameter_m: has no meaning here (only for initial: aperture, gaussian or "
+        "zone_plate)");
+    const ProbeConfig convergent = run_of(probe("convergent\n  convergence_angle_mrad: 30\n  defocus_m: "
+                                                "2e-8\n  spherical_aberration_m: 1e-3"))
+                                       .probe;
+    EXPECT_EQ(convergent.convergence_angle_mrad, 30.0);
+    EXPECT_EQ(convergent.spherical_aberration_m, 1e-3);
+    expect_problem(probe("auto\n  file: x.h5"),
+                   "run.yaml:4: probe.file: has no meaning here (only for initial: file)");
+    EXPECT_EQ(run_of(probe("file\n  file: x.h5")).probe.file, "x.h5");
+}
+
+TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  num_slices: " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("4\n  slice_spacings_m: 2e-9")).object.slice_spacings_m,
+              (std::vector<double>{2e-9, 2e-9, 2e-9}))
+        << "one value stands for all";
+    EXPECT_EQ(run_of(object("3\n  slice_spacings_m: [1e-9, 2e-9]")).object.slice_spacings_m,
+              (std::vector<double>{1e-9, 2e-9}));
+    EXPECT_EQ(run_of(object("2\n  slice_spacings_m: [1e-9]")).object.slice_propagation,
+              SlicePropagation::angular_spectrum);
+    expect_problem(
+        object("3"),
+        "run.yaml:2: object.slice_spacings_m: is required with num_slices above 1: one length for all, "
+        "or a list of 2");
+    expect_problem(
+        object("3\n  slice_spacings_m: [1e-9, 1e-9, 1e-9]"),
+        "run.yaml:4: object.slice_spacings_m: expected one value for all or a list of 2, got a list of 3");
+    expect_problem(object("3\n  slice_spacings_m: [1e-9, 0]"),
+                   "run.yaml:4: object.slice_spacings_m: 0 is out of range (allowed: above 0)");
+    expect_problem(object("3\n  slice_spacings_m: near"),
+                   "run.yaml:4: object.slice_spacings_m: expected a number, got 'near'");
+    expect_problem(object("1\n  slice_spacings_m: 1e-9"),
+                   "run.yaml:4: object.slice_spacings_m: has no meaning here (only for num_slices above 1)");
+    expect_problem(object("0"),
+                   "run.yaml:3: object.num_slices: 0 is out of range (allowed: at least 1, at most 1000)");
+    expect_problem(
+        object("2\n  slice_spacings_m: 1e-9\n  slice_propagation: asm"),
+        "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
+}
+
+TEST(RunFile, SlicesAreCoupledWhereThereAreSeveral) {
+    const auto object = [](const std::string& keys) {
+        return with_scan("object:\n  slice_spacings_m: 1e-9\n  num_slices: 2\n  " + keys + "\n");
+    };
+    EXPECT_EQ(run_of(object("regularize_layers: 0.5")).object.regularize_interval, 1);
+    EXPECT_EQ(run_of(object("margin_px: 4")).object.regularize_layers, 0);
+    expect_problem(
+        object("regularize_layers: 1.5"),
+        "run.yaml:5: object.regularize_layers: 1.5 is out of range (allowed: at least 0, at most 1)");
+    expect_problem(
+        object("regularize_interval: 2"),
+        "run.yaml:5: object.regularize_interval: has no meaning here (only for regularize_layers above 0)");
+    expect_problem(with_scan("object: {regularize_layers: 0.1}"),
+                   "run.yaml:2: object.regularize_layers: has no meaning here (only for num_slices above 1)");
+}
+
+}  // namespace
+}  // namespace tessera
