@@ -33,6 +33,7 @@ struct MaskConfig {
     std::optional<std::filesystem::path> file;  // null: the scan's own file
     std::optional<std::string> key;             // null: the scan's own mask
     bool invert = false;                        // true: non-zero means good
+    std::optional<double> saturated_above;  // counts beyond which a pixel of a frame says nothing but "more"
     bool operator==(const MaskConfig&) const = default;
 };
 
@@ -92,12 +93,24 @@ struct ScanConfig {
     CropConfig crop;
     OrientationConfig orientation;
     ScanMotionConfig positions;
+    int upsample = 1;     // the detector's pixels are divided so finely along each axis
     Hdf5KeysConfig keys;  // for format hdf5; for cxi they override what was found
     bool operator==(const ScanConfig&) const = default;
 };
 
 enum class InitialObject { flat, random, file };
 enum class SlicePropagation { fresnel, angular_spectrum };
+
+// What an object is known to be, whatever the engine.
+struct ObjectConstraintsConfig {
+    std::optional<std::array<double, 2>> amplitude;  // least and most
+    std::optional<std::array<double, 2>> phase_rad;  // least and most
+    double smoothing = 0;                            // share of the way to the mean of the neighbours
+    double total_variation = 0;                      // threshold of the differences between neighbours
+    int start = 0;                                   // the first iteration of each engine that keeps to them
+    int interval = 1;                                // iterations from one time to the next
+    bool operator==(const ObjectConstraintsConfig&) const = default;
+};
 
 struct ObjectConfig {
     int margin_px = 8;
@@ -108,6 +121,7 @@ struct ObjectConfig {
     SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
     double regularize_layers = 0;  // how strongly slices are pulled together after a step; 0: not at all
     int regularize_interval = 1;   // iterations from one time to the next
+    ObjectConstraintsConfig constraints;
     bool operator==(const ObjectConfig&) const = default;
 };
 
@@ -116,6 +130,25 @@ enum class InitialProbe { automatic, file, aperture, gaussian, zone_plate, conve
 struct ProbeUpdateConfig {
     int start = 2;  // the first iteration that moves the probe; a value >= num_iter keeps it fixed
     bool operator==(const ProbeUpdateConfig&) const = default;
+};
+
+// Where a probe may be other than zero: circles about the centre, as fractions of half the window's (or
+// spectrum's) shorter side.
+struct ProbeSupportConfig {
+    std::optional<double> radius;
+    std::optional<double> fourier_radius;
+    int interval = 1;  // iterations from one time to the next
+    bool operator==(const ProbeSupportConfig&) const = default;
+};
+
+// A probe that is another one in each frame: eigen-probes (orthogonal probe relaxation) and their weights.
+struct VariableProbeConfig {
+    int num_opr_modes = 0;            // beside the mean of the first mode
+    bool variable_intensity = false;  // each frame has its own power
+    int start = 5;                    // the first iteration of each engine that changes them
+    double step_size = 1;             // share of the Gauss-Newton step of weights
+    double opr_step_size = 0.5;       // of the eigen-probes
+    bool operator==(const VariableProbeConfig&) const = default;
 };
 
 struct ProbeConfig {
@@ -127,6 +160,8 @@ struct ProbeConfig {
     int orthogonalize_interval = 0;  // iterations after which modes are made orthogonal; 0: at the end alone
     double mode_power = 0.05;        // power of each mode added to those at hand, as a fraction of the first
     ProbeUpdateConfig update;
+    ProbeSupportConfig support;
+    VariableProbeConfig variable;
     std::optional<std::array<int, 2>> size;  // (y, x) smaller than the frame: oversampled detector
     bool rescale = true;                     // `power: auto`: scale to the mean counts; `keep` leaves it
     // shapes (metres, in the sample plane)
@@ -183,6 +218,16 @@ struct PositionModelConfig {
     bool operator==(const PositionModelConfig&) const = default;
 };
 
+// Frames that are far off try other places (codelets/search_positions.hpp).
+struct SearchPositionsConfig {
+    int start = 10;           // the first iteration of the engine after which frames are tried elsewhere
+    std::optional<int> stop;  // the first after which they are not any more; null: never
+    int interval = 10;        // iterations from one time to the next
+    int num_tries = 16;       // places of a frame each time
+    double radius_px = 0;     // how far from where it is at the start; 0: positions.max_shift_px
+    bool operator==(const SearchPositionsConfig&) const = default;
+};
+
 // Positions that follow the gradient of the cost (codelets/refine_positions.hpp).
 struct RefinePositionsConfig {
     int start = 5;            // the first iteration of the engine after which frames move
@@ -194,6 +239,7 @@ struct RefinePositionsConfig {
     PositionModelConfig model;
     double model_weight = 1e-3;  // of the model on each frame, as a share of the frames' mean curvature
     double keep_jitter = 1;      // share of what the model does not explain that a move leaves
+    std::optional<SearchPositionsConfig> search;
     bool operator==(const RefinePositionsConfig&) const = default;
 };
 
@@ -271,6 +317,8 @@ struct OutputConfig {
     int save_interval = 0;                     // iterations between intermediate results; 0: only the last
     double checkpoint_interval_s = 600;        // written as seconds, 90s, 10min, 2h; 0: no checkpoints
     bool pictures = true;
+    bool remove_ramp = false;                       // of phase, which object and probe can trade
+    std::optional<std::array<int, 4>> flat_region;  // (y0, y1, x0, x1) of the object that is vacuum
     bool operator==(const OutputConfig&) const = default;
 };
 
@@ -300,8 +348,18 @@ struct TuneConfig {
     bool operator==(const TuneConfig&) const = default;
 };
 
+// What the detector adds to the far field's intensity, or does to it.
+struct DetectorConfig {
+    double blur_sigma_px = 0;        // Gaussian point spread of a pixel; 0: none
+    bool refine_background = false;  // a background of all frames is found with object and probe
+    int background_start = 5;        // the first iteration of each engine that changes it
+    double background_step_size = 1;
+    bool operator==(const DetectorConfig&) const = default;
+};
+
 struct RunConfig {
     ScanConfig scan;
+    DetectorConfig detector;
     ObjectConfig object;
     ProbeConfig probe;
     std::vector<EngineConfig> engines = {EngineConfig{}};
