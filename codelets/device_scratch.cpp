@@ -65,7 +65,7 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
             return s.num_slices > 1 ? frames * sizeof(FramePosition) : 0;
         case Scratch::moved_object:  // as large as a batch's window: taken with the first task
             return 0;
-        default:  // of the on-chip kernels: taken with the first task
+        default:  // of the on-chip kernels, and a few bytes a frame: taken with the first task
             return 0;
     }
 }

@@ -4,7 +4,7 @@
 
 #include "codelets/cost_model.hpp"
 #include "codelets/evaluate.hpp"
-#include "codelets/frame_model-inl.hpp"
+#include "codelets/frame_evaluation-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {
@@ -14,30 +14,14 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(5));
     sums = BatchSums{};
-    Workspace& workspace = Workspace::of_this_worker();
-    const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
-    Propagator propagator(s, detector.transfer, workspace);
-    FrameModel model(s, buffers.get<const std::byte>(3), buffers.get<const std::byte>(4),
-                     detector.slice_transfers, workspace);
-    model.prepare(Moving::nothing);
-    cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
+    FrameEvaluation evaluation(s, buffers.get<const std::byte>(2), buffers.get<const std::byte>(3),
+                               buffers.get<const std::byte>(4));
     const auto* frames = buffers.get<const FramePosition>(1);
     auto* errors = buffers.get<double>(6);
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            model.place(frames[frame]);
-            propagator.place(frames[frame]);
-            for (int k = 0; k < s.num_modes; ++k) {
-                cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
-                model.exit_wave(k, wave);
-                propagator.forward(wave);
-            }
-            FrameCost cost;
-            with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                cost = compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,
-                                                      propagator.scale(), s);
-            });
+            const FrameCost cost = evaluation.at(frames[frame], patterns + frame * s.frame.area());
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             errors[frame] = cost.squared_error;

@@ -4,6 +4,7 @@
 
 #include "codelets/layout.hpp"
 #include "codelets/refine_positions.hpp"
+#include "codelets/search_positions.hpp"
 #include "scan/positions.hpp"
 
 // How positions move: one text for all devices, in double.
@@ -157,6 +158,38 @@ TESSERA_HD void move_frame(const MoveFramesArgs& args, const PositionModel& mode
         place.shift[axis] = ::fmin(::fmax(wanted, -args.max_shift_px), args.max_shift_px);
     }
     position = position_of(place, args.interpolation);
+}
+
+// ---- search_positions
+
+// The places that a frame is tried at: 0 is where the model has it, the others around that.
+TESSERA_HD void tried_shift(const SearchPositionsArgs& args, const FramePlace& place, int number,
+                            double (&shift)[2]) {
+    for (int axis = 0; axis < 2; ++axis) {
+        const double offset = number == 0 ? 0 : args.offsets_px[number - 1][axis];
+        shift[axis] = ::fmin(::fmax(place.explained[axis] + offset, -args.max_shift_px), args.max_shift_px);
+    }
+}
+
+TESSERA_HD FramePosition position_at(const FramePlace& place, const double (&shift)[2],
+                                     Interpolation interpolation) {
+    FramePlace there = place;
+    for (int axis = 0; axis < 2; ++axis) there.shift[axis] = shift[axis];
+    return position_of(there, interpolation);
+}
+
+TESSERA_HD bool is_suspicious(const SearchPositionsArgs& args, double squared_error,
+                              const IterationState& state) {
+    return squared_error * args.num_frames_in_scan > args.suspicious_error * state.squared_error;
+}
+
+TESSERA_HD void put_at(const double (&shift)[2], Interpolation interpolation, FramePlace& place,
+                       FramePosition& position) {
+    for (int axis = 0; axis < 2; ++axis) {
+        place.shift[axis] = shift[axis];
+        place.velocity[axis] = 0;
+    }
+    position = position_of(place, interpolation);
 }
 
 }  // namespace tessera::rules

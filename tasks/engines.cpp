@@ -32,6 +32,14 @@ const EngineEntry& entry(EngineName engine) {
 
 }  // namespace
 
+PositionSearch EngineSettings::search_at(int iteration) const {
+    const SearchPositionsConfig& search = *config.refine_positions->search;
+    return {.num_tries = search.num_tries,
+            .round = (iteration - search.start) / search.interval,
+            .radius_px = search.radius_px.value_or(max_shift_px),
+            .suspicious_error = search.suspicious_error};
+}
+
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
     return entry(settings.config.name).make(settings);
 }
@@ -39,6 +47,7 @@ std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration) {
     engine.submit_iteration(graph, iteration);
     if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
+    if (settings.searches_at(iteration)) graph.search_positions(settings.search_at(iteration));
     if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);
 }
 

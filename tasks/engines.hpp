@@ -27,6 +27,11 @@ class Engine {
     virtual Exchanges exchanges(int iteration) const = 0;
 };
 
+// Is it the turn of what is done every so many iterations from `start`, before `stop`?
+inline bool is_turn(int iteration, int start, const std::optional<int>& stop, int interval) {
+    return iteration >= start && (!stop || iteration < *stop) && (iteration - start) % interval == 0;
+}
+
 // What engines are made with.
 struct EngineSettings {
     EngineConfig config;
@@ -37,6 +42,7 @@ struct EngineSettings {
     int num_minibatches = 1;
     std::uint64_t random_seed = 0;
     int orthogonalize_interval = 0;
+    double max_shift_px = 0;  // of frames whose positions are refined
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -47,9 +53,15 @@ struct EngineSettings {
     // Do frames move after it?
     bool refines_at(int iteration) const {
         const auto& refine = config.refine_positions;
-        return refine && iteration >= refine->start && (!refine->stop || iteration < *refine->stop) &&
-               (iteration - refine->start) % refine->interval == 0;
+        return refine && is_turn(iteration, refine->start, refine->stop, refine->interval);
     }
+    // Are frames that fit badly tried elsewhere after it, before the others move?
+    bool searches_at(int iteration) const {
+        if (!config.refine_positions || !config.refine_positions->search) return false;
+        const SearchPositionsConfig& search = *config.refine_positions->search;
+        return is_turn(iteration, search.start, search.stop, search.interval);
+    }
+    PositionSearch search_at(int iteration) const;
     // Are the probe's modes made orthogonal after it? Engines that project keep exit waves of each mode,
     // which would have to be mixed alike.
     bool orthogonalizes_at(int iteration) const {
@@ -58,7 +70,8 @@ struct EngineSettings {
     }
     // Is what is kept of far fields no longer that of probe and positions?
     bool outdates_waves_at(int iteration) const {
-        return iteration >= 0 && (refines_at(iteration) || orthogonalizes_at(iteration));
+        return iteration >= 0 &&
+               (refines_at(iteration) || searches_at(iteration) || orthogonalizes_at(iteration));
     }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
@@ -76,7 +89,8 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             object.regularize_interval,
             problem.tiling.minibatches.count,
             problem.config.runtime.random_seed,
-            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0};
+            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0,
+            static_cast<double>(problem.config.positions.max_shift_px)};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).

@@ -14,6 +14,7 @@
 #include "codelets/overlap.hpp"
 #include "codelets/projection_record.hpp"
 #include "codelets/record.hpp"
+#include "codelets/search_positions.hpp"
 #include "codelets/weigh.hpp"
 
 namespace tessera {
@@ -242,6 +243,24 @@ void Graph::couple_slices(float strength) {
 void Graph::orthogonalize() {
     tessera::orthogonalize.submit({handles_.num_modes, handles_.probe_shape},
                                   {&handles_.probe, &handles_.probe_gradient, &handles_.state}, scalar);
+}
+
+void Graph::search_positions(const PositionSearch& search) {
+    SearchPositionsArgs args;
+    spread_tries(search.num_tries, search.radius_px, search.round, args);
+    args.max_shift_px = handles_.max_shift_px;
+    args.suspicious_error = search.suspicious_error;
+    args.num_frames_in_scan = handles_.scan_moments.num_frames;
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data&) {
+        const TileHandles& tile = handles_.tiles[t];
+        const Data& patterns = patterns_of(batch);
+        args.shape = shape_of(batch);
+        args.first = batch.first_place;
+        tessera::search_positions.submit(args,
+                                         {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                          &tile.object, &handles_.state, &tile.places},
+                                         priority_of(batch));
+    });
 }
 
 void Graph::refine_positions(const RefinePositionsConfig& config, int iteration) {

@@ -30,6 +30,14 @@ struct MeanPowers {
 // What an object is updated with: sums over batches and tiles.
 enum class ObjectSums { make, are_made };
 
+// Where frames that fit badly are tried: `num_tries` places on a disc around where the model of all frames
+// has them. Each round turns them.
+struct PositionSearch {
+    int num_tries = 0, round = 0;
+    double radius_px = 0;
+    double suspicious_error = 0;
+};
+
 // The phases that engines are made of. Each call submits this rank's tasks and messages and returns; StarPU
 // orders them by the data they use. Every sum has a declared order, which is the order of submission here:
 // batches within a tile, tiles in a halo (tasks/halo_exchange.hpp), a binary tree over tiles
@@ -68,6 +76,8 @@ class Graph {
     void couple_slices(float strength);
     // The modes of the probe, its direction and its gradient, on every rank.
     void orthogonalize();
+    // Frames that fit badly go where they fit better.
+    void search_positions(const PositionSearch& search);
     // Frames move along the gradient of the cost, each for itself, and less what all have in common.
     void refine_positions(const RefinePositionsConfig& config, int iteration);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.

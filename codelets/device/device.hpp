@@ -45,6 +45,8 @@ enum class Scratch {
     slope_ramps,
     exit_waves,
     moved_waves,
+    found_places,
+    tried_positions,
     count
 };
 

@@ -50,7 +50,9 @@ void CudaResources::fail(const char* what, const char* why) {
 }
 
 CudaResources::CudaResources()
-    : stream_(starpu_cuda_get_local_stream()), node_(starpu_worker_get_local_memory_node()) {
+    : stream_(starpu_cuda_get_local_stream()),
+      node_(starpu_worker_get_local_memory_node()),
+      scratch_(static_cast<std::size_t>(Scratch::count)) {
     constexpr std::size_t least = std::size_t{4} << 20;
     wave_budget_bytes_ = std::max(second_level_cache_bytes() / 3, least);
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <map>
 #include <tuple>
+#include <vector>
 
 #include "codelets/layout.hpp"
 
@@ -50,7 +50,7 @@ class CudaResources {
     CUstream_st* stream_;
     unsigned node_;  // StarPU's number of this device's memory
     std::size_t wave_budget_bytes_;
-    std::array<Memory, 16> scratch_;
+    std::vector<Memory> scratch_;  // by slot
     Memory work_area_;
     std::map<std::tuple<int, int, int>, int> plans_;
 };

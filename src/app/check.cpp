@@ -173,6 +173,10 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
     if (engine.refine_positions) {
         refinement =
             ((problem.near_field() ? 10.0 : 3.0) + (is_fourier ? 3 : 0)) / engine.refine_positions->interval;
+        // One for each frame; how many are tried elsewhere, nobody knows.
+        if (engine.refine_positions->search)
+            refinement += ((problem.near_field() ? 2.0 : 1.0) + (is_fourier ? 1 : 0)) /
+                          engine.refine_positions->search->interval;
     }
     if (projects_waves(engine.name)) {
         // To the detector and back, and once more for the cost of P O; shifts of the probe, and of its sums.

@@ -298,6 +298,16 @@ static void describe(KeyVisitor& io, PositionModelConfig& c) {
     io.key("shear", c.shear);
 }
 
+static void describe(KeyVisitor& io, SearchPositionsConfig& c) {
+    io.key("start", c.start, at_least(0));
+    io.key("stop", c.stop, at_least(1));
+    io.key("interval", c.interval, at_least(1));
+    io.key("num_tries", c.num_tries, within(1, max_num_position_tries));
+    io.key("radius_px", c.radius_px, above_up_to(0, 1000).or_auto());
+    io.key("suspicious_error", c.suspicious_error, at_least(0));
+    io.check(!c.stop || *c.stop > c.start, "stop", "must be above start");
+}
+
 static void describe(KeyVisitor& io, RefinePositionsConfig& c) {
     io.key("start", c.start, at_least(0));
     io.key("stop", c.stop, at_least(1));
@@ -309,6 +319,7 @@ static void describe(KeyVisitor& io, RefinePositionsConfig& c) {
     io.group("model", c.model);
     io.key("model_weight", c.model_weight, within(0, 1));
     io.key("keep_jitter", c.keep_jitter, within(0, 1));
+    io.optional_group("search", c.search);
     io.check(!c.stop || *c.stop > c.start, "stop", "must be above start");
 }
 

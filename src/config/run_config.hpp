@@ -219,12 +219,14 @@ struct PositionModelConfig {
 };
 
 // Frames that are far off try other places (codelets/search_positions.hpp).
+inline constexpr int max_num_position_tries = 64;
 struct SearchPositionsConfig {
     int start = 10;           // the first iteration of the engine after which frames are tried elsewhere
     std::optional<int> stop;  // the first after which they are not any more; null: never
-    int interval = 10;        // iterations from one time to the next
-    int num_tries = 16;       // places of a frame each time
-    double radius_px = 0;     // how far from where it is at the start; 0: positions.max_shift_px
+    int interval = 5;         // iterations from one time to the next
+    int num_tries = 24;       // places of a frame each time
+    std::optional<double> radius_px;  // of the disc that they are on; null: positions.max_shift_px
+    double suspicious_error = 2;      // of frames that are tried, in mean squared errors of all frames
     bool operator==(const SearchPositionsConfig&) const = default;
 };
 

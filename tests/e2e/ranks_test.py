@@ -109,6 +109,7 @@ class Ranks(unittest.TestCase):
                      ["engines[0].name=rPIE", "engines[0].minibatch_size=9"],
                      ["engines[0].refine_positions.start=1", "positions.max_shift_px=2", "probe.orthogonalize_interval=1"],
                      ["engines[0].name=LSQML", "engines[0].refine_positions.start=0", "positions.max_shift_px=3",
+                      "engines[0].refine_positions.search={start: 1, interval: 1, suspicious_error: 0.8}",
                       "tiling.exchange=passes"],
                      ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
                      ["engines[0].name=LSQML", "engines[0].momentum_acceleration_gain=0.5"],

@@ -85,6 +85,11 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
         RefinePositionsConfig& refine = config_.engines[0].refine_positions.emplace();
         refine.start = 2;
         refine.interval = GetParam().refines_every;
+        SearchPositionsConfig& search = refine.search.emplace();
+        search.start = 3;
+        search.interval = 2;
+        search.num_tries = 4;
+        search.suspicious_error = 0.9;
     }
     const Outcome whole = run(config_);
     for (int after = 0; after < 13; ++after) {

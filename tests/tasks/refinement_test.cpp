@@ -113,12 +113,30 @@ INSTANTIATE_TEST_SUITE_P(
                     RecoveryCase{"dm", EngineName::DM, Interpolation::fourier, 80, 0.3}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
+// Farther away than the gradient reaches: frames are caught in false minima, unless they are tried elsewhere.
+TEST(SearchedPositions, AreFoundWhereTheGradientIsCaught) {
+    SimulationConfig simulated = misplaced_scan();
+    simulated.scan.position_error.jitter_px = 7;
+    simulated.object.feature_size_px = 2.5;
+    const SmallScan scan(simulated);
+    RunConfig config = refining_config(scan, EngineName::LSQML, 120);
+    config.runtime.cpus = most_workers();
+    config.positions.max_shift_px = 14;
+    const PositionErrors caught = errors_of(run(config), scan.truth());
+    EXPECT_GT(caught.largest, 4);
+    config.engines[0].refine_positions->search.emplace();
+    const PositionErrors found = errors_of(run(config), scan.truth());
+    EXPECT_LT(found.largest, 0.5);
+    EXPECT_LT(found.rms, 0.1);
+}
+
 struct SameBitsCase {
     const char* name;
     EngineName engine;
     Waves waves = Waves::recompute;
     Interpolation interpolation = Interpolation::fourier;
     Exchange exchange = Exchange::neighbours;
+    bool searches = false;
 };
 
 void PrintTo(const SameBitsCase& c, std::ostream* stream) {
@@ -130,6 +148,13 @@ class Refinement : public testing::TestWithParam<SameBitsCase> {
     Refinement() : scan_(far_field_scan()) {
         config_ = refining_config(scan_, GetParam().engine, 8);
         config_.engines[0].refine_positions->interval = 2;
+        if (GetParam().searches) {
+            SearchPositionsConfig& search = config_.engines[0].refine_positions->search.emplace();
+            search.start = 4;
+            search.interval = 1;
+            search.num_tries = 5;
+            search.suspicious_error = 0.9;
+        }
         config_.probe.update.start = 2;
         config_.positions.interpolation = GetParam().interpolation;
         config_.runtime.waves = GetParam().waves;
@@ -167,6 +192,8 @@ INSTANTIATE_TEST_SUITE_P(
                     SameBitsCase{"cg_bilinear", EngineName::CG, Waves::recompute, Interpolation::bilinear},
                     SameBitsCase{"gd_nearest_passes", EngineName::GD, Waves::recompute,
                                  Interpolation::nearest, Exchange::passes},
+                    SameBitsCase{"cg_keep_searched", EngineName::CG, Waves::keep, Interpolation::fourier,
+                                 Exchange::neighbours, true},
                     SameBitsCase{"rpie", EngineName::rPIE}, SameBitsCase{"lsqml", EngineName::LSQML},
                     SameBitsCase{"dm", EngineName::DM}),
     [](const auto& chosen) { return std::string(chosen.param.name); });

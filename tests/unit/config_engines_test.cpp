@@ -129,9 +129,28 @@ TEST(RunFile, EnginesRefinePositionsWhereTheySaySo) {
     EXPECT_EQ(c.positions.max_shift_px, 4);
     EXPECT_FALSE(c.engines[0].refine_positions);
     EXPECT_EQ(c.engines[1].refine_positions, RefinePositionsConfig());
-    RefinePositionsConfig expected = {3, 9, 2, 0.7, 0.3, 0.2, {false, false, true, false}, 0.01, 0.5};
+    RefinePositionsConfig expected = {3, 9, 2, 0.7, 0.3, 0.2, {false, false, true, false}, 0.01, 0.5, {}};
     EXPECT_EQ(c.engines[2].refine_positions, expected);
     EXPECT_EQ(run_of(write_run_config(c)), c);
+}
+
+TEST(RunFile, FramesAreSearchedForWithinARefinement) {
+    const RunConfig c =
+        run_of(with_scan("positions: {max_shift_px: 4}\n"
+                         "engines:\n"
+                         "  - {name: CG, refine_positions: {search: {}}}\n"
+                         "  - {name: CG, refine_positions: {search: {start: 2, stop: 40, interval: 3, "
+                         "num_tries: 9, radius_px: 2.5,\n"
+                         "                                           suspicious_error: 1.5}}}\n"));
+    EXPECT_EQ(c.engines[0].refine_positions->search, SearchPositionsConfig());
+    EXPECT_EQ(c.engines[1].refine_positions->search, (SearchPositionsConfig{2, 40, 3, 9, 2.5, 1.5}));
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+    const std::string head = "positions: {max_shift_px: 4}\nengines:\n  - name: CG\n    refine_positions:\n";
+    expect_problem(with_scan(head + "      search: {start: 5, stop: 4}\n"),
+                   "run.yaml:6: engines[0].refine_positions.search.stop: must be above start");
+    expect_problem(with_scan(head + "      search: {num_tries: 65}\n"),
+                   "run.yaml:6: engines[0].refine_positions.search.num_tries: 65 is out of range (allowed: "
+                   "at least 1, at most 64)");
 }
 
 TEST(RunFile, ModesAreMixedByOneKindOfWorker) {

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "codelets/device/frame_fields.hpp"
+
+// What the frames of a batch cost, without a gradient. Only device bodies include this.
+namespace tessera {
+
+class FrameEvaluations {
+  public:
+    // Buffers as of evaluate: patterns, frames, detector, probe, object.
+    FrameEvaluations(const BatchShape& s, const Buffers& buffers, Device& device)
+        : s_(s),
+          buffers_(buffers),
+          device_(device),
+          turn_(frames_at_a_time(s, device.wave_budget_bytes())),
+          detector_(detector_view(buffers.get<const std::byte>(2), s)),
+          propagator_(device, s, detector_.transfer, turn_),
+          shifted_(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
+                   Scratch::spectrum, Scratch::probe, turn_),
+          object_(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
+                  detector_.slice_transfers, turn_),
+          ramps_(probe_ramps(device, s, turn_)),
+          waves_(device.scratch<cfloat>(Scratch::waves, static_cast<std::size_t>(turn_) * s.waves_size())) {}
+
+    // (frame, cost and squared error) of all frames of the batch where `frames` says that they are.
+    void run(const FramePosition* frames, double* costs) {
+        for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
+            const std::int32_t num_frames = s_.num_frames - first < turn_ ? s_.num_frames - first : turn_;
+            place_ramps(device_, s_, frames + first, num_frames, ramps_);
+            propagator_.place(frames + first, num_frames);
+            object_.place(frames + first, num_frames, shifted_.at(ramps_, num_frames));
+            object_.exit_waves(waves_);
+            propagator_.forward(waves_);
+            const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), false,
+                                     waves_};
+            device_.reduce_rows<Compare::num_sums, Sum>(num_frames,
+                                                        static_cast<std::int32_t>(s_.frame.area()), compare,
+                                                        costs + 2 * static_cast<std::ptrdiff_t>(first));
+        }
+    }
+
+  private:
+    const BatchShape& s_;
+    const Buffers& buffers_;
+    Device& device_;
+    std::int32_t turn_;
+    DetectorView detector_;
+    FramePropagator propagator_;
+    ShiftedProbe shifted_;
+    SlicedObject object_;
+    cfloat* ramps_;
+    cfloat* waves_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,58 @@
+// What one frame costs, without a gradient. Compiled once per instruction set.
+#if defined(TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP
+#undef TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP
+#else
+#define TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP
+#endif
+
+#include "codelets/frame_model-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera {
+namespace HWY_NAMESPACE {
+
+class FrameEvaluation {
+  public:
+    // `probe` and `object` as in codelets/layout.hpp.
+    FrameEvaluation(const BatchShape& s, const std::byte* detector, const std::byte* probe,
+                    const std::byte* object)
+        : s_(s),
+          detector_(detector_view(detector, s)),
+          workspace_(Workspace::of_this_worker()),
+          propagator_(s, detector_.transfer, workspace_),
+          model_(s, probe, object, detector_.slice_transfers, workspace_),
+          waves_(workspace_.get<cfloat>(Workspace::Slot::waves, s.waves_size())) {
+        model_.prepare(Moving::nothing);
+    }
+
+    template <class Count>
+    FrameCost at(const FramePosition& where, const Count* counts) {
+        model_.place(where);
+        propagator_.place(where);
+        for (int k = 0; k < s_.num_modes; ++k) {
+            cfloat* wave = waves_ + static_cast<std::size_t>(k) * s_.frame.area();
+            model_.exit_wave(k, wave);
+            propagator_.forward(wave);
+        }
+        FrameCost cost;
+        with_noise_model(s_.noise_model, [&](auto noise) HWY_ATTR {
+            cost = compare<Factor::skip, noise()>(waves_, counts, detector_, propagator_.scale(), s_);
+        });
+        return cost;
+    }
+
+  private:
+    const BatchShape& s_;
+    DetectorView detector_;
+    Workspace& workspace_;
+    Propagator propagator_;
+    FrameModel model_;
+    cfloat* waves_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera
+HWY_AFTER_NAMESPACE();
+
+#endif
