@@ -33,6 +33,8 @@ bool is_writable_folder(const std::filesystem::path& folder) {
 void set_environment() {
     setenv("STARPU_SILENT", "1", 0);
     setenv("STARPU_FXT_TRACE", "0", 0);
+    // Workers stay on the cores that this process may use (taskset, a launcher's binding).
+    if (!is_simulation) setenv("STARPU_WORKERS_GETBIND", "1", 0);
     if (std::getenv("STARPU_HOME") != nullptr) return;
     auto folder = cache_folder() / "starpu";
     if (cache_folder().empty() || !is_writable_folder(folder)) {

@@ -44,8 +44,10 @@ class Trace(unittest.TestCase):
         (self.folder / "run.yaml").write_text(RUN)
         subprocess.run([PROGRAM, "--quiet", "simulate", "simulation.yaml"], cwd=self.folder, check=True, timeout=60)
 
-    def reconstruct(self, *arguments, ranks=1):
+    def reconstruct(self, *arguments, ranks=1, core=None):
         command = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
+        if core is not None:
+            command = ["taskset", "--cpu-list", str(core)]
         done = subprocess.run([*command, PROGRAM, "reconstruct", "run.yaml", *arguments], cwd=self.folder, timeout=120,
                               capture_output=True, text=True, env=dict(os.environ, **RANKS_ON_ANY_MACHINE))
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -82,6 +84,11 @@ class Trace(unittest.TestCase):
         events = self.events()
         self.check_timelines(events, 1)
         self.check_tasks(events)
+
+    def test_has_a_worker_for_each_core_that_the_process_may_use(self):
+        told = self.reconstruct("--set", "runtime.cpus=auto", core=max(os.sched_getaffinity(0)))
+        self.assertIn(", 1 CPU worker, ", told)
+        self.check_timelines(self.events(), 1)
 
     def test_of_two_ranks(self):
         self.reconstruct(ranks=2)

@@ -1,4 +1,5 @@
-"""Time of an iteration and time to the same data error, Tessera against its peers. Started by `run`."""
+"""Time of an iteration, time to the same data error, and what the same number of passes leads to: Tessera against
+its peers. Started by `run`."""
 
 import argparse
 import dataclasses
@@ -10,6 +11,7 @@ import sys
 import tempfile
 
 import environments
+import passes
 import quiet
 import report
 from scan import Scan, read_tessera_result
@@ -66,7 +68,13 @@ def parse_arguments():
     parser.add_argument("--target", type=float, help="the error to reach, instead")
     parser.add_argument("--probe-start", type=int, default=2, help="first iteration that moves the probe")
     parser.add_argument("--only", default="", help="only the peers whose row matches this regular expression")
-    parser.add_argument("--iterations-only", action="store_true", help="leave out the time to the same error")
+    parser.add_argument(
+        "--parts",
+        type=lambda text: text.split(","),
+        default="iterations,results,passes",
+        help="what is measured: the time of an iteration, the time to the same error, what as many passes lead to",
+    )
+    parser.add_argument("--passes", type=int, default=40, help="over the frames, for the last of them")
     parser.add_argument(
         "--disturbance",
         type=float,
@@ -151,7 +159,7 @@ def prepare(arguments, scratch):
         arguments.device,
         arguments.probe_start,
     )
-    starts = {}
+    starts, halves = {}, []
     for name, interpolation in (("nearest", "nearest"), ("subpixel", "fourier")):
         # One iteration moves the object alone when the probe starts later: its probe is the starting one.
         first = dataclasses.replace(conditions, probe_start=1)
@@ -159,7 +167,11 @@ def prepare(arguments, scratch):
         starts[name], frames, pixel_size_m = read_tessera_result(scratch / "tessera.h5")
     scan = Scan(conditions.scan, frames)
     scan.write_for_peers(conditions.prepared, starts, pixel_size_m)
-    return scan, conditions
+    for half in passes.HALVES:
+        prepared = scratch / f"peers_{half}.h5"
+        scan.write_for_peers(prepared, starts, pixel_size_m, slice(half, None, 2))
+        halves.append(dataclasses.replace(conditions, prepared=prepared, every_other=half))
+    return scan, passes.Judge(scan, conditions, halves, has_truth=arguments.scan is None)
 
 
 class Meter:
@@ -181,33 +193,31 @@ class Meter:
 
 
 def leave_out_failing(tools, conditions):
-    """The tools whose first iteration ends well, and why the other peers' do not."""
-    working, failing = [], {}
+    """The tools whose first iteration ends well, why the other peers' do not, and the programs' versions."""
+    working, failing, versions = [], {}, {}
     for tool in tools:
         try:
-            tool.run(conditions, [1])
+            versions |= tool.run(conditions, [1]).versions
             working.append(tool)
         except ProgramFailed as failure:
             if not isinstance(tool, Peer):
                 raise
             failing[tool.label] = failure.reason
-    return working, failing
+    return working, failing, versions
 
 
 def measure_iterations(tools, meter, scan):
     """Milliseconds per frame and iteration of every tool in every repetition, interleaved."""
     times = {tool.label: [] for tool in tools}
-    versions = {}
     for repetition in range(meter.arguments.repetitions):
         for tool in tools:
             run = meter.run(tool, tool.timing_blocks)
             times[tool.label].append(1e3 * run.blocks_s[-1] / tool.timing_blocks[-1] / len(scan.patterns))
-            versions |= run.versions
             say(
                 f"repetition {repetition + 1}, {tool.label}: {times[tool.label][-1]:.3f} ms per frame and "
                 f"iteration (others used {run.others_share:.0%} of the cores)"
             )
-    return times, versions
+    return times
 
 
 def error_curve(tool, conditions, scan, arguments):
@@ -282,18 +292,23 @@ def main():
             f"{arguments.tessera}: no such program (build it with tools/build, or name it with --tessera)"
         )
     with tempfile.TemporaryDirectory(prefix="tessera-peers-") as folder:
-        scan, conditions = prepare(arguments, pathlib.Path(folder))
+        scan, judge = prepare(arguments, pathlib.Path(folder))
+        conditions = judge.conditions
         tools, absent = choose_tools(arguments)
-        tools, failing = leave_out_failing(tools, conditions)
+        tools, failing, versions = leave_out_failing(tools, conditions)
         absent |= failing
         for name, reason in absent.items():
             say(f"without {name}: {reason}")
         meter = Meter(conditions, arguments)
-        times, versions = measure_iterations(tools, meter, scan)
-        plans, curves = [], {}
-        if not arguments.iterations_only:
+        times, plans, curves, rows = {}, [], {}, []
+        if "iterations" in arguments.parts:
+            times = measure_iterations(tools, meter, scan)
+        if "results" in arguments.parts:
             plans, curves = plan_results(tools, conditions, scan, arguments)
             measure_results(plans, meter, scan)
+        if "passes" in arguments.parts:
+            peers = [tool for tool in tools if isinstance(tool, Peer)]
+            rows = passes.compare_after_passes(peers, arguments.passes, judge, meter, say)
     comparison = report.Comparison(
         scan=(
             arguments.scan.name
@@ -313,6 +328,7 @@ def main():
         times=times,
         plans=plans,
         curves=curves,
+        passes=rows,
     )
     print(comparison.text())
     if arguments.output:

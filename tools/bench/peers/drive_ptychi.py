@@ -10,7 +10,7 @@ import torch
 from importlib.metadata import version
 from ptychi.api.task import PtychographyTask
 
-FAMILIES = {"LSQML": api.LSQMLOptions, "rPIE": api.RPIEOptions}
+FAMILIES = {"LSQML": api.LSQMLOptions, "rPIE": api.RPIEOptions, "DM": api.DMOptions}
 
 
 def make_options(job, num_epochs):

@@ -95,6 +95,7 @@ class Comparison:
     times: dict
     plans: list
     curves: dict
+    passes: list
 
     def ratios_of_iterations(self):
         """Per tool: its time of an iteration over that of each Tessera row it is comparable with."""
@@ -165,6 +166,36 @@ class Comparison:
             rows.append([label, f"{error:.5f}", str(iterations)])
         return table(rows)
 
+    def passes_table(self):
+        """Side by side: the peer's, then Tessera's."""
+        rows = [
+            [
+                "after as many passes",
+                "passes",
+                "data error",
+                "Tessera's",
+                "object",
+                "Tessera's",
+                "resolution, px",
+                "Tessera's",
+                "time ÷ Tessera's",
+                "CPU time ÷ Tessera's",
+            ]
+        ]
+        for row in self.passes:
+            both = (row.theirs, row.ours)
+            rows.append(
+                [
+                    row.tool.label,
+                    str(row.passes),
+                    *(f"{quality.data_error:.5f}" for quality in both),
+                    *(f"{quality.object_error:.4f}" for quality in both),
+                    *(f"{quality.resolution_px:.2f}" for quality in both),
+                    *(f"{row.ratio(kind):.1f}" for kind in ("work", "cpu")),
+                ]
+            )
+        return table(rows)
+
     def text(self):
         height, width = self.frame_shape
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
@@ -173,12 +204,15 @@ class Comparison:
             f"{f'{self.gpu} beside ' if self.gpu else ''}{len(self.cores)} cores of {cpu_model()}; {versions}.\n"
             f"Medians of {self.repetitions} repetitions; others used at most {self.others_share:.0%} of the "
             "cores during a run.",
-            self.iteration_table(),
         ]
+        if self.times:
+            parts.append(self.iteration_table())
         if self.plans:
             parts.append(self.result_table())
         if self.curves:
             parts.append(self.error_table())
+        if self.passes:
+            parts.append(self.passes_table())
         parts += [f"Not measured: {name} ({reason})." for name, reason in self.absent.items()]
         return "\n\n".join(parts)
 
@@ -193,9 +227,10 @@ class Comparison:
             "versions": self.versions,
             "absent": self.absent,
             "iteration_ms_per_frame": self.times,
-            "iteration_ratios": self.ratios_of_iterations(),
+            "iteration_ratios": self.ratios_of_iterations() if self.times else {},
             "to_the_same_error": [plan.as_dict() for plan in self.plans],
             "data_error_curves": self.curves,
+            "after_as_many_passes": [row.as_dict() for row in self.passes],
         }
 
     def write(self, folder):

@@ -29,6 +29,7 @@ class Conditions:
     cores: list
     device: str  # cpu, gpu
     probe_start: int
+    every_other: int = None  # the frames of one half: 0, 2, ... or 1, 3, ...
 
 
 class ProgramFailed(Exception):
@@ -68,6 +69,11 @@ class Run:
         return self.process.others_share
 
     @property
+    def work_cpu_s(self):
+        """As work_s, of processor time: what an interpreter needs to have its libraries is one core's work."""
+        return self.process.cpu_s - self.imports_s
+
+    @property
     def work_s(self):
         """Load, reconstruct, save."""
         return self.process.wall_s - self.imports_s
@@ -97,17 +103,32 @@ def run_process(command, conditions, threads):
 
 
 class Tessera:
-    def __init__(self, label, engine="CG", waves="auto", interpolation="nearest", gpu_kernels="staged"):
+    def __init__(
+        self,
+        label,
+        engine="CG",
+        waves="auto",
+        interpolation="nearest",
+        gpu_kernels="staged",
+        minibatch_size=None,
+    ):
         self.label, self.engine, self.waves, self.interpolation = label, engine, waves, interpolation
-        self.gpu_kernels = gpu_kernels
+        self.gpu_kernels, self.minibatch_size = gpu_kernels, minibatch_size
         self.timing_blocks = [2, 20]  # whole tens: every tenth iteration makes the kept waves afresh
+
+    def start_like(self):
+        """Tessera on the same windows."""
+        return self
 
     def run(self, conditions, blocks):
         result, run_file = conditions.scratch / "tessera.h5", conditions.scratch / "tessera.yaml"
+        half = conditions.every_other
+        frames = "" if half is None else f", frames: {{start: {half}, step: 2}}"
+        minibatches = "" if self.minibatch_size is None else f", minibatch_size: {self.minibatch_size}"
         run_file.write_text(
-            f"scan: {{file: {json.dumps(str(conditions.scan))}}}\n"
+            f"scan: {{file: {json.dumps(str(conditions.scan))}{frames}}}\n"
             f"probe: {{initial: auto, update: {{start: {conditions.probe_start}}}}}\n"
-            f"engines: [{{name: {self.engine}, num_iter: {sum(blocks)}}}]\n"
+            f"engines: [{{name: {self.engine}, num_iter: {sum(blocks)}{minibatches}}}]\n"
             f"positions: {{interpolation: {self.interpolation}}}\n"
             f"runtime: {{waves: {self.waves}, gpu_kernels: {self.gpu_kernels}, "
             f"gpus: {1 if conditions.device == 'gpu' else 0}}}\n"
@@ -140,6 +161,13 @@ class Peer:
     def settings(self, conditions):
         """What its job says besides."""
         raise NotImplementedError
+
+    def counterpart(self):
+        """Tessera's engine of the same name and with as large mini-batches."""
+        raise NotImplementedError
+
+    def start_like(self):
+        return self.counterpart()
 
     def command(self, job):
         return [self.python, HERE / self.driver, job]
@@ -187,6 +215,10 @@ class PtyPy(Peer):
     def settings(self, conditions):
         return {"threads": 1}
 
+    def counterpart(self):
+        engine = {"ML": "CG", "DM": "DM"}[self.engine.removesuffix("_cupy")]
+        return Tessera(f"Tessera {engine}", engine=engine)
+
     def command(self, job):
         alone = super().command(job)
         return (
@@ -201,8 +233,17 @@ class PtyChi(Peer):
 
     def __init__(self, engine, batch_size, step_size, interpolation):
         suffix = "" if interpolation == "nearest" else ", sub-pixel"
-        super().__init__(f"pty-chi {engine}, batches of {batch_size}{suffix}", engine, interpolation)
+        batches = "" if engine == "DM" else f", batches of {batch_size}"  # which no result of DM depends on
+        super().__init__(f"pty-chi {engine}{batches}{suffix}", engine, interpolation)
         self.batch_size, self.step_size = batch_size, step_size
+
+    def counterpart(self):
+        return Tessera(
+            f"Tessera {self.engine}",
+            engine=self.engine,
+            interpolation=self.interpolation,
+            minibatch_size=None if self.engine == "DM" else self.batch_size,
+        )
 
     def settings(self, conditions):
         return {"threads": len(conditions.cores), "batch_size": self.batch_size, "step_size": self.step_size}
@@ -211,7 +252,7 @@ class PtyChi(Peer):
 # Engine, frames per update, step size. LSQML as it comes, and with smaller batches, which converge in fewer
 # iterations. rPIE adds up the updates of a batch: as it comes (100, 1) it diverges where frames overlap much,
 # and these settings did best on a measured scan.
-PTYCHI_SETTINGS = [("LSQML", 100, 1.0), ("LSQML", 32, 1.0), ("rPIE", 10, 0.3)]
+PTYCHI_SETTINGS = [("LSQML", 100, 1.0), ("LSQML", 32, 1.0), ("rPIE", 10, 0.3), ("DM", 100, 1.0)]
 
 
 def all_tools(device, num_cores):
