@@ -32,12 +32,28 @@ const EngineEntry& entry(EngineName engine) {
 
 }  // namespace
 
+std::optional<ProbeSupport> support_of(const Problem& problem, const EngineConfig& engine) {
+    ProbeSupport support = problem.probe_support();
+    if (projects_waves(engine.name) && engine.projection.probe_support_radius) {
+        // Of half the window along either axis.
+        const auto half_radius = static_cast<float>(*engine.projection.probe_support_radius / 2);
+        const auto [height, width] = problem.probe_shape;
+        support.window = {half_radius * static_cast<float>(height), half_radius * static_cast<float>(width)};
+    }
+    if (!support.window.are_set() && !support.spectrum.are_set()) return {};
+    return support;
+}
+
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
     return entry(settings.config.name).make(settings);
 }
 
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration) {
+    const bool supports = settings.supports_at(iteration);
+    graph.set_probe_support(supports ? settings.support : std::nullopt);
     engine.submit_iteration(graph, iteration);
+    if (settings.constrains_at(iteration)) graph.constrain_object(settings.constraints);
+    if (supports) graph.keep_probe_in_support();
     if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
     if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);
 }

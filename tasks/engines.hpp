@@ -27,6 +27,10 @@ class Engine {
     virtual Exchanges exchanges(int iteration) const = 0;
 };
 
+// Where the probe may be other than zero with this engine: as probe.support says, and PtyPy's
+// probe_support_radius. Null: anywhere.
+std::optional<ProbeSupport> support_of(const Problem& problem, const EngineConfig& engine);
+
 // What engines are made with.
 struct EngineSettings {
     EngineConfig config;
@@ -37,6 +41,9 @@ struct EngineSettings {
     int num_minibatches = 1;
     std::uint64_t random_seed = 0;
     int orthogonalize_interval = 0;
+    ObjectConstraintsConfig constraints = {};
+    std::optional<ProbeSupport> support = {};  // null: the probe may be anywhere
+    int support_interval = 1;
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -56,9 +63,21 @@ struct EngineSettings {
         return orthogonalize_interval > 0 && !projects_waves(config.name) &&
                (iteration + 1) % orthogonalize_interval == 0;
     }
-    // Is what is kept of far fields no longer that of probe and positions?
+    // Is the object made to be what it is known to be after it?
+    bool constrains_at(int iteration) const {
+        return constraints.is_any() && iteration >= constraints.start &&
+               (iteration - constraints.start) % constraints.interval == 0;
+    }
+    bool smooths_at(int iteration) const { return constraints.has_neighbours() && constrains_at(iteration); }
+    // Does the probe move within its support?
+    bool supports_at(int iteration) const {
+        return support && probe_at(iteration) == ProbeMotion::moving &&
+               (iteration + 1) % support_interval == 0;
+    }
+    // Is what is kept of far fields no longer that of object, probe and positions?
     bool outdates_waves_at(int iteration) const {
-        return iteration >= 0 && (refines_at(iteration) || orthogonalizes_at(iteration));
+        return iteration >= 0 && (refines_at(iteration) || orthogonalizes_at(iteration) ||
+                                  constrains_at(iteration) || supports_at(iteration));
     }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
@@ -76,7 +95,10 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             object.regularize_interval,
             problem.tiling.minibatches.count,
             problem.config.runtime.random_seed,
-            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0};
+            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0,
+            object.constraints,
+            support_of(problem, engine),
+            problem.config.probe.support.interval};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).
@@ -90,8 +112,8 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
-// All tasks of an iteration: the engine's, then modes made orthogonal and frames moved where it is their
-// turn.
+// All tasks of an iteration: the engine's, then what is known of object and probe, modes made orthogonal and
+// frames moved, where it is their turn.
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration);
 const char* name(EngineName engine);
 

@@ -9,11 +9,13 @@
 #include "codelets/evaluate.hpp"
 #include "codelets/illumination.hpp"
 #include "codelets/least_squares.hpp"
+#include "codelets/limit_object.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/orthogonalize.hpp"
 #include "codelets/overlap.hpp"
 #include "codelets/projection_record.hpp"
 #include "codelets/record.hpp"
+#include "codelets/smooth_object.hpp"
 #include "codelets/weigh.hpp"
 
 namespace tessera {
@@ -169,6 +171,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
     full.probe_shape = handles_.probe_shape;
     full.step = args.step / handles_.num_slices;  // all slices move the exit wave: their steps add up
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
+    support_probe_gradient(args.probe);
     tessera::conjugate.submit(full,
                               {&handles_.sums.total(), &handles_.probe_gradient_previous, &handles_.probe,
                                &handles_.coverage, &handles_.probe_gradient, &handles_.state},
@@ -185,6 +188,7 @@ void Graph::directions(ProbeMotion probe, double object_alpha, double probe_alph
     direction.submit({MovingPart::probe, handles_.num_modes, handles_.probe_shape, probe_alpha},
                      {&handles_.probe, &handles_.probe_gradient, &handles_.coverage, &handles_.state},
                      scalar);
+    if (probe_support_) support_probe(SupportedPart::direction);
 }
 
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
@@ -237,6 +241,49 @@ void Graph::couple_slices(float strength) {
         objects[t] = &tile.object;
     }
     handles_.couplings.copy_voxels(handles_.owners, objects, summing);
+}
+
+void Graph::constrain_object(const ObjectConstraintsConfig& constraints) {
+    HaloExchange::Fields objects(handles_.tiles.size());
+    for (const std::size_t t : handles_.own) {
+        const TileHandles& tile = handles_.tiles[t];
+        objects[t] = &tile.object;
+        if (!constraints.has_neighbours()) continue;
+        smooth_object.submit(
+            {tile.shape, tile.interior, handles_.num_slices, static_cast<float>(constraints.total_variation),
+             static_cast<float>(constraints.smoothing)},
+            {&tile.object, &handles_.state}, summing);
+    }
+    if (constraints.has_neighbours()) handles_.couplings.copy_voxels(handles_.owners, objects, summing);
+    if (!constraints.has_limits()) return;
+    LimitObjectArgs limits;
+    if (constraints.amplitude) {
+        limits.least_amplitude = (*constraints.amplitude)[0];
+        limits.most_amplitude = (*constraints.amplitude)[1];
+    }
+    if (constraints.phase_rad) {
+        limits.first_phase = (*constraints.phase_rad)[0];
+        limits.last_phase = (*constraints.phase_rad)[1];
+    }
+    for (const std::size_t t : handles_.own) {
+        limits.size = volume(handles_.tiles[t].shape, handles_.num_slices);
+        limit_object.submit(limits, {objects[t], &handles_.state}, summing);
+    }
+}
+
+void Graph::support_probe(SupportedPart part) const {
+    tessera::support_probe.submit({*probe_support_, handles_.num_modes, handles_.probe_shape, part},
+                                  {&handles_.probe, &handles_.probe_gradient, &handles_.state}, scalar);
+}
+
+void Graph::support_probe_gradient(ProbeMotion probe) const {
+    if (!probe_support_ || probe == ProbeMotion::fixed) return;
+    support_gradient.submit({*probe_support_, handles_.num_modes, handles_.probe_shape},
+                            {&handles_.sums.total(), &handles_.state}, scalar);
+}
+
+void Graph::keep_probe_in_support() {
+    support_probe(SupportedPart::all);
 }
 
 void Graph::orthogonalize() {
@@ -369,6 +416,7 @@ void Graph::update_probe(DivideProbeArgs args) {
     args.probe = handles_.probe_shape;
     args.num_modes = handles_.num_modes;
     args.inertia *= static_cast<double>(handles_.num_frames);
+    if (probe_support_ && probe_support_->window.are_set()) args.support = probe_support_->window;
     handles_.sums.clear(summing, gate);
     for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         overlap_probe.submit(
@@ -379,6 +427,7 @@ void Graph::update_probe(DivideProbeArgs args) {
     });
     handles_.sums.add_up(handles_.owners, scalar, gate);
     divide_probe.submit(args, {&handles_.probe, &handles_.sums.total(), &handles_.state}, scalar);
+    if (probe_support_ && probe_support_->spectrum.are_set()) support_probe(SupportedPart::all);
 }
 
 void Graph::average(Averaging averaging) {
@@ -435,6 +484,7 @@ void Graph::begin_minibatch(int minibatch, const BeginMinibatchArgs& args) {
     full.num_modes = handles_.num_modes;
     full.probe_shape = handles_.probe_shape;
     full.num_frames = handles_.frames_in_minibatch[static_cast<std::size_t>(minibatch)];
+    support_probe_gradient(args.probe);
     tessera::begin_minibatch.submit(
         full, {&handles_.sums.total(), &handles_.probe_gradient, &handles_.coverage, &handles_.state},
         scalar);
