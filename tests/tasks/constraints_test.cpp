@@ -291,14 +291,17 @@ double object_error(const Result& result, const SyntheticScan& truth) {
     return std::sqrt(std::max(0.0, 1 - std::norm(cross) / (found_power * true_power)));
 }
 
-// Few photons, a known probe, an object of flat pieces: what is known of it takes noise away.
+// 300 photons a frame, spread wide by a known probe: what is known of the object takes noise away. Measured:
+// 0.190 free, 0.129 with total variation, 0.154 smoothed, 0.112 within its limits.
 TEST(NoisyScan, IsBetterWithWhatIsKnown) {
     SimulationConfig simulation = far_field_scan();
-    simulation.object.pattern = ObjectPattern::siemens_star;
+    simulation.object.feature_size_px = 12;
     simulation.object.phase_range_rad = {-0.6, 0};
     simulation.object.amplitude_range = {0.9, 1};
-    simulation.probe.photons_per_frame = 3e3;
+    simulation.probe.diameter_px = 3;
+    simulation.probe.photons_per_frame = 300;
     simulation.probe.guess_defocus_error = 0;
+    simulation.scan.pattern = ScanPattern::jittered;
     simulation.scan.grid = {8, 8};
     simulation.scan.step_px = 3;
     const SmallScan scan(simulation);
@@ -309,20 +312,17 @@ TEST(NoisyScan, IsBetterWithWhatIsKnown) {
     config.engines[0].num_iter = 40;
     const double free = object_error(run(config).result, scan.truth());
     ObjectConstraintsConfig variation, smoothing, limits;
-    variation.total_variation = 0.02;
-    smoothing.smoothing = 0.05;
+    variation.total_variation = 0.04;
+    smoothing.smoothing = 0.5;
     limits.amplitude = {0.9, 1};
     limits.phase_rad = {-0.6, 0};
-    std::vector<double> errors;
-    for (const ObjectConstraintsConfig& known : {variation, smoothing, limits}) {
+    const auto error_with = [&](const ObjectConstraintsConfig& known) {
         config.object.constraints = known;
-        errors.push_back(object_error(run(config).result, scan.truth()));
-    }
-    EXPECT_LT(errors[0], 0.8 * free);
-    EXPECT_LT(errors[1], 0.9 * free);
-    EXPECT_LT(errors[2], 0.9 * free);
-    printf("object error: free %.4f, variation %.4f, smoothing %.4f, limits %.4f\n", free, errors[0],
-           errors[1], errors[2]);
+        return object_error(run(config).result, scan.truth());
+    };
+    EXPECT_LT(error_with(variation), 0.75 * free);
+    EXPECT_LT(error_with(smoothing), 0.88 * free);
+    EXPECT_LT(error_with(limits), 0.65 * free);
 }
 
 // ---- what is taken off results
@@ -364,6 +364,27 @@ double cost_of_result(const Outcome& outcome, const SyntheticScan& truth) {
     return reference::cost(problem).total;
 }
 
+// The argument of the object's neighbours under the light of all frames (but in the last row and column of
+// each window), along y and x.
+std::array<double, 2> ramp_under_light(const Result& result) {
+    std::array<std::complex<double>, 2> sums{};
+    const auto [modes, height, width] = result.probe.extents();
+    for (std::ptrdiff_t j = 0; j < result.positions_px.extent(0); ++j) {
+        const auto y0 = std::lround(result.positions_px(j, 0)), x0 = std::lround(result.positions_px(j, 1));
+        for (std::ptrdiff_t y = 0; y + 1 < height; ++y) {
+            for (std::ptrdiff_t x = 0; x + 1 < width; ++x) {
+                double light = 0;
+                for (std::ptrdiff_t k = 0; k < modes; ++k)
+                    light += static_cast<double>(norm(result.probe(k, y, x)));
+                const auto here = light * std::conj(in_double(result.object(0, y0 + y, x0 + x)));
+                sums[0] += here * in_double(result.object(0, y0 + y + 1, x0 + x));
+                sums[1] += here * in_double(result.object(0, y0 + y, x0 + x + 1));
+            }
+        }
+    }
+    return {std::arg(sums[0]), std::arg(sums[1])};
+}
+
 TEST_F(RampOfResult, IsTakenOffAndNoFrameNotices) {
     const Outcome with_ramp = run(config_);
     EXPECT_FALSE(with_ramp.result.removed_ramp.has_value());
@@ -371,8 +392,12 @@ TEST_F(RampOfResult, IsTakenOffAndNoFrameNotices) {
     const Outcome without = run(config_);
     ASSERT_TRUE(without.result.removed_ramp.has_value());
     const RemovedRamp& removed = *without.result.removed_ramp;
-    EXPECT_NEAR(removed.rad_per_px[0], -k_y, 0.03);
-    EXPECT_NEAR(removed.rad_per_px[1], -k_x, 0.03);
+    const auto there = ramp_under_light(with_ramp.result), left = ramp_under_light(without.result);
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        EXPECT_GT(std::abs(there[axis]), 0.02);
+        EXPECT_NEAR(removed.rad_per_px[axis], there[axis], 1e-5);
+        EXPECT_NEAR(left[axis], 0, 1e-5);
+    }
     EXPECT_EQ(removed.mean, (std::array<double, 2>{1, 0}));
     // The run is what it was.
     EXPECT_EQ(relative_difference(without.probe, with_ramp.probe), 0);

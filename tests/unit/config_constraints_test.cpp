@@ -76,7 +76,7 @@ TEST(RunFile, ResultsAreWithoutRamps) {
     EXPECT_TRUE(read.remove_ramp);
     EXPECT_EQ(read.flat_region, (std::array<int, 4>{3, 9, 10, 30}));
     const std::string key = "run.yaml:2: output.flat_region: ";
-    expect_problem(output("flat_region: [3, 9]"), key + "expected a list of four values, got a list");
+    expect_problem(output("flat_region: [3, 9]"), key + "expected a list of four values, got a list of 2");
     expect_problem(output("flat_region: [3, 9, 10, -30]"), key + "-30 is out of range (allowed: at least 0)");
     for (const char* region : {"[3, 3, 10, 30]", "[3, 9, 30, 10]", "[3, 9, 30, 31]"}) {
         expect_problem(output(std::string("flat_region: ") + region),
