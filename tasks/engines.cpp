@@ -32,18 +32,6 @@ const EngineEntry& entry(EngineName engine) {
 
 }  // namespace
 
-std::optional<ProbeSupport> support_of(const Problem& problem, const EngineConfig& engine) {
-    ProbeSupport support = problem.probe_support();
-    if (projects_waves(engine.name) && engine.projection.probe_support_radius) {
-        // Of half the window along either axis.
-        const auto half_radius = static_cast<float>(*engine.projection.probe_support_radius / 2);
-        const auto [height, width] = problem.probe_shape;
-        support.window = {half_radius * static_cast<float>(height), half_radius * static_cast<float>(width)};
-    }
-    if (!support.window.are_set() && !support.spectrum.are_set()) return {};
-    return support;
-}
-
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
     return entry(settings.config.name).make(settings);
 }

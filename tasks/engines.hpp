@@ -4,6 +4,7 @@
 
 #include "config/run_config.hpp"
 #include "tasks/graph.hpp"
+#include "tasks/probe_support.hpp"
 
 namespace tessera {
 
@@ -26,10 +27,6 @@ class Engine {
     // How often that iteration sums over tiles, and steps.
     virtual Exchanges exchanges(int iteration) const = 0;
 };
-
-// Where the probe may be other than zero with this engine: as probe.support says, and PtyPy's
-// probe_support_radius. Null: anywhere.
-std::optional<ProbeSupport> support_of(const Problem& problem, const EngineConfig& engine);
 
 // What engines are made with.
 struct EngineSettings {

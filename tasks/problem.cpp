@@ -12,6 +12,8 @@
 #include "codelets/smooth_object.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
+#include "tasks/probe_support.hpp"
+#include "tasks/ramp_removal.hpp"
 #include "tasks/set_tiling.hpp"
 
 namespace tessera {
@@ -115,28 +117,6 @@ void require_possible_centering(const Problem& problem) {
             "probe is (leave it out)",
             i);
     }
-}
-
-// Where it would be outside of the object, or of all light.
-void require_possible_flat_region(const Problem& problem) {
-    if (!problem.config.output.flat_region) return;
-    const auto& [y0, y1, x0, x1] = *problem.config.output.flat_region;
-    const Rect region = {y0, x0, y1, x1};
-    const auto [height, width] = problem.placement.object_shape;
-    const auto refuse = [&](const std::string& why) {
-        throw usage_error(
-            "output.flat_region: [{}, {}, {}, {}] {} (allowed: [y0, y1, x0, x1] of pixels inside the object, "
-            "of which a frame's window has some)",
-            y0, y1, x0, x1, why);
-    };
-    if (!Rect{0, 0, height, width}.contains(region))
-        refuse(fmt::format("is not inside the object of {} x {} pixels", height, width));
-    const bool is_seen = std::ranges::any_of(problem.placement.windows, [&](const WindowPosition& at) {
-        return !intersection(region,
-                             {at.y, at.x, at.y + problem.probe_shape[0], at.x + problem.probe_shape[1]})
-                    .empty();
-    });
-    if (!is_seen) refuse("is where no frame's window is");
 }
 
 void require_gpu_memory(const Problem& problem) {
@@ -258,23 +238,6 @@ RunConfig resolved_config(const Problem& problem) {
 DeviceScratchUses Problem::device_scratch_uses() const {
     return {refines_positions(), config.probe.num_modes > 1 && config.probe.orthogonalize_interval > 0,
             config.probe.support.fourier_radius.has_value()};
-}
-
-// Circles in the plane of the object and in frequencies, of which a window of n pixels d has n / (n d).
-ProbeSupport Problem::probe_support() const {
-    const ProbeSupportConfig& support = config.probe.support;
-    const auto& pixel_m = scan.pixel_size_m;
-    const double sides_m[2] = {probe_shape[0] * pixel_m[0], probe_shape[1] * pixel_m[1]};
-    ProbeSupport found;
-    if (support.radius) {
-        const double radius_m = *support.radius * std::min(sides_m[0], sides_m[1]) / 2;
-        found.window = {static_cast<float>(radius_m / pixel_m[0]), static_cast<float>(radius_m / pixel_m[1])};
-    }
-    if (support.fourier_radius) {
-        const double radius = *support.fourier_radius * std::min(1 / pixel_m[0], 1 / pixel_m[1]) / 2;
-        found.spectrum = {static_cast<float>(radius * sides_m[0]), static_cast<float>(radius * sides_m[1])};
-    }
-    return found;
 }
 
 int Problem::num_slice_transfers() const {
@@ -498,36 +461,6 @@ void InitialObjectMaker::fill_from_earlier(int slice, const Rect& rect, cfloat* 
         earlier_->read_object(slice, there, first_x, {to, {1, end_x - first_x}});
     }
 }
-
-namespace {
-
-double power_of(const Array<cfloat, 3>& probe) {
-    double power = 0;
-    for (std::ptrdiff_t i = 0; i < probe.size(); ++i) power += static_cast<double>(norm(probe[i]));
-    return power;
-}
-
-// What is cut off comes back to what is left, where the probe's power is that of the frames.
-Array<cfloat, 3> within_support(const Problem& problem, Array<cfloat, 3> probe) {
-    const ProbeSupportConfig& config = problem.config.probe.support;
-    if (!config.radius && !config.fourier_radius) return probe;
-    const double before = power_of(probe);
-    support_modes(problem.probe_support(), static_cast<int>(probe.extent(0)),
-                  {problem.probe_shape[0], problem.probe_shape[1]}, probe.data());
-    const double after = power_of(probe);
-    if (!(after > 1e-6 * before)) {
-        throw usage_error(
-            "probe.support: leaves {:.2g} of the starting probe's power (larger radius or fourier_radius, or "
-            "another probe.initial)",
-            after / before);
-    }
-    if (!problem.config.probe.rescale) return probe;
-    const auto factor = static_cast<float>(std::sqrt(before / after));
-    for (std::ptrdiff_t i = 0; i < probe.size(); ++i) probe[i] = factor * probe[i];
-    return probe;
-}
-
-}  // namespace
 
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,
                                const std::filesystem::path& run_folder) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
+
 namespace tessera {
 namespace {
 
@@ -19,6 +21,27 @@ Strip part_of(const Rect& region, const Rect& tile) {
 }
 
 }  // namespace
+
+void require_possible_flat_region(const Problem& problem) {
+    if (!problem.config.output.flat_region) return;
+    const auto& [y0, y1, x0, x1] = *problem.config.output.flat_region;
+    const Rect region = {y0, x0, y1, x1};
+    const auto [height, width] = problem.placement.object_shape;
+    const auto refuse = [&](const std::string& why) {
+        throw usage_error(
+            "output.flat_region: [{}, {}, {}, {}] {} (allowed: [y0, y1, x0, x1] of pixels inside the object, "
+            "of which a frame's window has some)",
+            y0, y1, x0, x1, why);
+    };
+    if (!Rect{0, 0, height, width}.contains(region))
+        refuse(fmt::format("is not inside the object of {} x {} pixels", height, width));
+    const bool is_seen = std::ranges::any_of(problem.placement.windows, [&](const WindowPosition& at) {
+        return !intersection(region,
+                             {at.y, at.x, at.y + problem.probe_shape[0], at.x + problem.probe_shape[1]})
+                    .empty();
+    });
+    if (!is_seen) refuse("is where no frame's window is");
+}
 
 RampRemoval::RampRemoval(const Problem& problem, const Handles& handles)
     : problem_(problem), handles_(handles) {

@@ -29,4 +29,7 @@ class RampRemoval {
     Data ramp_;  // empty: nothing is taken off
 };
 
+// Throws a usage Error where output.flat_region is outside of the object or of all windows.
+void require_possible_flat_region(const Problem& problem);
+
 }  // namespace tessera
