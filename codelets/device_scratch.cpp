@@ -33,9 +33,10 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
         case Scratch::probe_direction:
             return fourier ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::product:
-            return std::max({fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
-                             uses.orthogonalizes ? s.probe_size() * sizeof(cfloat) : 0,
-                             s.probe.area() * sizeof(float)});
+            return std::max(
+                {fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
+                 uses.orthogonalizes || uses.supports_spectrum ? s.probe_size() * sizeof(cfloat) : 0,
+                 s.probe.area() * sizeof(float)});
         case Scratch::spectrum:
         case Scratch::direction_spectrum:
             return fourier ? s.probe_size() * sizeof(cfloat) : 0;

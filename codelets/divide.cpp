@@ -91,7 +91,7 @@ void divide_probe_cpu(const DivideProbeArgs& args, const Buffers& buffers) {
         update_by_overlap(field.value + k * area, numerators + k * area, weight,
                           static_cast<float>(args.inertia), area);
     }
-    if (args.support_radius > 0) clear_outside_support(args, field.value);
+    if (args.support.are_set()) clear_outside_support(args, field.value);
     double change = 0, power = 0;
     for (std::size_t i = 0; i < before.size(); ++i) {
         change += static_cast<double>(norm(field.value[i] - before[i]));

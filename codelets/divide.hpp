@@ -2,6 +2,7 @@
 
 #include "codelets/layout.hpp"
 #include "codelets/runtime/codelet.hpp"
+#include "codelets/support_probe.hpp"
 
 namespace tessera {
 
@@ -28,8 +29,8 @@ struct DivideProbeArgs {
     Shape2 probe;
     std::int32_t num_modes = 1;
     double inertia = 0;
-    double support_radius = 0;  // of half the window, an ellipse where it is no square; 0: everywhere
-    double enough = 0;          // the overlap projection is done with a smaller relative change
+    SemiAxes support;   // in the window
+    double enough = 0;  // the overlap projection is done with a smaller relative change
     ProbeCentering centering = ProbeCentering::off;
     double center_tol_px = 0;
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }

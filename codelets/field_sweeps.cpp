@@ -105,6 +105,18 @@ void clip_sweep(cfloat* value, float least, float most, std::size_t count) {
     });
 }
 
+void limit_sweep(cfloat* value, const pixel::TransmissionLimits<float>& limits, float tiny_power,
+                 std::size_t count) {
+    const auto both = [](cfloat z) HWY_ATTR { return ComplexVec{broadcast(z.re), broadcast(z.im)}; };
+    const TransmissionLimits<Vec> all = {broadcast(limits.least), broadcast(limits.most), both(limits.from),
+                                         both(limits.to), broadcast(limits.wide)};
+    const Vec tiny = broadcast(tiny_power), one = broadcast(1);
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        const ComplexVec before = load(static_cast<const cfloat*>(value + i), lanes);
+        store(limited_transmission(before, all, tiny, one), value + i, lanes);
+    });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera
 HWY_AFTER_NAMESPACE();
@@ -121,6 +133,7 @@ HWY_EXPORT(largest_sweep);
 HWY_EXPORT(momentum_sweep);
 HWY_EXPORT(overlap_sweep);
 HWY_EXPORT(clip_sweep);
+HWY_EXPORT(limit_sweep);
 
 FieldDots field_dots(const cfloat* gradient, const cfloat* previous, const cfloat* direction,
                      const Preconditioner& preconditioner, std::size_t count) {
@@ -160,6 +173,11 @@ void update_by_overlap(cfloat* value, const cfloat* numerator, const cfloat* wei
 
 void clip_amplitudes(cfloat* value, float least, float most, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(clip_sweep)(value, least, most, count);
+}
+
+void limit_transmissions(cfloat* value, const pixel::TransmissionLimits<float>& limits, float tiny_power,
+                         std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(limit_sweep)(value, limits, tiny_power, count);
 }
 
 }  // namespace tessera

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "math/complex.hpp"
+#include "pixel/formulas.hpp"
 
 namespace tessera {
 
@@ -53,5 +54,9 @@ void update_by_overlap(cfloat* value, const cfloat* numerator, const cfloat* wei
 
 // |value| between least and most; 0 stays.
 void clip_amplitudes(cfloat* value, float least, float most, std::size_t count);
+
+// Amplitudes and phases within limits (pixel/object_constraints-inl.hpp).
+void limit_transmissions(cfloat* value, const pixel::TransmissionLimits<float>& limits, float tiny_power,
+                         std::size_t count);
 
 }  // namespace tessera

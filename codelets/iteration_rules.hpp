@@ -280,10 +280,7 @@ TESSERA_HD void note_cost(const BatchSums& sums, IterationState& state) {
 // ---- divide
 
 TESSERA_HD bool is_in_support(const DivideProbeArgs& args, std::int32_t y, std::int32_t x) {
-    const auto radius = static_cast<float>(args.support_radius);
-    const float v = static_cast<float>(y - args.probe.y / 2) / (0.5f * static_cast<float>(args.probe.y)),
-                u = static_cast<float>(x - args.probe.x / 2) / (0.5f * static_cast<float>(args.probe.x));
-    return !(radius > 0) || v * v + u * u <= radius * radius;
+    return args.support.contain(y - args.probe.y / 2, x - args.probe.x / 2);
 }
 
 struct ProbeMoments {

@@ -52,7 +52,8 @@ struct FramePlace {
     double explained[2] = {0, 0};    // the shift that is common to all frames, linear in their places
 };
 
-inline constexpr std::size_t num_trials = 8;         // steps tried by a line search, beside no step at all
+inline constexpr std::size_t num_trials = 8;  // steps tried by a line search, beside no step at all
+inline constexpr std::size_t num_ramp_sums = 7;
 inline constexpr std::size_t num_sliced_trials = 3;  // of an object of several slices
 
 // The part of a window that lies inside an array, [y0, y1) x [x0, x1) in the window's own coordinates; empty
@@ -87,9 +88,11 @@ struct BatchSums {
     double position_moments[6] = {};
     double position_curvature = 0;           // of frames' costs by their positions, mean of both axes
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
-    std::int64_t bad_frames = 0;             // with a cost that is not finite
-    std::int64_t stop_votes = 0;             // of ranks that want to stop (a signal, a time limit)
-    std::int64_t checkpoint_votes = 0;       // of ranks that are ready for the next phase of a checkpoint
+    // Under the light of frames (ramp.hpp): neighbours along y and x (re, im each), mean (re, im), light.
+    double ramp_sums[num_ramp_sums] = {};
+    std::int64_t bad_frames = 0;        // with a cost that is not finite
+    std::int64_t stop_votes = 0;        // of ranks that want to stop (a signal, a time limit)
+    std::int64_t checkpoint_votes = 0;  // of ranks that are ready for the next phase of a checkpoint
 };
 
 TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
@@ -105,6 +108,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     to.position_curvature += from.position_curvature;
     for (std::size_t i = 0; i < 6; ++i) to.position_moments[i] += from.position_moments[i];
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
+    for (std::size_t i = 0; i < num_ramp_sums; ++i) to.ramp_sums[i] += from.ramp_sums[i];
     to.bad_frames += from.bad_frames;
     to.stop_votes += from.stop_votes;
     to.checkpoint_votes += from.checkpoint_votes;

@@ -100,7 +100,6 @@ class Projections : public Engine {
     DivideProbeArgs probe_update(double enough, ProbeCentering centering) const {
         DivideProbeArgs args;
         args.inertia = config_.probe_inertia;
-        args.support_radius = config_.probe_support_radius.value_or(0);
         args.enough = enough;
         args.centering = centering;
         args.center_tol_px = config_.probe_center_tol.value_or(0);

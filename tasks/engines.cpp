@@ -45,7 +45,11 @@ std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
 }
 
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration) {
+    const bool supports = settings.supports_at(iteration);
+    graph.set_probe_support(supports ? settings.support : std::nullopt);
     engine.submit_iteration(graph, iteration);
+    if (settings.constrains_at(iteration)) graph.constrain_object(settings.constraints);
+    if (supports) graph.keep_probe_in_support();
     if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
     if (settings.searches_at(iteration)) graph.search_positions(settings.search_at(iteration));
     if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);

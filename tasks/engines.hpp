@@ -4,6 +4,7 @@
 
 #include "config/run_config.hpp"
 #include "tasks/graph.hpp"
+#include "tasks/probe_support.hpp"
 
 namespace tessera {
 
@@ -43,6 +44,9 @@ struct EngineSettings {
     std::uint64_t random_seed = 0;
     int orthogonalize_interval = 0;
     double max_shift_px = 0;  // of frames whose positions are refined
+    ObjectConstraintsConfig constraints = {};
+    std::optional<ProbeSupport> support = {};  // null: the probe may be anywhere
+    int support_interval = 1;
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -68,10 +72,22 @@ struct EngineSettings {
         return orthogonalize_interval > 0 && !projects_waves(config.name) &&
                (iteration + 1) % orthogonalize_interval == 0;
     }
-    // Is what is kept of far fields no longer that of probe and positions?
+    // Is the object made to be what it is known to be after it?
+    bool constrains_at(int iteration) const {
+        return constraints.is_any() && iteration >= constraints.start &&
+               (iteration - constraints.start) % constraints.interval == 0;
+    }
+    bool smooths_at(int iteration) const { return constraints.has_neighbours() && constrains_at(iteration); }
+    // Does the probe move within its support?
+    bool supports_at(int iteration) const {
+        return support && probe_at(iteration) == ProbeMotion::moving &&
+               (iteration + 1) % support_interval == 0;
+    }
+    // Is what is kept of far fields no longer that of object, probe and positions?
     bool outdates_waves_at(int iteration) const {
         return iteration >= 0 &&
-               (refines_at(iteration) || searches_at(iteration) || orthogonalizes_at(iteration));
+               (refines_at(iteration) || searches_at(iteration) || orthogonalizes_at(iteration) ||
+                constrains_at(iteration) || supports_at(iteration));
     }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
@@ -90,7 +106,10 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             problem.tiling.minibatches.count,
             problem.config.runtime.random_seed,
             problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0,
-            static_cast<double>(problem.config.positions.max_shift_px)};
+            static_cast<double>(problem.config.positions.max_shift_px),
+            object.constraints,
+            support_of(problem, engine),
+            problem.config.probe.support.interval};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).
@@ -104,8 +123,8 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
-// All tasks of an iteration: the engine's, then modes made orthogonal and frames moved where it is their
-// turn.
+// All tasks of an iteration: the engine's, then what is known of object and probe, modes made orthogonal and
+// frames moved, where it is their turn.
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration);
 const char* name(EngineName engine);
 

@@ -170,6 +170,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
     full.probe_shape = handles_.probe_shape;
     full.step = args.step / handles_.num_slices;  // all slices move the exit wave: their steps add up
     handles_.probe_gradient_previous.swap(handles_.probe_gradient);
+    support_probe_gradient(args.probe);
     tessera::conjugate.submit(full,
                               {&handles_.sums.total(), &handles_.probe_gradient_previous, &handles_.probe,
                                &handles_.coverage, &handles_.probe_gradient, &handles_.state},
@@ -186,6 +187,7 @@ void Graph::directions(ProbeMotion probe, double object_alpha, double probe_alph
     direction.submit({MovingPart::probe, handles_.num_modes, handles_.probe_shape, probe_alpha},
                      {&handles_.probe, &handles_.probe_gradient, &handles_.coverage, &handles_.state},
                      scalar);
+    if (probe_support_) support_probe(SupportedPart::direction);
 }
 
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
@@ -388,6 +390,7 @@ void Graph::update_probe(DivideProbeArgs args) {
     args.probe = handles_.probe_shape;
     args.num_modes = handles_.num_modes;
     args.inertia *= static_cast<double>(handles_.num_frames);
+    if (probe_support_ && probe_support_->window.are_set()) args.support = probe_support_->window;
     handles_.sums.clear(summing, gate);
     for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         overlap_probe.submit(
@@ -398,6 +401,7 @@ void Graph::update_probe(DivideProbeArgs args) {
     });
     handles_.sums.add_up(handles_.owners, scalar, gate);
     divide_probe.submit(args, {&handles_.probe, &handles_.sums.total(), &handles_.state}, scalar);
+    if (probe_support_ && probe_support_->spectrum.are_set()) support_probe(SupportedPart::all);
 }
 
 void Graph::average(Averaging averaging) {
@@ -454,6 +458,7 @@ void Graph::begin_minibatch(int minibatch, const BeginMinibatchArgs& args) {
     full.num_modes = handles_.num_modes;
     full.probe_shape = handles_.probe_shape;
     full.num_frames = handles_.frames_in_minibatch[static_cast<std::size_t>(minibatch)];
+    support_probe_gradient(args.probe);
     tessera::begin_minibatch.submit(
         full, {&handles_.sums.total(), &handles_.probe_gradient, &handles_.coverage, &handles_.state},
         scalar);

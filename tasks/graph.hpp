@@ -11,6 +11,7 @@
 #include "codelets/minibatch.hpp"
 #include "codelets/momentum.hpp"
 #include "codelets/refine_positions.hpp"
+#include "codelets/support_probe.hpp"
 #include "codelets/vote_to_stop.hpp"
 #include "tasks/handles.hpp"
 
@@ -53,6 +54,9 @@ class Graph {
     const MeanPowers& mean_powers() const { return mean_powers_; }
     // When this rank asks all of them to stop.
     void set_stop_condition(const VoteToStopArgs& condition) { stop_condition_ = condition; }
+    // From now on the probe moves within it: gradients and directions of the probe lose what is outside, as
+    // do the updates of engines that project waves. Null: anywhere.
+    void set_probe_support(const std::optional<ProbeSupport>& support) { probe_support_ = support; }
 
     // Preconditioner: illumination of every tile, coverage of the probe, and their maxima in the state.
     void weigh();
@@ -74,6 +78,11 @@ class Graph {
     // Pulls the slices of the object together, each tile's interior by itself, and tells it to the halos of
     // others.
     void couple_slices(float strength);
+    // What an object is known to be. Neighbours count in each tile's interior, which is then told to the
+    // halos of others; limits are every pixel's own.
+    void constrain_object(const ObjectConstraintsConfig& constraints);
+    // The probe itself into its support, with its direction and its gradient or velocity.
+    void keep_probe_in_support();
     // The modes of the probe, its direction and its gradient, on every rank.
     void orthogonalize();
     // Frames that fit badly go where they fit better.
@@ -133,11 +142,14 @@ class Graph {
     void add_scalars(std::size_t t, const Data& out) const;
     void add_object_sums(std::size_t t, const BatchHandles& batch, const Data& out, const Data* gate) const;
     void sum_overlaps(const Data* gate);
+    void support_probe(SupportedPart part) const;
+    void support_probe_gradient(ProbeMotion probe) const;
 
     Handles& handles_;
     VoteToStopArgs stop_condition_;
     NoiseModel noise_model_ = NoiseModel::amplitude;
     MeanPowers mean_powers_;
+    std::optional<ProbeSupport> probe_support_;
 };
 
 // Larger runs first: what others wait for. Reading comes before the batches, since it is a buffer's turn when

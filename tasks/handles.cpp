@@ -263,7 +263,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos =
         HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
-    if (problem.couples_slices()) {
+    if (problem.copies_voxels()) {
         handles.couplings = HaloExchange(problem.tiling, handles.owners, Exchange::voxels, handles.num_slices,
                                          Message::voxels);
     }

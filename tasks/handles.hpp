@@ -56,7 +56,7 @@ struct Handles {
     std::vector<TileHandles> tiles;     // of all ranks
     std::vector<std::size_t> own;       // indices of this rank's
     HaloExchange halos, overlap_halos;  // of a gradient; of an overlap projection's numerator and weight
-    HaloExchange couplings;             // of voxels whose slices were coupled; none where they are not
+    HaloExchange couplings;             // of voxels changed by what is around them; none where none are
     TileSums sums, trial_sums;          // with and without a probe part
     PatternStream stream;               // of patterns that do not stay
     Data detector;

@@ -9,8 +9,11 @@
 #include "base/checksum.hpp"
 #include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
+#include "codelets/smooth_object.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
+#include "tasks/probe_support.hpp"
+#include "tasks/ramp_removal.hpp"
 #include "tasks/set_tiling.hpp"
 
 namespace tessera {
@@ -233,7 +236,8 @@ RunConfig resolved_config(const Problem& problem) {
 }
 
 DeviceScratchUses Problem::device_scratch_uses() const {
-    return {refines_positions(), config.probe.num_modes > 1 && config.probe.orthogonalize_interval > 0};
+    return {refines_positions(), config.probe.num_modes > 1 && config.probe.orthogonalize_interval > 0,
+            config.probe.support.fourier_radius.has_value()};
 }
 
 int Problem::num_slice_transfers() const {
@@ -284,10 +288,12 @@ ForecastInput forecast_input(const Problem& problem) {
     input.exchange = problem.config.tiling.exchange;
     input.is_truncated = problem.is_truncated();
     for (const Tile& tile : problem.tiling.tiles) {
-        if (!problem.couples_slices()) break;
         const Shape2 shape = {tile.extended.height(), tile.extended.width()};
-        input.coupling_scratch_pixels =
-            std::max(input.coupling_scratch_pixels, couple_slices_scratch(shape, problem.num_slices()));
+        std::size_t& pixels = input.coupling_scratch_pixels;
+        if (problem.couples_slices())
+            pixels = std::max(pixels, couple_slices_scratch(shape, problem.num_slices()));
+        if (problem.config.object.constraints.has_neighbours())
+            pixels = std::max(pixels, smooth_object_scratch(shape));
     }
     input.line_search = has_line_search(problem.config);
     input.minibatches = problem.has_minibatches();
@@ -324,6 +330,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation, config.positions.max_shift_px);
+    require_possible_flat_region(problem);
     set_tiling(problem);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
 
@@ -459,11 +466,12 @@ Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& st
                                const std::filesystem::path& run_folder) {
     ProbeConfig config = problem.config.probe;
     config.size = problem.probe_shape;
-    if (!config.file) return make_probe(config, problem.scan, statistics.mean_pattern, nullptr);
+    if (!config.file)
+        return within_support(problem, make_probe(config, problem.scan, statistics.mean_pattern, nullptr));
     const auto file = resolved(run_folder, *config.file);
     const Result earlier = ResultReader(file).without_object();
     require_equal_pixels("probe.file", file, earlier, problem.scan);
-    return make_probe(config, problem.scan, statistics.mean_pattern, &earlier.probe);
+    return within_support(problem, make_probe(config, problem.scan, statistics.mean_pattern, &earlier.probe));
 }
 
 }  // namespace tessera

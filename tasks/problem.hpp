@@ -10,6 +10,7 @@
 #include "codelets/layout.hpp"
 #include "codelets/runtime/ranks.hpp"
 #include "codelets/runtime/runtime.hpp"
+#include "codelets/support_probe.hpp"
 #include "config/run_config.hpp"
 #include "io/result_file.hpp"
 #include "math/complex.hpp"
@@ -46,6 +47,9 @@ struct Problem {
     // Different transfer functions between slices: one where all ways are equally long.
     int num_slice_transfers() const;
     bool couples_slices() const { return config.object.regularize_layers > 0 && num_slices() > 1; }
+    // Are interiors changed by what is around them, and told to the halos of others?
+    bool copies_voxels() const { return couples_slices() || config.object.constraints.has_neighbours(); }
+    ProbeSupport probe_support() const;  // in pixels
     // Is there something of the windows that tiles do not keep?
     bool is_truncated() const;
     // Does an engine of the run project exit waves, and another move along gradients?

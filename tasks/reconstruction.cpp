@@ -315,6 +315,8 @@ Result Reconstruction::result_of(const History& history, double cost, double dat
     if (!handles_.owners.ranks->is_first()) return {};
     result.probe = orthogonal_modes(snapshot_.probe());
     result.mode_powers = mode_powers(result.probe);
+    if (const auto ramp = snapshot_.removed_ramp())
+        result.removed_ramp = {{ramp->y, ramp->x}, {ramp->mean_re, ramp->mean_im}};
     result.pixel_size_m = problem_.scan.pixel_size_m;
     result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {

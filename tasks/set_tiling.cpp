@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "codelets/smooth_object.hpp"
 #include "tasks/tile_sums.hpp"
 
 namespace tessera {
@@ -68,8 +69,10 @@ void set_tiling(Problem& problem) {
     }
     problem.halo_px = halo_of(config, scan);
     const auto automatic = automatic_grid(problem.placement, kind, problem.halo_px);
+    const ObjectConstraintsConfig& constraints = config.object.constraints;
     problem.tiling = make_tiling(problem.placement, config.tiling.tiles.value_or(automatic), batch_size,
-                                 config.tiling.exchange, problem.halo_px, std::move(minibatches));
+                                 config.tiling.exchange, problem.halo_px, std::move(minibatches),
+                                 smoothing_reach(constraints.total_variation > 0, constraints.smoothing > 0));
     require_few_strips(problem.tiling, config.tiling.exchange);
 }
 

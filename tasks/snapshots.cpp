@@ -9,7 +9,10 @@
 namespace tessera {
 
 Snapshot::Snapshot(const Problem& problem, const Handles& handles)
-    : problem_(problem), handles_(handles), probe_(handles.probe_size * sizeof(cfloat)) {
+    : problem_(problem),
+      handles_(handles),
+      probe_(field_bytes(handles.probe_shape, handles.num_modes)),
+      ramp_(problem, handles) {
     for (const TileHandles& tile : handles.tiles) {
         interiors_.push_back(
             tile.object.empty() ? Data() : Data(field_bytes(tile.interior.shape, handles.num_slices)));
@@ -29,6 +32,7 @@ void Snapshot::submit_copies() {
         if (!tile.places.empty()) copy.submit({tile.places.bytes()}, {&tile.places, &places_[t]});
     }
     copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
+    ramp_.submit(interiors_, probe_);
 }
 
 std::shared_ptr<ObjectOnItsWay> Snapshot::object() const {

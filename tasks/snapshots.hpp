@@ -13,6 +13,7 @@
 
 #include "base/array.hpp"
 #include "tasks/handles.hpp"
+#include "tasks/ramp_removal.hpp"
 #include "tiling/object_pieces.hpp"
 
 namespace tessera {
@@ -51,7 +52,7 @@ class ObjectOnItsWay {
 };
 
 // Copies of object and probe at a moment of the run, made by tasks, so that the graph goes on while they are
-// written. The next copies wait until the last ones are.
+// written; less what the two can trade, if that is wanted. The next copies wait until the last ones are.
 class Snapshot {
   public:
     Snapshot(const Problem& problem, const Handles& handles);
@@ -60,6 +61,8 @@ class Snapshot {
     // All wait for the copies.
     std::shared_ptr<ObjectOnItsWay> object() const;
     Array<cfloat, 3> probe() const;  // modes as they are
+    // What both are without; null: nothing was taken off.
+    std::optional<PhaseRamp> removed_ramp() const { return ramp_.removed(); }
     // Of this rank's frames, where positions are refined: (frame of the scan, 2).
     void get_shifts(std::vector<double>& shifts) const;
 
@@ -68,6 +71,7 @@ class Snapshot {
     const Handles& handles_;
     std::vector<Data> interiors_, places_;  // by tile; empty where there are none
     Data probe_;
+    RampRemoval ramp_;
     std::shared_ptr<ObjectOnItsWay::Memory> memory_ = std::make_shared<ObjectOnItsWay::Memory>();
 };
 

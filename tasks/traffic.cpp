@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tasks/ramp_removal.hpp"
 #include "tiling/halo_moves.hpp"
 #include "tiling/sum_tree.hpp"
 
@@ -25,7 +26,7 @@ std::vector<Traffic> traffic_of_ranks(const Problem& problem) {
     };
     const std::vector<std::size_t> nothing(size, 0);
     const std::vector<std::size_t> coupled =
-        problem.couples_slices() ? sent(Exchange::voxels, problem.num_slices()) : nothing;
+        problem.copies_voxels() ? sent(Exchange::voxels, problem.num_slices()) : nothing;
     const std::vector<std::size_t> overlaps =
         problem.projects_waves() ? sent(exchange, num_overlap_planes) : nothing;
     std::vector<Traffic> traffic;
@@ -46,9 +47,11 @@ std::size_t bytes_sent_in_run(const Problem& problem, int rank) {
         for (int n = 0; n < settings.config.num_iter; ++n) {
             bytes += traffic.of(engine->exchanges(n));
             if (settings.refines_at(n)) bytes += traffic.of({.scalars = 1});
+            if (settings.smooths_at(n)) bytes += traffic.of({.couplings = 1});
         }
         bytes += traffic.of({.scalars = 1});
     });
+    bytes += traffic.of({.scalars = RampRemoval::num_sums(problem.config.output)});
     return bytes;
 }
 

@@ -12,7 +12,7 @@ namespace tessera {
 struct Traffic {
     std::size_t halo_bytes = 0;      // one sum of a field where tiles overlap
     std::size_t voxel_bytes = 0;     // one step with Exchange::voxels
-    std::size_t coupling_bytes = 0;  // one coupling of slices
+    std::size_t coupling_bytes = 0;  // one coupling of slices, or smoothing of the object
     std::size_t sums_bytes = 0;      // one sum over all tiles with a probe part, and telling it
     std::size_t scalars_bytes = 0;   // the same without
     std::size_t overlap_bytes = 0;   // as halo_bytes, of numerator and weight

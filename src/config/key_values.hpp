@@ -46,30 +46,33 @@ std::string read_word(const YamlNode& node, std::span<const std::string_view> wo
 // "got 'abc'", "got a list"
 std::string got(const YamlNode& node);
 
-template <class T>
-std::string read_value(const YamlNode& node, const Rule& rule, std::array<T, 2>& pair) {
-    std::array<T, 2> read{};
+template <class T, std::size_t N>
+std::string read_value(const YamlNode& node, const Rule& rule, std::array<T, N>& values) {
+    static_assert(N == 2 || N == 4);
+    constexpr std::string_view count = N == 2 ? "two" : "four";
+    std::array<T, N> read{};
     if (node.kind == YamlNode::Kind::scalar && rule.one_for_both) {
         std::string complaint = read_value(node, rule, read[0]);
-        if (complaint.empty()) pair = {read[0], read[0]};
+        if (complaint.empty()) values.fill(read[0]);
         return complaint;
     }
-    if (node.kind != YamlNode::Kind::sequence || node.children.size() != 2) {
-        return fmt::format("expected {}, {}",
-                           rule.one_for_both ? "one value or a list of two" : "a list of two values",
-                           got(node));
+    if (node.kind != YamlNode::Kind::sequence || node.children.size() != N) {
+        return rule.one_for_both ? fmt::format("expected one value or a list of {}, {}", count, got(node))
+                                 : fmt::format("expected a list of {} values, {}", count, got(node));
     }
-    for (std::size_t i = 0; i < 2; ++i) {
+    for (std::size_t i = 0; i < N; ++i) {
         std::string complaint = read_value(node.children[i], rule, read[i]);
         if (!complaint.empty()) return complaint;
     }
-    pair = read;
+    values = read;
     return {};
 }
 
-template <class T>
-std::string value_text(const std::array<T, 2>& pair, const Rule& rule) {
-    return fmt::format("[{}, {}]", value_text(pair[0], rule), value_text(pair[1], rule));
+template <class T, std::size_t N>
+std::string value_text(const std::array<T, N>& values, const Rule& rule) {
+    std::string text;
+    for (const T& value : values) text += (text.empty() ? "[" : ", ") + value_text(value, rule);
+    return text + "]";
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "config/schema.hpp"
 #include "config/wording.hpp"
@@ -158,6 +159,23 @@ static void describe(KeyVisitor& io, ScanConfig& c) {
              "is required with format: hdf5 (or positions_y and positions_x)");
 }
 
+static void describe(KeyVisitor& io, ObjectConstraintsConfig& c) {
+    constexpr double half_turn = std::numbers::pi;
+    const auto of_any = [&](const Rule& rule) {
+        return rule.only_if(c.is_any(), "amplitude, phase_rad, smoothing or total_variation");
+    };
+    io.key("amplitude", c.amplitude, at_least(0));
+    io.key("phase_rad", c.phase_rad, within(-half_turn, half_turn));
+    io.key("smoothing", c.smoothing, within(0, 1));
+    io.key("total_variation", c.total_variation, within(0, 10));
+    io.key("start", c.start, of_any(at_least(0)));
+    io.key("interval", c.interval, of_any(at_least(1)));
+    io.check(!c.amplitude || ((*c.amplitude)[0] <= (*c.amplitude)[1] && (*c.amplitude)[1] > 0), "amplitude",
+             "the least must not exceed the largest, which must be above 0");
+    io.check(!c.phase_rad || (*c.phase_rad)[0] < (*c.phase_rad)[1], "phase_rad",
+             "the first must be below the second");
+}
+
 static void describe(KeyVisitor& io, ObjectConfig& c) {
     const auto is_file = [&] { return c.initial == InitialObject::file; };
     io.key("margin_px", c.margin_px, within(0, max_side_px));
@@ -169,10 +187,18 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
            within(0, 1).only_if(c.num_slices > 1, "num_slices above 1"));
     io.key("regularize_interval", c.regularize_interval,
            at_least(1).only_if(c.regularize_layers > 0, "regularize_layers above 0"));
+    io.group("constraints", c.constraints);
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
     io.key("start", c.start, at_least(0));
+}
+
+static void describe(KeyVisitor& io, ProbeSupportConfig& c) {
+    io.key("radius", c.radius, above_up_to(0, 2));
+    io.key("fourier_radius", c.fourier_radius, above_up_to(0, 2));
+    io.key("interval", c.interval,
+           at_least(1).only_if(c.radius || c.fourier_radius, "radius or fourier_radius"));
 }
 
 // The shapes that are made from lengths: which one uses what, and needs what.
@@ -213,6 +239,7 @@ static void describe(KeyVisitor& io, ProbeConfig& c) {
     io.key("orthogonalize_interval", c.orthogonalize_interval, at_least(0));
     io.key("mode_power", c.mode_power, above_up_to(0, 1));
     io.group("update", c.update);
+    io.group("support", c.support);
     io.key("size", c.size, within(1, max_side_px).or_one_for_both());
     io.choice("power", c.rescale, power_words);
     describe_probe_shape(io, c);
@@ -383,6 +410,13 @@ static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("save_interval", c.save_interval, at_least(0));
     io.key("checkpoint_interval", c.checkpoint_interval_s, at_least(0).in(Unit::seconds));
     io.key("pictures", c.pictures);
+    io.key("remove_ramp", c.remove_ramp);
+    io.key("flat_region", c.flat_region, at_least(0));
+    if (!c.flat_region) return;
+    const auto& [y0, y1, x0, x1] = *c.flat_region;
+    io.check(y1 - y0 >= 2 && x1 - x0 >= 2, "flat_region",
+             "must be [y0, y1, x0, x1] with y1 and x1 at least 2 above y0 and x0 (which count, y1 and x1 do "
+             "not)");
 }
 
 static void describe(KeyVisitor& io, TuneConfig& c) {
@@ -427,6 +461,13 @@ static void check_engine(KeyVisitor& io, const RunConfig& c, std::size_t i) {
         fmt::format("{} sum over tiles: tiling.exchange must be neighbours or passes, not voxels", engines));
 }
 
+// The same circle in other words, and another.
+static void check_support(KeyVisitor& io, const RunConfig& c, std::size_t i) {
+    io.check(!c.engines[i].projection.probe_support_radius || !c.probe.support.radius,
+             fmt::format("engines[{}].probe_support_radius", i),
+             "is what probe.support.radius says for all engines; give one of them");
+}
+
 // Frames that move: tiles have room for it, and each frame belongs to one of them.
 static void check_refinement(KeyVisitor& io, const RunConfig& c, std::size_t i) {
     if (!c.engines[i].refine_positions) return;
@@ -457,9 +498,12 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.check(!c.runtime.mixed || c.probe.num_modes == 1 || c.probe.orthogonalize_interval == 0,
              "probe.orthogonalize_interval",
              "needs runtime.mixed: off, for all ranks must mix the modes alike, to the last bit");
+    io.check(!c.runtime.mixed || !c.probe.support.fourier_radius, "probe.support.fourier_radius",
+             "needs runtime.mixed: off, for all ranks must transform the probe alike, to the last bit");
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
         check_engine(io, c, i);
         check_refinement(io, c, i);
+        check_support(io, c, i);
     }
 }
 

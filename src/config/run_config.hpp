@@ -106,9 +106,12 @@ struct ObjectConstraintsConfig {
     std::optional<std::array<double, 2>> amplitude;  // least and most
     std::optional<std::array<double, 2>> phase_rad;  // least and most
     double smoothing = 0;                            // share of the way to the mean of the neighbours
-    double total_variation = 0;                      // threshold of the differences between neighbours
-    int start = 0;                                   // the first iteration of each engine that keeps to them
-    int interval = 1;                                // iterations from one time to the next
+    double total_variation = 0;                      // its weight, in units of the transmission
+    int start = 0;     // the first iteration of each engine after which it is made to be so
+    int interval = 1;  // iterations from one time to the next
+    bool has_limits() const { return amplitude || phase_rad; }
+    bool has_neighbours() const { return smoothing > 0 || total_variation > 0; }
+    bool is_any() const { return has_limits() || has_neighbours(); }
     bool operator==(const ObjectConstraintsConfig&) const = default;
 };
 
@@ -132,8 +135,8 @@ struct ProbeUpdateConfig {
     bool operator==(const ProbeUpdateConfig&) const = default;
 };
 
-// Where a probe may be other than zero: circles about the centre, as fractions of half the window's (or
-// spectrum's) shorter side.
+// Where a probe may be other than zero: circles (in metres, and in frequencies) about the middle, as
+// fractions of half the window's and the spectrum's shorter side.
 struct ProbeSupportConfig {
     std::optional<double> radius;
     std::optional<double> fourier_radius;

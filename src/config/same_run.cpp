@@ -47,15 +47,21 @@ KeyLister::Values values_of(RunConfig config) {
     return lister.values();
 }
 
+// What changes a result, but nothing that a run does on its way there.
+bool is_of_output_alone(const std::string& key) {
+    return key == "output.remove_ramp" || key == "output.flat_region";
+}
+
 // What no number of a result depends on.
 bool is_of_no_account(const std::string& key) {
     if (key == "runtime.waves" || key == "runtime.random_seed") return false;
+    if (is_of_output_alone(key)) return false;
     return key.starts_with("output.") || key.starts_with("runtime.") || key.starts_with("tune.");
 }
 
 // What a run may change on its way, in a configuration that ends with the running engine.
 bool may_differ(const std::string& key, std::size_t running_engine) {
-    return is_of_no_account(key) || key == "scan.file" ||
+    return is_of_no_account(key) || is_of_output_alone(key) || key == "scan.file" ||
            key == fmt::format("engines[{}].num_iter", running_engine);
 }
 

@@ -13,6 +13,7 @@ const std::string entry = "/entry_1";
 const std::string object_image = entry + "/image_1";
 const std::string probe_image = entry + "/image_2";
 const std::string process = entry + "/process_1";
+const std::string removed_ramp = process + "/removed_ramp";
 
 // Per-iteration curves: name in the file and member.
 struct Curve {
@@ -140,6 +141,19 @@ void write_positions(hdf5::Writer& file, const Result& result) {
     file.link(plot + "/data_error_per_frame", process + "/data_error_per_frame");
 }
 
+void write_removed_ramp(hdf5::Writer& file, const Result& result) {
+    if (!result.removed_ramp) return;
+    const auto& [k, mean] = *result.removed_ramp;
+    file.group(removed_ramp, "NXcollection");
+    file.write(removed_ramp + "/rad_per_px", std::vector<double>{k[0], k[1]});
+    file.attribute(removed_ramp + "/rad_per_px", "units", "rad");
+    file.attribute(removed_ramp + "/rad_per_px", "long_name",
+                   "ramp of phase (y, x) that was taken off the object and given to the probe");
+    file.write(removed_ramp + "/mean", std::vector<double>{mean[0], mean[1]});
+    file.attribute(removed_ramp + "/mean", "long_name",
+                   "(re, im) that the object was divided by and the probe multiplied with");
+}
+
 void write_process(hdf5::Writer& file, const Result& result) {
     file.group(process, "NXprocess");
     file.write_text(process + "/program", "tessera");
@@ -149,6 +163,7 @@ void write_process(hdf5::Writer& file, const Result& result) {
     file.attribute(process + "/mode_powers", "units", "counts");
     write_convergence(file, result);
     write_positions(file, result);
+    write_removed_ramp(file, result);
     file.write_text(process + "/run", result.run);
     file.group(process + "/timings_s", "NXcollection");
     for (const auto& [phase, seconds] : result.timings_s) {
@@ -276,6 +291,14 @@ Result ResultReader::without_object() const {
         for (std::size_t i = 0; i < result.position_model.size(); ++i)
             result.position_model[i] =
                 file.number(process + "/position_model/" + position_parameters[i]).value_or(0);
+    }
+    if (file.has_dataset(removed_ramp + "/rad_per_px")) {
+        const auto k = read_list<double>(file, removed_ramp + "/rad_per_px"),
+                   mean = read_list<double>(file, removed_ramp + "/mean");
+        if (k.size() != 2 || mean.size() != 2)
+            throw data_error("{}: {} has no two values each of rad_per_px and mean", file.name(),
+                             removed_ramp);
+        result.removed_ramp = {{k[0], k[1]}, {mean[0], mean[1]}};
     }
     result.frames = read_list<std::int64_t>(file, process + "/frames");
     for (const auto& curve : curves)

@@ -15,6 +15,13 @@
 
 namespace tessera {
 
+// What object and probe can trade, and the result's are without: the object's first slice was divided by
+// mean e^{ik.r}, the probe multiplied.
+struct RemovedRamp {
+    std::array<double, 2> rad_per_px = {0, 0};  // k (y, x)
+    std::array<double, 2> mean = {1, 0};        // (re, im); amplitude and phase
+};
+
 // What a reconstruction ends with. Written as HDF5, CXI-compatible with NeXus attributes:
 //   /entry_1/image_1/data   complex64 (slice, y, x)  object; attributes pixel_size_m, origin_m and, of
 //   several
@@ -32,6 +39,7 @@ struct Result {
     Array<double, 2> positions_px;        // (frame, 2): top-left corner of each probe window in the object
     Array<double, 2> position_shifts_px;  // (frame, 2): how far refinement moved each; empty: it did not
     std::array<double, 4> position_model = {};  // of the shifts: scale, asymmetry, rotation and shear (rad)
+    std::optional<RemovedRamp> removed_ramp;    // null: nothing was taken off
     std::vector<std::int64_t> frames;           // index in the scan file
     std::vector<double> cost, data_error, step, time_s;  // per iteration
     double final_cost = 0;                               // of the object and probe above

@@ -10,6 +10,7 @@ namespace tessera::pixel {
 #include "pixel/field_update-inl.hpp"
 #include "pixel/line_polynomial-inl.hpp"
 #include "pixel/noise_model-inl.hpp"
+#include "pixel/object_constraints-inl.hpp"
 #include "pixel/projection-inl.hpp"
 
 }  // namespace tessera::pixel

@@ -15,6 +15,7 @@ namespace HWY_NAMESPACE {
 #include "pixel/field_update-inl.hpp"
 #include "pixel/line_polynomial-inl.hpp"
 #include "pixel/noise_model-inl.hpp"
+#include "pixel/object_constraints-inl.hpp"
 #include "pixel/projection-inl.hpp"
 
 }  // namespace HWY_NAMESPACE

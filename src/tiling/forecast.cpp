@@ -301,7 +301,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     if (slices > 1) add("transfer functions between slices", slice_transfers_bytes(in));
     if (in.coupling_scratch_pixels > 0) {
         const std::size_t at_once = std::min(std::max<std::size_t>(workers, 1), own.which.size());
-        add("coupling of slices: scratch, strips between tiles",
+        add("slices coupled, object smoothed: scratch, strips between tiles",
             (at_once * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
     }
     add("copies for results", (own.interior_pixels + 3 * probe) * complex_bytes);
@@ -397,7 +397,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
     if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
     if (in.coupling_scratch_pixels > 0) {
-        add("coupling of slices: scratch, strips between tiles",
+        add("slices coupled, object smoothed: scratch, strips between tiles",
             (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
     }
     if (slices > 1) {

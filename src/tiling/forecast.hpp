@@ -43,7 +43,7 @@ struct ForecastInput {
     bool refines_positions = false;
     bool is_truncated = false;  // windows reach beyond their tiles
     std::size_t coupling_scratch_pixels =
-        0;                    // of a worker or GPU that couples slices; 0: they are not coupled
+        0;                    // of one that couples slices or smooths the object; 0: neither is done
     bool line_search = true;  // two passes over the frames an iteration, not one
     Machine machine;
     bool checkpoints = false;

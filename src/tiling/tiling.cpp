@@ -164,9 +164,16 @@ std::vector<Neighbour> find_neighbours(const std::vector<Tile>& tiles, std::size
     return neighbours;
 }
 
+// The interior and so many pixels around it, as far as the object goes.
+Rect reached_from(const Tiling& tiling, std::size_t t, int reach) {
+    const Rect& interior = tiling.tiles[t].interior;
+    return intersection({interior.y0 - reach, interior.x0 - reach, interior.y1 + reach, interior.x1 + reach},
+                        {0, 0, tiling.object_shape[0], tiling.object_shape[1]});
+}
+
 // Rows of tiles share their row band, columns their column band.
 void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells, const Shares& shares,
-                  HaloWidth halo) {
+                  HaloWidth halo, int reach) {
     Bands rows = make_bands(cells.cuts_y), columns = make_bands(cells.cuts_x);
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const auto row = static_cast<int>(t) / tiling.grid[1], column = static_cast<int>(t) % tiling.grid[1];
@@ -175,6 +182,9 @@ void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells
             grow(rows, row, kept.y0, kept.y1);
             grow(columns, column, kept.x0, kept.x1);
         }
+        const Rect reached = reached_from(tiling, t, reach);
+        grow(rows, row, reached.y0, reached.y1);
+        grow(columns, column, reached.x0, reached.x1);
     }
     make_monotone(rows);
     make_monotone(columns);
@@ -186,10 +196,11 @@ void extend_bands(Tiling& tiling, const Placement& placement, const Cells& cells
     }
 }
 
-void extend_each(Tiling& tiling, const Placement& placement, const Shares& shares, HaloWidth halo) {
+void extend_each(Tiling& tiling, const Placement& placement, const Shares& shares, HaloWidth halo,
+                 int reach) {
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         Tile& tile = tiling.tiles[t];
-        tile.extended = tile.interior;
+        tile.extended = reached_from(tiling, t, reach);
         for (const auto* frames : {&shares.own[t], &shares.others[t]}) {
             for (const std::ptrdiff_t frame : *frames)
                 tile.extended = bounding_box(tile.extended, kept_of(placement, frame, halo));
@@ -263,7 +274,7 @@ std::ptrdiff_t Tiling::num_frames() const {
 }
 
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size, Exchange exchange,
-                   HaloWidth halo, Minibatches minibatches) {
+                   HaloWidth halo, Minibatches minibatches, int reach) {
     TESSERA_EXPECT(batch_size > 0 && grid[0] > 0 && grid[1] > 0 && halo[0] >= 0 && halo[1] >= 0);
     require_room(placement, grid);
     const Cells cells(placement, grid);
@@ -277,9 +288,9 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
         }
     }
     if (exchange == Exchange::voxels) {
-        extend_each(tiling, placement, shares, halo);
+        extend_each(tiling, placement, shares, halo, reach);
     } else {
-        extend_bands(tiling, placement, cells, shares, halo);
+        extend_bands(tiling, placement, cells, shares, halo, reach);
     }
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         Tile& tile = tiling.tiles[t];

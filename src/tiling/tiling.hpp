@@ -85,9 +85,12 @@ struct Tiling {
 // windows need: about a window beyond its interior instead of half of one. In that halo the gradient is
 // incomplete, the more the farther out: frames that do not reach the interior are missing there. With a
 // narrower halo it is what the halo keeps of a window that counts.
+//
+// Every tile is extended by `reach` pixels beyond its interior at least, or to the object's edge, whatever
+// the windows.
 Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batch_size,
                    Exchange exchange = Exchange::neighbours, HaloWidth halo = whole_window,
-                   Minibatches minibatches = {});
+                   Minibatches minibatches = {}, int reach = 0);
 
 // Which rank owns each tile: compact rectangles of tiles, halved until each rank has one, with the frames
 // balanced. The first tile is rank 0's. Throws a usage Error when there are fewer tiles than ranks.

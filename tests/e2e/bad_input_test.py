@@ -99,6 +99,10 @@ class BadInput(unittest.TestCase):
 
     # ---- the scan
 
+    def test_flat_region_outside_of_the_object(self):
+        self.expect_refusal(USAGE, "output.flat_region: [0, 5000, 0, 10]", "is not inside the object of",
+                            arguments=("reconstruct", "run.yaml", "--set", "output.flat_region=[0, 5000, 0, 10]"))
+
     def test_missing_file(self):
         self.expect_refusal(DATA, "nothing.cxi", arguments=("reconstruct", "run.yaml", "--set", "scan.file=nothing.cxi"))
 

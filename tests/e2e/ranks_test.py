@@ -111,6 +111,11 @@ class Ranks(unittest.TestCase):
                      ["engines[0].name=LSQML", "engines[0].refine_positions.start=0", "positions.max_shift_px=3",
                       "engines[0].refine_positions.search={start: 1, interval: 1, suspicious_error: 0.8}",
                       "tiling.exchange=passes"],
+                     ["engines[0].name=CG", "object.constraints.total_variation=0.01", "object.constraints.amplitude=[0.8,1.1]",
+                      "probe.support.radius=0.8", "probe.support.fourier_radius=0.9", "output.remove_ramp=true",
+                      "output.flat_region=[20,30,20,30]"],
+                     ["engines[0].name=rPIE", "object.constraints.smoothing=0.1", "object.constraints.interval=2",
+                      "probe.support.fourier_radius=0.9", "output.remove_ramp=true", "tiling.exchange=passes"],
                      ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
                      ["engines[0].name=LSQML", "engines[0].momentum_acceleration_gain=0.5"],
                      ["engines=[{name: AP, num_iter: 2}, {name: mPIE, num_iter: 2}, {name: CG, num_iter: 2}]"]):

@@ -63,7 +63,8 @@ struct ResumeCase {
     int num_slices = 1;
     double coupling = 0;  // of the slices, every second iteration
     double momentum_gain = 0;
-    int refines_every = 0;  // iterations; 0: positions stay
+    int refines_every = 0;     // iterations; 0: positions stay
+    int constrains_every = 0;  // iterations; 0: object and probe are free
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -90,6 +91,16 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
         search.interval = 2;
         search.num_tries = 4;
         search.suspicious_error = 0.9;
+    }
+    if (GetParam().constrains_every > 0) {
+        config_.object.constraints.amplitude = {0.8, 1.05};
+        config_.object.constraints.total_variation = 0.01;
+        config_.object.constraints.start = 1;
+        config_.object.constraints.interval = GetParam().constrains_every;
+        config_.probe.support.radius = 0.8;
+        config_.probe.support.fourier_radius = 0.8;
+        config_.probe.support.interval = GetParam().constrains_every;
+        config_.output.remove_ramp = true;
     }
     const Outcome whole = run(config_);
     for (int after = 0; after < 13; ++after) {
@@ -135,7 +146,15 @@ INSTANTIATE_TEST_SUITE_P(
                     ResumeCase{"dm_refining", EngineName::DM, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 1},
                     ResumeCase{"rpie_refining", EngineName::rPIE, Waves::recompute, Exchange::neighbours, 1,
-                               ConjugateRule::polak_ribiere, 1, 0, 0, 3}),
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 3},
+                    ResumeCase{"cg_constrained", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 0, 1},
+                    ResumeCase{"gd_constrained", EngineName::GD, Waves::recompute, Exchange::passes, 1,
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 0, 2},
+                    ResumeCase{"dm_constrained", EngineName::DM, Waves::recompute, Exchange::neighbours, 1,
+                               ConjugateRule::polak_ribiere, 1, 0, 0, 0, 2},
+                    ResumeCase{"mpie_constrained", EngineName::mPIE, Waves::recompute, Exchange::neighbours,
+                               1, ConjugateRule::polak_ribiere, 1, 0, 0, 0, 1}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST_F(CheckpointsTest, OfTheSecondEngineGoOnWithItsHistory) {

@@ -48,11 +48,13 @@ object:
   slice_propagation: fresnel
   regularize_layers: 0.25
   regularize_interval: 5
+  constraints: {amplitude: [0.5, 1.1], phase_rad: [-1, 0.5], smoothing: 0.2, total_variation: 0.01, start: 3, interval: 2}
 probe:
   initial: zone_plate
   num_modes: 3
   mode_power: 0.25
   update: {start: 7}
+  support: {radius: 0.9, interval: 3}
   size: 64
   power: keep
   diameter_m: 1.2e-4
@@ -83,7 +85,7 @@ runtime:
   trace: /scratch/trace
   time_limit: 10min
   random_seed: 18446744073709551615
-output: {file: out/r.h5, save_interval: 50, checkpoint_interval: 90s, pictures: no}
+output: {file: out/r.h5, save_interval: 50, checkpoint_interval: 90s, pictures: no, remove_ramp: on, flat_region: [1, 7, 2, 9]}
 )";
 
 RunConfig expected_full_run() {
@@ -109,10 +111,13 @@ RunConfig expected_full_run() {
     c.scan.keys.frames_dc_at_corner = true;
     c.object = {
         17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25, 5, {}};
+    c.object.constraints = {std::array{0.5, 1.1}, std::array{-1.0, 0.5}, 0.2, 0.01, 3, 2};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
     c.probe.update.start = 7;
+    c.probe.support.radius = 0.9;
+    c.probe.support.interval = 3;
     c.probe.size = {64, 64};
     c.probe.rescale = false;
     c.probe.diameter_m = 1.2e-4;
@@ -143,7 +148,7 @@ RunConfig expected_full_run() {
                  "/scratch/trace",
                  600.0,
                  18446744073709551615u};
-    c.output = {"out/r.h5", 50, 90.0, false, false, {}};
+    c.output = {"out/r.h5", 50, 90.0, false, true, std::array{1, 7, 2, 9}};
     return c;
 }
 

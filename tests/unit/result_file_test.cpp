@@ -89,6 +89,18 @@ class ResultFileTest : public testing::Test {
     TemporaryFolder folder_;
 };
 
+TEST_F(ResultFileTest, SaysWhatWasTakenOff) {
+    Result result = some_result();
+    write_result(folder_ / "plain.h5", result);
+    EXPECT_FALSE(read_result(folder_ / "plain.h5").removed_ramp.has_value());
+    result.removed_ramp = RemovedRamp{{0.25, -0.5}, {0.75, 1.5}};
+    write_result(folder_ / "flat.h5", result);
+    const auto found = read_result(folder_ / "flat.h5").removed_ramp;
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->rad_per_px, result.removed_ramp->rad_per_px);
+    EXPECT_EQ(found->mean, result.removed_ramp->mean);
+}
+
 TEST_F(ResultFileTest, ComesBackAsWritten) {
     write_result(folder_ / "result.h5", some_result());
     expect_equal(read_result(folder_ / "result.h5"), some_result());

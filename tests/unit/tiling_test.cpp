@@ -307,6 +307,31 @@ TEST(TilingWithANarrowHalo, LeavesRoomForMoreAutomaticTiles) {
     EXPECT_GT(narrow[0] * narrow[1], whole[0] * whole[1]);
 }
 
+// Operations on neighbours need so many pixels beyond the interior, where the object has them.
+TEST(TilingThatReaches, HasThePixelsAroundItsInteriors) {
+    const Placement placement = raster(9, 14, 5, {16, 12});
+    const Rect object = {0, 0, placement.object_shape[0], placement.object_shape[1]};
+    for (const Exchange exchange : {Exchange::neighbours, Exchange::voxels}) {
+        for (const int reach : {0, 1, 11}) {
+            const Tiling tiling = make_tiling(placement, {4, 3}, 4, exchange, {1, 1}, {}, reach);
+            int num_narrower = 0;
+            for (const Tile& tile : tiling.tiles) {
+                const Rect reached = intersection({tile.interior.y0 - reach, tile.interior.x0 - reach,
+                                                   tile.interior.y1 + reach, tile.interior.x1 + reach},
+                                                  object);
+                EXPECT_TRUE(tile.extended.contains(reached));
+                EXPECT_TRUE(object.contains(tile.extended));
+                const Rect more =
+                    intersection({reached.y0 - 3, reached.x0 - 3, reached.y1 + 3, reached.x1 + 3}, object);
+                num_narrower += tile.extended.contains(more) ? 0 : 1;
+            }
+            EXPECT_GT(num_narrower, 0) << reach;
+        }
+    }
+    EXPECT_EQ(make_tiling(placement, {4, 3}, 4, Exchange::neighbours, whole_window, {}, 1).tiles[5].extended,
+              make_tiling(placement, {4, 3}, 4).tiles[5].extended);
+}
+
 // ---- Exchange::voxels
 
 template <class Check>
