@@ -10,6 +10,7 @@ namespace tessera {
 struct DeviceScratchUses {
     bool refines_positions = false;
     bool orthogonalizes = false;
+    bool fits_lights = false;
 };
 
 // Scratch memory that device bodies need for batches of up to this shape, on a GPU with a nominal cache (its

@@ -22,11 +22,12 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     model.prepare(Moving::nothing);
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::waves, s.waves_size());
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     auto* errors = buffers.get<double>(6);
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            model.place(frames[frame]);
+            model.place(frames[frame], lights.of(j));
             propagator.place(frames[frame]);
             for (int k = 0; k < s.num_modes; ++k) {
                 cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
@@ -36,7 +37,7 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
             FrameCost cost;
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                 cost = compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,
-                                                      propagator.scale(), s);
+                                                      propagator.scale() * lights.intensity(j), s);
             });
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
@@ -69,7 +70,7 @@ BufferBytes EvaluateArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
             detector_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
+            probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(BatchSums),
             static_cast<std::size_t>(shape.num_frames) * sizeof(double)};

@@ -33,7 +33,8 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     FramePropagator propagator(device, s, detector.transfer, turn);
     ShiftedProbe shifted(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
-                         Scratch::spectrum, Scratch::probe, turn);
+                         Scratch::spectrum, Scratch::probe, turn,
+                         opr_modes(buffers.get<const std::byte>(3), s));
     SlicedObject object(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
                         detector.slice_transfers, turn);
     cfloat* ramps = probe_ramps(device, s, turn);
@@ -43,8 +44,9 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
         const std::int32_t num_frames = s.num_frames - first < turn ? s.num_frames - first : turn;
         const auto* frames = buffers.get<const FramePosition>(1) + first;
         place_ramps(device, s, frames, num_frames, ramps);
-        propagator.place(frames, num_frames);
-        object.place(frames, num_frames, shifted.at(ramps, num_frames));
+        const FrameLights lights = lights_from(buffers, s, first);
+        propagator.place(frames, num_frames, lights);
+        object.place(frames, num_frames, shifted.at(ramps, num_frames, lights));
         object.exit_waves(waves);
         propagator.forward(waves);
         const Compare compare = {s, measurements_from(buffers, s, first), propagator.scale(), false, waves};

@@ -39,6 +39,7 @@ std::unique_ptr<Engine> make_engine(const EngineSettings& settings) {
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration) {
     engine.submit_iteration(graph, iteration);
     if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
+    if (settings.varies_at(iteration)) graph.vary_probe(settings.variable);
     if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);
 }
 

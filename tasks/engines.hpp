@@ -37,6 +37,7 @@ struct EngineSettings {
     int num_minibatches = 1;
     std::uint64_t random_seed = 0;
     int orthogonalize_interval = 0;
+    VariableProbeConfig variable = {};
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -56,9 +57,15 @@ struct EngineSettings {
         return orthogonalize_interval > 0 && !projects_waves(config.name) &&
                (iteration + 1) % orthogonalize_interval == 0;
     }
+    // Do the lights of frames change after it?
+    bool varies_at(int iteration) const {
+        return variable.is_wanted() && !projects_waves(config.name) && iteration >= variable.start &&
+               (iteration - variable.start) % variable.interval == 0;
+    }
     // Is what is kept of far fields no longer that of probe and positions?
     bool outdates_waves_at(int iteration) const {
-        return iteration >= 0 && (refines_at(iteration) || orthogonalizes_at(iteration));
+        return iteration >= 0 &&
+               (refines_at(iteration) || orthogonalizes_at(iteration) || varies_at(iteration));
     }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
@@ -76,7 +83,8 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             object.regularize_interval,
             problem.tiling.minibatches.count,
             problem.config.runtime.random_seed,
-            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0};
+            problem.config.probe.num_modes > 1 ? problem.config.probe.orthogonalize_interval : 0,
+            problem.config.probe.variable};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).
@@ -90,8 +98,8 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
-// All tasks of an iteration: the engine's, then modes made orthogonal and frames moved where it is their
-// turn.
+// All tasks of an iteration: the engine's, then modes made orthogonal, the probe varied and frames moved
+// where it is their turn.
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration);
 const char* name(EngineName engine);
 

@@ -46,6 +46,7 @@ std::size_t bytes_sent_in_run(const Problem& problem, int rank) {
         for (int n = 0; n < settings.config.num_iter; ++n) {
             bytes += traffic.of(engine->exchanges(n));
             if (settings.refines_at(n)) bytes += traffic.of({.scalars = 1});
+            if (settings.varies_at(n)) bytes += traffic.of({.sums = 1});
         }
         bytes += traffic.of({.scalars = 1});
     });

@@ -45,6 +45,11 @@ enum class Scratch {
     slope_ramps,
     exit_waves,
     moved_waves,
+    opr_spectra,
+    opr_probe,
+    opr_fields,
+    light_equations,
+    light_steps,
     count
 };
 

@@ -64,6 +64,7 @@ struct ResumeCase {
     double coupling = 0;  // of the slices, every second iteration
     double momentum_gain = 0;
     int refines_every = 0;  // iterations; 0: positions stay
+    int varies_every = 0;   // iterations; 0: the probe is the same in all frames
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -86,6 +87,9 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
         refine.start = 2;
         refine.interval = GetParam().refines_every;
     }
+    if (GetParam().varies_every > 0)
+        config_.probe.variable = {
+            .num_opr_modes = 2, .variable_intensity = true, .start = 2, .interval = GetParam().varies_every};
     const Outcome whole = run(config_);
     for (int after = 0; after < 13; ++after) {
         SCOPED_TRACE(testing::Message() << "stopped after " << after << " iterations");
@@ -129,6 +133,14 @@ INSTANTIATE_TEST_SUITE_P(
                                ConjugateRule::polak_ribiere, 1, 0, 0, 2},
                     ResumeCase{"dm_refining", EngineName::DM, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 1},
+                    ResumeCase{.name = "cg_varying",
+                               .engine = EngineName::CG,
+                               .waves = Waves::recompute,
+                               .varies_every = 3},
+                    ResumeCase{.name = "lsqml_varying",
+                               .engine = EngineName::LSQML,
+                               .waves = Waves::recompute,
+                               .varies_every = 1},
                     ResumeCase{"rpie_refining", EngineName::rPIE, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 3}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
