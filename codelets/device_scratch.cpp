@@ -5,6 +5,7 @@
 
 #include "codelets/device/device.hpp"
 #include "codelets/line_search.hpp"
+#include "codelets/variable_probe.hpp"
 
 #if defined(TESSERA_WITH_CUDA)
 #include <starpu.h>
@@ -24,17 +25,21 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
                          (uses.refines_positions && s.interpolation == Interpolation::nearest);
     const std::size_t ramps = turn * static_cast<std::size_t>(s.probe.y + s.probe.x) * sizeof(cfloat);
     constexpr std::size_t num_costs = num_trials + 1;
+    const auto opr_modes = static_cast<std::size_t>(s.num_opr_modes);
+    const auto numbers_of_light = static_cast<std::size_t>(light_size(s.num_opr_modes));
     switch (slot) {
         case Scratch::waves:
         case Scratch::waves_along:
         case Scratch::waves_along_twice:
             return turn * s.waves_size() * sizeof(cfloat);
         case Scratch::probe:
+            return fourier || s.num_opr_modes > 0 ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::probe_direction:
             return fourier ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::product:
             return std::max(
                 {fourier ? turn * s.probe_size() * sizeof(cfloat) : 0,
+                 uses.fits_lights ? turn * s.probe.area() * sizeof(cfloat) : 0,
                  uses.orthogonalizes || uses.supports_spectrum ? s.probe_size() * sizeof(cfloat) : 0,
                  s.probe.area() * sizeof(float)});
         case Scratch::spectrum:
@@ -55,7 +60,8 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
         case Scratch::groups:
             return num_sum_groups * s.probe_size() * sizeof(cfloat);
         case Scratch::partial_sums:
-            return turn * (s.frame.area() / pixels_per_sum + 1) * num_costs * sizeof(float);
+            return turn * (s.frame.area() / pixels_per_sum + 1) * sizeof(float) *
+                   std::max(num_costs, uses.fits_lights ? numbers_of_light * (max_light_size + 1) : 0);
         case Scratch::row_sums:
             return frames * num_costs * sizeof(double);
         case Scratch::slice_waves:
@@ -64,6 +70,16 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
             return s.num_slices > 1 ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::moved_positions:
             return s.num_slices > 1 ? frames * sizeof(FramePosition) : 0;
+        case Scratch::opr_spectra:
+            return fourier ? opr_modes * s.probe.area() * sizeof(cfloat) : 0;
+        case Scratch::opr_probe:
+            return uses.fits_lights ? turn * opr_modes * s.probe.area() * sizeof(cfloat) : 0;
+        case Scratch::opr_fields:
+            return uses.fits_lights ? turn * opr_modes * s.frame.area() * sizeof(cfloat) : 0;
+        case Scratch::light_equations:
+            return uses.fits_lights ? turn * numbers_of_light * (max_light_size + 1) * sizeof(double) : 0;
+        case Scratch::light_steps:
+            return uses.fits_lights ? turn * (max_light_size + 1) * sizeof(double) : 0;
         case Scratch::moved_object:  // as large as a batch's window: taken with the first task
             return 0;
         default:  // of the on-chip kernels, and a few bytes a frame: taken with the first task

@@ -11,6 +11,7 @@ struct DeviceScratchUses {
     bool refines_positions = false;
     bool orthogonalizes = false;
     bool supports_spectrum = false;  // of the probe
+    bool fits_lights = false;
 };
 
 // Scratch memory that device bodies need for batches of up to this shape, on a GPU with a nominal cache (its

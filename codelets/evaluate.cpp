@@ -17,11 +17,12 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     FrameEvaluation evaluation(s, buffers.get<const std::byte>(2), buffers.get<const std::byte>(3),
                                buffers.get<const std::byte>(4));
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     auto* errors = buffers.get<double>(6);
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            const FrameCost cost = evaluation.at(frames[frame], patterns + frame * s.frame.area());
+            const FrameCost cost = evaluation.at(frames[frame], j, patterns + frame * s.frame.area());
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             errors[frame] = cost.squared_error;
@@ -53,7 +54,7 @@ BufferBytes EvaluateArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
             detector_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
+            probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(BatchSums),
             static_cast<std::size_t>(shape.num_frames) * sizeof(double)};

@@ -195,7 +195,7 @@ class ProjectionOfBatch {
 
     void apply_modulus(std::int32_t first, std::int32_t num_frames) {
         const auto pixels = static_cast<std::int32_t>(s_.frame.area());
-        const Modulus modulus = {s_, measurements_from(buffers_, s_, first), propagator_.scale()};
+        const Modulus modulus = {s_, measurements_from(buffers_, s_, first), propagator_.common_scale()};
         double* errors = errors_ + 2 * static_cast<std::ptrdiff_t>(first);
         device_.reduce_rows<ModulusErrors::num_sums, Sum>(num_frames, pixels, ModulusErrors{modulus, waves_},
                                                           errors);

@@ -14,10 +14,11 @@ namespace HWY_NAMESPACE {
 
 class FrameEvaluation {
   public:
-    // `probe` and `object` as in codelets/layout.hpp.
-    FrameEvaluation(const BatchShape& s, const std::byte* detector, const std::byte* probe,
-                    const std::byte* object)
+    // `frames`, whose lights count, `probe` and `object` as in codelets/layout.hpp.
+    FrameEvaluation(const BatchShape& s, const std::byte* frames, const std::byte* detector,
+                    const std::byte* probe, const std::byte* object)
         : s_(s),
+          lights_(frames, s),
           detector_(detector_view(detector, s)),
           workspace_(Workspace::of_this_worker()),
           propagator_(s, detector_.transfer, workspace_),
@@ -26,9 +27,10 @@ class FrameEvaluation {
         model_.prepare(Moving::nothing);
     }
 
+    // Of frame j of the batch, if it were there.
     template <class Count>
-    FrameCost at(const FramePosition& where, const Count* counts) {
-        model_.place(where);
+    FrameCost at(const FramePosition& where, std::int32_t j, const Count* counts) {
+        model_.place(where, lights_.of(j));
         propagator_.place(where);
         for (int k = 0; k < s_.num_modes; ++k) {
             cfloat* wave = waves_ + static_cast<std::size_t>(k) * s_.frame.area();
@@ -37,13 +39,15 @@ class FrameEvaluation {
         }
         FrameCost cost;
         with_noise_model(s_.noise_model, [&](auto noise) HWY_ATTR {
-            cost = compare<Factor::skip, noise()>(waves_, counts, detector_, propagator_.scale(), s_);
+            cost = compare<Factor::skip, noise()>(waves_, counts, detector_,
+                                                  propagator_.scale() * lights_.intensity(j), s_);
         });
         return cost;
     }
 
   private:
     const BatchShape& s_;
+    Lights lights_;
     DetectorView detector_;
     Workspace& workspace_;
     Propagator propagator_;

@@ -78,6 +78,23 @@ class Propagator {
     cfloat* ramp_x_ = nullptr;
 };
 
+// How each frame of a batch is lit: the same for all where the probe does not vary.
+class Lights {
+  public:
+    Lights(const std::byte* frames, const BatchShape& s)
+        : values_(lights_of(frames, s)), size_(light_size(s.num_opr_modes)) {}
+    // For FrameModel::place().
+    const float* of(std::int32_t frame) const {
+        return values_ == nullptr ? nullptr : values_ + static_cast<std::ptrdiff_t>(frame) * size_;
+    }
+    // Times that of the wave, which is of amplitude 1.
+    float intensity(std::int32_t frame) const { return values_ == nullptr ? 1.0f : *of(frame) * *of(frame); }
+
+  private:
+    const float* values_;
+    std::int32_t size_;
+};
+
 // What moves: whose gradient is wanted, or whose direction takes part.
 enum class Moving { nothing, object, object_and_probe };
 
@@ -102,6 +119,7 @@ class FrameModel {
           bilinear_(s.interpolation == Interpolation::bilinear),
           plan_(fourier_ || s.num_slices > 1 ? &fft_plan({s.probe.y, s.probe.x}) : nullptr),
           probe_(moving_field(probe, s.probe_size())),
+          opr_modes_(opr_modes(probe, s)),
           object_(s, moving_field(object, s.tile_size()).value, {1, 0}, Slot::padded_object, Slot::object,
                   workspace),
           object_direction_(s, moving_field(object, s.tile_size()).direction, {0, 0}, Slot::padded_direction,
@@ -119,15 +137,19 @@ class FrameModel {
         along_ = along;
         if (!fourier_) return;
         spectrum_ = spectrum_of(probe_.value, Slot::spectrum);
+        if (opr_modes_ != nullptr) prepare_opr_modes();
         if (along_ == Moving::object_and_probe)
             direction_spectrum_ = spectrum_of(probe_.direction, Slot::direction_spectrum);
         ramp_y_ = workspace_.get<cfloat>(Slot::ramp, static_cast<std::size_t>(s_.probe.y + s_.probe.x));
         ramp_x_ = ramp_y_ + s_.probe.y;
     }
 
-    void place(const FramePosition& at) {
+    // `light`: of a variable probe (codelets/variable_probe.hpp). The first mode then deviates by the
+    // eigen-probes with their weights; the amplitude is for who compares intensities.
+    void place(const FramePosition& at, const float* light = nullptr) {
         at_ = at;
-        probe_here_ = probe_.value;
+        first_mode_ = first_mode(fourier_ ? spectrum_ : probe_.value, light);
+        probe_here_ = fourier_ ? nullptr : with_first_mode();
         probe_direction_here_ = probe_.direction;
         object_.place(at);
         object_direction_.place(at);
@@ -135,9 +157,10 @@ class FrameModel {
         if (fourier_) {
             phase_ramp(at.frac_y, s_.probe.y, 1.0f / static_cast<float>(plan_->size()), ramp_y_);
             phase_ramp(at.frac_x, s_.probe.x, 1.0f, ramp_x_);
-            probe_here_ = shifted(spectrum_, Slot::probe, ramp_y_, ramp_x_);
+            probe_here_ = shifted(first_mode_, spectrum_, Slot::probe, ramp_y_, ramp_x_);
             if (along_ == Moving::object_and_probe)
-                probe_direction_here_ = shifted(direction_spectrum_, Slot::direction, ramp_y_, ramp_x_);
+                probe_direction_here_ =
+                    shifted(direction_spectrum_, direction_spectrum_, Slot::direction, ramp_y_, ramp_x_);
         }
         value_of_probe_ = probe_here_;
     }
@@ -183,7 +206,19 @@ class FrameModel {
         cfloat* slopes_x = slopes_y + s_.probe.y;
         if (axis == 0) multiply_slope(0, 1, {s_.probe.y, 1}, slopes_y);
         if (axis == 1) multiply_slope(1, 1, {1, s_.probe.x}, slopes_x);
-        probe_here_ = shifted(spectrum_, Slot::direction, slopes_y, slopes_x);
+        probe_here_ = shifted(first_mode_, spectrum_, Slot::direction, slopes_y, slopes_x);
+    }
+
+    // From here to the next place(): the first mode of this frame is eigen-probe i.
+    void turn_to_opr_mode(int i) {
+        if (!fourier_) {
+            probe_here_ = plane(opr_modes_, i);
+            return;
+        }
+        cfloat* mode_here = workspace_.get<cfloat>(Slot::direction, s_.probe_size());
+        apply_ramp(plane(opr_spectra_, i), ramp_y_, ramp_x_, mode_here, s_);
+        plan_->backward(mode_here);
+        probe_here_ = mode_here;
     }
 
     // Mode k behind the object, in the frame's shape. What reaches the slices is kept for add_gradients().
@@ -219,6 +254,27 @@ class FrameModel {
         } else {
             add_gradients<Target::add>(0, k, chi, *shape, window_part, probe_gradient);
         }
+    }
+
+    // The gradient of one mode of this frame's probe by its back-propagated wave chi: where the probe
+    // belongs before it is shifted, with fourier interpolation as a spectrum.
+    const cfloat* probe_gradient(const cfloat* chi) {
+        cfloat* product = workspace_.get<cfloat>(Slot::quotients, s_.probe.area());
+        multiply_conjugate(chi, object(s_.num_slices - 1), product, s_);
+        for (int slice = s_.num_slices - 2; slice >= 0; --slice) {
+            travel<true>(product, slice);
+            multiply_conjugate(product, object(slice), product, window_);
+        }
+        if (!fourier_) return product;
+        plan_->forward(product);
+        cfloat* moved_back = workspace_.get<cfloat>(Slot::moved_wave, s_.probe.area());
+        std::memset(static_cast<void*>(moved_back), 0, s_.probe.area() * sizeof(cfloat));
+        add_conjugate_ramp(product, ramp_y_, ramp_x_, moved_back, s_);
+        return moved_back;
+    }
+    // Sums of such spectra, `count` of them.
+    void finish_gradients(cfloat* gradients, int count) const {
+        for (int i = 0; fourier_ && i < count; ++i) plan_->backward(plane(gradients, i));
     }
 
     // What the overlap projection divides, and by what (one slice): mode k's part of
@@ -351,12 +407,40 @@ class FrameModel {
         for (int k = 0; k < s_.num_modes; ++k) plan_->forward(mode(spectrum, k));
         return spectrum;
     }
-    const cfloat* shifted(const cfloat* spectrum, Slot slot, const cfloat* ramp_y, const cfloat* ramp_x) {
+    // `first`: the spectrum of the first mode.
+    const cfloat* shifted(const cfloat* first, const cfloat* spectrum, Slot slot, const cfloat* ramp_y,
+                          const cfloat* ramp_x) {
         cfloat* modes = workspace_.get<cfloat>(slot, s_.probe_size());
         for (int k = 0; k < s_.num_modes; ++k) {
-            apply_ramp(mode(spectrum, k), ramp_y, ramp_x, mode(modes, k), s_);
+            apply_ramp(k == 0 ? first : mode(spectrum, k), ramp_y, ramp_x, mode(modes, k), s_);
             plan_->backward(mode(modes, k));
         }
+        return modes;
+    }
+
+    void prepare_opr_modes() {
+        const std::size_t size = static_cast<std::size_t>(s_.num_opr_modes) * s_.probe.area();
+        cfloat* spectra = workspace_.get<cfloat>(Slot::opr_spectra, size);
+        std::memcpy(static_cast<void*>(spectra), opr_modes_, size * sizeof(cfloat));
+        for (int i = 0; i < s_.num_opr_modes; ++i) plan_->forward(plane(spectra, i));
+        opr_spectra_ = spectra;
+    }
+    // Of the probe, or with fourier interpolation of its spectrum, as a frame is lit.
+    const cfloat* first_mode(const cfloat* modes, const float* light) {
+        if (light == nullptr || opr_modes_ == nullptr) return modes;
+        const std::size_t area = s_.probe.area();
+        cfloat* mixed = workspace_.get<cfloat>(Slot::mixed_mode, area);
+        std::memcpy(static_cast<void*>(mixed), modes, area * sizeof(cfloat));
+        const cfloat* deviations = fourier_ ? opr_spectra_ : opr_modes_;
+        for (int i = 0; i < s_.num_opr_modes; ++i)
+            add_multiple({light[1 + 2 * i], light[2 + 2 * i]}, plane(deviations, i), mixed, area);
+        return mixed;
+    }
+    const cfloat* with_first_mode() {
+        if (first_mode_ == probe_.value) return probe_.value;
+        cfloat* modes = workspace_.get<cfloat>(Slot::probe, s_.probe_size());
+        std::memcpy(static_cast<void*>(modes), probe_.value, s_.probe_size() * sizeof(cfloat));
+        std::memcpy(static_cast<void*>(modes), first_mode_, s_.probe.area() * sizeof(cfloat));
         return modes;
     }
 
@@ -366,6 +450,7 @@ class FrameModel {
     Moving along_ = Moving::nothing;
     const FftPlan* plan_;  // of the probe's shape
     FieldView<const cfloat> probe_;
+    const cfloat* opr_modes_;  // null: the probe does not vary, or by its power alone
     WindowSlices object_, object_direction_;
     const cfloat* slice_transfers_;  // include the 1/size of their two transforms
     Workspace& workspace_;
@@ -374,6 +459,8 @@ class FrameModel {
     cfloat* ramp_x_ = nullptr;
     const cfloat* spectrum_ = nullptr;
     const cfloat* direction_spectrum_ = nullptr;
+    const cfloat* opr_spectra_ = nullptr;
+    const cfloat* first_mode_ = nullptr;  // of this frame, or its spectrum
     const cfloat* probe_here_ = nullptr;
     const cfloat* probe_direction_here_ = nullptr;
     const cfloat* value_of_probe_ = nullptr;  // where a move begins

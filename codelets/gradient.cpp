@@ -47,23 +47,25 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
     std::byte* residual = args.waves == KeptWaves::residual ? buffers.get<std::byte>(7) : nullptr;
     const Moving moving = args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object;
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     BatchSums& sums = *batch_sums(out);
 
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            model.place(frames[frame]);
+            model.place(frames[frame], lights.of(j));
             propagator.place(frames[frame]);
             cfloat* kept_here = kept == nullptr ? nullptr : kept + 3 * frame * s.waves_size();
             far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
+            const float scale = propagator.scale() * lights.intensity(j);
             FrameCost cost;
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                 const auto* counts = patterns + frame * s.frame.area();
                 if (residual != nullptr) {
                     far_field_steps(residual, s)[frame] =
-                        far_field_step<noise()>(waves, counts, detector, propagator.scale(), s);
+                        far_field_step<noise()>(waves, counts, detector, scale, s) / lights.intensity(j);
                 }
-                cost = compare<Factor::apply, noise()>(waves, counts, detector, propagator.scale(), s);
+                cost = compare<Factor::apply, noise()>(waves, counts, detector, scale, s);
             });
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
@@ -112,7 +114,7 @@ BufferBytes GradientArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
             detector_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
+            probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
             out_bytes(shape),

@@ -39,7 +39,7 @@ struct FallAlongFarFields {
     static constexpr int num_sums = 2;
     BatchShape s;
     Measurements measurements;
-    float scale;
+    IntensityScale scale;
     const cfloat* waves;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
         const std::ptrdiff_t area = area_of(s.frame);
@@ -47,7 +47,7 @@ struct FallAlongFarFields {
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
         const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale, m.background);
+        intensity = fma(intensity, scale(frame), m.background);
         const float factor = misfit_of(s.noise_model, intensity, m).factor;
         const pixel::FallAlong<float> along =
             pixel::poisson_fall_along(intensity, m.counts, factor, 0.5f, 1.0f);
@@ -58,11 +58,14 @@ struct FallAlongFarFields {
 
 struct FarFieldStepsFinishSums {
     const double* sums;  // (frame, 2); null: the amplitude model
+    FrameLights lights;
     std::int32_t num_frames;
     double* steps;
     TESSERA_HD void operator()() const {
-        for (std::int32_t j = 0; j < num_frames; ++j)
-            steps[j] = sums == nullptr ? 1.0 : pixel::poisson_step(sums[2 * j], sums[2 * j + 1]);
+        for (std::int32_t j = 0; j < num_frames; ++j) {
+            const double step = sums == nullptr ? 1.0 : pixel::poisson_step(sums[2 * j], sums[2 * j + 1]);
+            steps[j] = step / static_cast<double>(lights.intensity(j));
+        }
     }
 };
 
@@ -85,7 +88,7 @@ class GradientOfBatch {
           object_(device, s_, moving_field(buffers.get<const std::byte>(4), s_.tile_size()).value,
                   detector_.slice_transfers, turn_),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
-                 Scratch::spectrum, Scratch::probe, turn_),
+                 Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s_)),
           ramps_(probe_ramps(device, s_, turn_)),
           waves_(device.scratch<cfloat>(Scratch::waves, static_cast<std::size_t>(turn_) * s_.waves_size())),
           costs_(device.scratch<double>(Scratch::row_sums, 2 * static_cast<std::size_t>(s_.num_frames))) {}
@@ -112,8 +115,9 @@ class GradientOfBatch {
     void take_turn(std::int32_t first, std::int32_t num_frames) {
         const auto* frames = buffers_.get<const FramePosition>(1) + first;
         place_ramps(device_, s_, frames, num_frames, ramps_);
-        propagator_.place(frames, num_frames);
-        object_.place(frames, num_frames, probe_.at(ramps_, num_frames));
+        const FrameLights lights = lights_from(buffers_, s_, first);
+        propagator_.place(frames, num_frames, lights);
+        object_.place(frames, num_frames, probe_.at(ramps_, num_frames, lights));
         make_far_fields(first, num_frames);
         choose_far_field_steps(first, num_frames);
         const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), true,
@@ -155,7 +159,8 @@ class GradientOfBatch {
                 FallAlongFarFields{s_, measurements_from(buffers_, s_, first), propagator_.scale(), waves_},
                 sums);
         }
-        device_.once(FarFieldStepsFinishSums{sums, num_frames, far_field_steps(residual_, s_) + first});
+        device_.once(FarFieldStepsFinishSums{sums, lights_from(buffers_, s_, first), num_frames,
+                                             far_field_steps(residual_, s_) + first});
     }
 
     // `shape` says how chi lies in memory.

@@ -13,11 +13,11 @@
 // What is inside the data that tasks exchange. Every block starts on a 64-byte boundary.
 //
 //   patterns    counts (frame, y, x) of the scan's own type
-//   frames      FramePosition (frame)
+//   frames      FramePosition (frame) | lights, of a variable probe
 //   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
 //               | slice transfers (way, y, x) complex of the probe's shape, several slices only
 //   object      value (slice, y, x) complex | direction (slice, y, x) complex, of an extended tile
-//   probe       value (mode, y, x) complex | direction (mode, y, x) complex
+//   probe       value (mode, y, x) complex | direction (mode, y, x) complex | eigen-probes (i, y, x) complex
 //   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
 //   out         BatchSums | probe part (mode, y, x) complex | window (slice, y, x) complex: what a batch adds
 //   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
@@ -26,6 +26,7 @@
 //   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only; or
 //               exit waves (frame, mode, y, x) complex, between the iterations of the engines that project
 //   places      FramePlace (frame) of a tile, where positions are refined
+//   lights      float (frame, 1 + 2 eigen-probes): amplitude, then real and imaginary part of each weight
 //   state       IterationState
 namespace tessera {
 
@@ -87,6 +88,7 @@ struct BatchSums {
     // u_x, u_y c_y, u_y c_x, u_x c_y, u_x c_x.
     double position_moments[6] = {};
     double position_curvature = 0;           // of frames' costs by their positions, mean of both axes
+    double intensity = 0;                    // squared amplitudes of frames (codelets/variable_probe.hpp)
     double trial_cost[num_trials + 1] = {};  // at step 0 and at each trial step
     // Under the light of frames (ramp.hpp): neighbours along y and x (re, im each), mean (re, im), light.
     double ramp_sums[num_ramp_sums] = {};
@@ -106,6 +108,7 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     to.object_step += from.object_step;
     to.probe_step += from.probe_step;
     to.position_curvature += from.position_curvature;
+    to.intensity += from.intensity;
     for (std::size_t i = 0; i < 6; ++i) to.position_moments[i] += from.position_moments[i];
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     for (std::size_t i = 0; i < num_ramp_sums; ++i) to.ramp_sums[i] += from.ramp_sums[i];
@@ -150,6 +153,7 @@ struct BatchShape {
     std::int32_t num_modes = 1;
     std::int32_t num_slices = 1;           // of the object; the wave travels from each to the next
     std::int32_t num_slice_transfers = 0;  // one if all ways between slices are equal, else one for each
+    std::int32_t num_opr_modes = 0;        // eigen-probes: what the first mode may deviate by in each frame
     Shape2 frame, probe;
     Shape2 tile;                              // the extended tile
     std::int32_t window_y = 0, window_x = 0;  // of the batch in the tile
@@ -161,6 +165,7 @@ struct BatchShape {
     bool has_background = false;
     bool on_chip = false;      // on a GPU, by kernels that keep waves on the chip where there are any
     bool reaches_out = false;  // windows of some frames reach beyond the tile: into vacuum
+    bool has_lights = false;   // the probe varies: each frame has an amplitude, and weights of eigen-probes
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
@@ -181,8 +186,17 @@ constexpr std::size_t aligned_bytes(std::size_t bytes) {
 inline std::size_t patterns_bytes(const BatchShape& s) {
     return static_cast<std::size_t>(s.num_frames) * s.frame.area() * bytes_per_count(s.pattern_type);
 }
+// Numbers of a frame's light.
+TESSERA_HD std::int32_t light_size(std::int32_t num_opr_modes) {
+    return 1 + 2 * num_opr_modes;
+}
+inline std::size_t lights_bytes(std::int32_t num_frames, std::int32_t num_opr_modes) {
+    return static_cast<std::size_t>(num_frames) * static_cast<std::size_t>(light_size(num_opr_modes)) *
+           sizeof(float);
+}
 inline std::size_t frames_bytes(const BatchShape& s) {
-    return static_cast<std::size_t>(s.num_frames) * sizeof(FramePosition);
+    return static_cast<std::size_t>(s.num_frames) * sizeof(FramePosition) +
+           (s.has_lights ? lights_bytes(s.num_frames, s.num_opr_modes) : 0);
 }
 inline std::size_t field_bytes(Shape2 shape, std::int32_t num_slices = 1) {
     return aligned_bytes(volume(shape, num_slices) * sizeof(cfloat));
@@ -193,6 +207,10 @@ inline std::size_t weight_bytes(Shape2 shape, std::int32_t num_slices = 1) {
 // Value and direction.
 inline std::size_t moving_field_bytes(std::size_t size) {
     return 2 * aligned_bytes(size * sizeof(cfloat));
+}
+inline std::size_t probe_bytes(const BatchShape& s) {
+    return moving_field_bytes(s.probe_size()) +
+           static_cast<std::size_t>(s.num_opr_modes) * s.probe.area() * sizeof(cfloat);
 }
 // Of mask, background and transfer; the slice transfers follow.
 inline std::size_t slice_transfers_offset(const BatchShape& s) {
@@ -245,6 +263,21 @@ auto moving_field(Byte* base, std::size_t size) {
     using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
     return FieldView<Value>{reinterpret_cast<Value*>(base),
                             reinterpret_cast<Value*>(base + aligned_bytes(size * sizeof(cfloat)))};
+}
+
+// Null where the probe does not vary.
+template <class Byte>
+auto lights_of(Byte* frames, const BatchShape& s) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const float, float>;
+    return s.has_lights ? reinterpret_cast<Value*>(frames + static_cast<std::size_t>(s.num_frames) *
+                                                                sizeof(FramePosition))
+                        : nullptr;
+}
+template <class Byte>
+auto opr_modes(Byte* probe, const BatchShape& s) {
+    using Value = std::conditional_t<std::is_const_v<Byte>, const cfloat, cfloat>;
+    return s.num_opr_modes == 0 ? nullptr
+                                : reinterpret_cast<Value*>(probe + moving_field_bytes(s.probe_size()));
 }
 
 // Of the way behind slice i.

@@ -42,12 +42,13 @@ void least_squares_of_batch(const LeastSquaresArgs& args, const Buffers& buffers
     const auto* residual = buffers.get<const std::byte>(0);
     const cfloat* chi = residual_waves(residual);
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     FrameModel model(s, buffers.get<const std::byte>(2), buffers.get<const std::byte>(3), nullptr,
                      Workspace::of_this_worker());
     model.prepare(Moving::object_and_probe);
     for (std::int32_t j = 0; j < s.num_frames; ++j) {
         const auto frame = static_cast<std::size_t>(j);
-        model.place(frames[frame]);
+        model.place(frames[frame], lights.of(j));
         double products[5] = {};
         for (int k = 0; k < s.num_modes; ++k) {
             add_products(model, k,
@@ -91,12 +92,9 @@ Cost choose_least_squares_step_cost(const ChooseLeastSquaresStepArgs&) {
 }  // namespace
 
 BufferBytes LeastSquaresArgs::buffer_bytes() const {
-    return {residual_bytes(shape),
-            frames_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
-            moving_field_bytes(shape.tile_size()),
-            sizeof(IterationState),
-            sizeof(BatchSums)};
+    return {residual_bytes(shape),  frames_bytes(shape),
+            probe_bytes(shape),     moving_field_bytes(shape.tile_size()),
+            sizeof(IterationState), sizeof(BatchSums)};
 }
 
 const Codelet<LeastSquaresArgs> least_squares =

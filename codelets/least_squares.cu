@@ -69,7 +69,8 @@ void least_squares_device(const LeastSquaresArgs& args, const Buffers& buffers, 
     const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
     const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
     const std::int32_t turn = frames_at_a_time(s, device.wave_budget_bytes());
-    ShiftedProbe value(device, s, probe.value, Scratch::spectrum, Scratch::probe, turn);
+    ShiftedProbe value(device, s, probe.value, Scratch::spectrum, Scratch::probe, turn,
+                       opr_modes(buffers.get<const std::byte>(2), s));
     ShiftedProbe direction(device, s, probe.direction, Scratch::direction_spectrum, Scratch::probe_direction,
                            turn);
     cfloat* ramps = probe_ramps(device, s, turn);
@@ -85,7 +86,7 @@ void least_squares_device(const LeastSquaresArgs& args, const Buffers& buffers, 
             LeastSquaresProducts{
                 s,
                 frames,
-                value.at(ramps, count),
+                value.at(ramps, count, lights_from(buffers, s, first)),
                 direction.at(ramps, count),
                 {object.value, 1},
                 {object.direction, 0},

@@ -39,10 +39,12 @@ void line_search_through_slices(const LineSearchArgs& args, const Buffers& buffe
     const double centre = buffers.get<const IterationState>(5)->ladder_centre;
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     cfloat* waves = Workspace::of_this_worker().get<cfloat>(Workspace::Slot::waves, s.waves_size());
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
-        for (std::size_t frame = 0; frame < static_cast<std::size_t>(s.num_frames); ++frame) {
-            model.place(frames[frame]);
+        for (std::int32_t j = 0; j < s.num_frames; ++j) {
+            const auto frame = static_cast<std::size_t>(j);
+            model.place(frames[frame], lights.of(j));
             propagator.place(frames[frame]);
             for (std::size_t i = 0; i < num_sliced_trials; ++i) {
                 model.move(static_cast<float>(sliced_trial_step(centre, i)));
@@ -54,7 +56,7 @@ void line_search_through_slices(const LineSearchArgs& args, const Buffers& buffe
                 with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                     sums.trial_cost[i + 1] +=
                         compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,
-                                                       propagator.scale(), s)
+                                                       propagator.scale() * lights.intensity(j), s)
                             .cost;
                 });
             }
@@ -80,6 +82,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
     for (std::size_t i = 0; i < num_trials; ++i)
         steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
     const std::size_t size = s.waves_size();
     FieldsAlong fields = {};
@@ -91,7 +94,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            model.place(frames[frame]);
+            model.place(frames[frame], lights.of(j));
             propagator.place(frames[frame]);
             if (kept != nullptr) {
                 cfloat* here = kept + 3 * frame * size;
@@ -106,7 +109,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
             }
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                 compare_along<noise()>(compared, patterns + frame * s.frame.area(), detector,
-                                       propagator.scale(), steps, s, sums.trial_cost);
+                                       propagator.scale() * lights.intensity(j), steps, s, sums.trial_cost);
             });
         }
     });
@@ -151,7 +154,7 @@ BufferBytes LineSearchArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
             detector_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
+            probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
             sizeof(BatchSums),

@@ -14,7 +14,7 @@ namespace {
 struct CompareAlong {
     BatchShape s;
     Measurements measurements;
-    float scale;
+    IntensityScale scale;
     const cfloat* a;
     const cfloat* b;
     const cfloat* c;              // null: nothing of second order
@@ -27,7 +27,7 @@ struct CompareAlong {
             const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
             p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
         }
-        AddTrialCosts{s.noise_model, scale, state}(p, measurements(s, frame, pixel), sums);
+        AddTrialCosts{s.noise_model, scale(frame), state}(p, measurements(s, frame, pixel), sums);
     }
 };
 
@@ -59,7 +59,7 @@ class LineSearchOfBatch {
           kept_(args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7)),
           propagator_(device, s_, detector_view(buffers.get<const std::byte>(2), s_).transfer, turn_),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
-                 Scratch::spectrum, Scratch::probe, turn_),
+                 Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s_)),
           ramps_(probe_ramps(device, s_, turn_)),
           costs_(device.scratch<double>(Scratch::row_sums,
                                         num_costs * static_cast<std::size_t>(s_.num_frames))) {
@@ -89,8 +89,9 @@ class LineSearchOfBatch {
     void take_turn(std::int32_t first, std::int32_t num_frames) {
         const auto* frames = buffers_.get<const FramePosition>(1) + first;
         place_ramps(device_, s_, frames, num_frames, ramps_);
-        propagator_.place(frames, num_frames);
-        make_fields(frames, num_frames);
+        const FrameLights lights = lights_from(buffers_, s_, first);
+        propagator_.place(frames, num_frames, lights);
+        make_fields(frames, num_frames, lights);
         const auto size = static_cast<std::ptrdiff_t>(s_.waves_size());
         CompareAlong compare = {
             s_, measurements_from(buffers_, s_, first), propagator_.scale(), a_, b_, c_, size, state_};
@@ -106,9 +107,9 @@ class LineSearchOfBatch {
                                             costs_ + num_costs * static_cast<std::ptrdiff_t>(first));
     }
 
-    void make_fields(const FramePosition* frames, std::int32_t num_frames) {
+    void make_fields(const FramePosition* frames, std::int32_t num_frames, const FrameLights& lights) {
         const Extent all = {s_.frame.x, s_.frame.y, num_frames * s_.num_modes};
-        const ProbeModes probe = probe_.at(ramps_, num_frames);
+        const ProbeModes probe = probe_.at(ramps_, num_frames, lights);
         if (kept_ == nullptr) {
             device_.for_each(all, ExitWave{s_, frames, probe, object_, a_});
             propagator_.forward(a_);
@@ -175,7 +176,7 @@ class LineSearchThroughSlices {
                                                    static_cast<std::size_t>(s_.num_frames))),
           propagator_(device, s_, detector_.transfer, turn_),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
-                 Scratch::spectrum, Scratch::probe, turn_),
+                 Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s_)),
           ramps_(probe_ramps(device, s_, turn_)),
           costs_(device.scratch<double>(Scratch::row_sums,
                                         2 * num_sliced_trials * static_cast<std::size_t>(s_.num_frames))) {
@@ -221,8 +222,9 @@ class LineSearchThroughSlices {
     void take_turn(std::int32_t first, std::int32_t num_frames) {
         const FramePosition* frames = positions_ + first;
         place_ramps(device_, s_, frames, num_frames, ramps_);
-        propagator_.place(frames, num_frames);
-        const ProbeModes probe = probe_.at(ramps_, num_frames);
+        const FrameLights lights = lights_from(buffers_, s_, first);
+        propagator_.place(frames, num_frames, lights);
+        const ProbeModes probe = probe_.at(ramps_, num_frames, lights);
         const ProbeModes direction = is_moving_ ? probe_direction_->at(ramps_, num_frames) : probe;
         const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), false,
                                  waves_};

@@ -32,8 +32,8 @@ class FieldsByPosition {
     const cfloat* along(int axis) const { return fields_[1 + axis]; }
     float scale() const { return propagator_.scale(); }
 
-    void make(const FramePosition& at) {
-        model_.place(at);
+    void make(const FramePosition& at, const float* light) {
+        model_.place(at, light);
         propagator_.place(at);
         for_each_mode([&](int k, std::size_t here) {
             model_.exit_wave(k, fields_[0] + here);
@@ -73,15 +73,16 @@ void find_position_derivatives_of_batch(const PositionDerivativesArgs& args, con
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     FieldsByPosition fields(s, detector, buffers, Workspace::of_this_worker());
     const auto* frames = buffers.get<const FramePosition>(1);
+    const Lights lights(buffers.get<const std::byte>(1), s);
     PositionDerivatives* derivatives = position_derivatives(buffers.get<std::byte>(6));
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            fields.make(frames[frame]);
+            fields.make(frames[frame], lights.of(j));
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                 derivatives[frame] = derivatives_along<noise()>(
                     fields.field(), fields.along(0), fields.along(1), patterns + frame * s.frame.area(),
-                    detector, fields.scale(), s);
+                    detector, fields.scale() * lights.intensity(j), s);
             });
         }
     });
@@ -149,7 +150,7 @@ BufferBytes PositionDerivativesArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
             detector_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
+            probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
             position_derivatives_bytes(shape.num_frames)};

@@ -76,7 +76,7 @@ struct DerivativesAlong {
     static constexpr int num_sums = 5;
     BatchShape s;
     Measurements measurements;
-    float scale;
+    IntensityScale scale;
     const cfloat* fields;
     const cfloat* along_y;
     const cfloat* along_x;
@@ -91,28 +91,16 @@ struct DerivativesAlong {
             by_x = dot_add(field, along_x[here + k * area], by_x);
         }
         const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale, m.background);
-        by_y *= 2 * scale;
-        by_x *= 2 * scale;
+        intensity = fma(intensity, scale(frame), m.background);
+        by_y *= 2 * scale(frame);
+        by_x *= 2 * scale(frame);
         const float factor = misfit_of(s.noise_model, intensity, m).factor;
-        const float weight = curvature_of(intensity, m);
+        const float weight = curvature_of(s.noise_model, intensity, m);
         sums[0] = fma(factor, by_y, sums[0]);
         sums[1] = fma(factor, by_x, sums[1]);
         sums[2] = fma(weight * by_y, by_y, sums[2]);
         sums[3] = fma(weight * by_y, by_x, sums[3]);
         sums[4] = fma(weight * by_x, by_x, sums[4]);
-    }
-    TESSERA_HD float curvature_of(float intensity, const Measured& m) const {
-        const float epsilon = noise_epsilon(s.noise_model);
-        switch (s.noise_model) {
-            case NoiseModel::amplitude:
-                return pixel::amplitude_curvature(intensity, m.mask, epsilon, 0.5f);
-            case NoiseModel::poisson:
-                return pixel::poisson_curvature(intensity, m.mask, epsilon);
-            case NoiseModel::gaussian:
-                return pixel::gaussian_curvature(m.counts, m.mask, 1.0f);
-        }
-        return 0;
     }
 };
 
@@ -170,7 +158,7 @@ class DerivativesOfBatch {
           object_(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
                   detector_.slice_transfers, turn_),
           probe_(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
-                 Scratch::spectrum, Scratch::probe, turn_),
+                 Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s)),
           ramps_(probe_ramps(device, s, turn_)),
           fields_(waves(Scratch::waves)),
           along_{waves(Scratch::waves_along), waves(Scratch::waves_along_twice)} {
@@ -187,6 +175,7 @@ class DerivativesOfBatch {
         for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
             num_frames_ = s_.num_frames - first < turn_ ? s_.num_frames - first : turn_;
             frames_ = buffers_.get<const FramePosition>(1) + first;
+            lights_ = lights_from(buffers_, s_, first);
             make_fields();
             for (int axis = 0; axis < 2; ++axis) make_slopes(axis);
             device_.reduce_rows<DerivativesAlong::num_sums, Sum>(
@@ -208,8 +197,8 @@ class DerivativesOfBatch {
 
     void make_fields() {
         place_ramps(device_, s_, frames_, num_frames_, ramps_);
-        propagator_.place(frames_, num_frames_);
-        here_ = probe_.at(ramps_, num_frames_);
+        propagator_.place(frames_, num_frames_, lights_);
+        here_ = probe_.at(ramps_, num_frames_, lights_);
         object_.place(frames_, num_frames_, here_);
         object_.exit_waves(fields_);
         if (exit_waves_ != nullptr) device_.copy(exit_waves_, fields_, waves_bytes());
@@ -224,7 +213,7 @@ class DerivativesOfBatch {
         } else {
             device_.for_each({s_.probe.y + s_.probe.x, num_frames_},
                              SlopeRamps{s_.probe, axis, ramps_, slopes_});
-            object_.place(frames_, num_frames_, probe_.at(slopes_, num_frames_));
+            object_.place(frames_, num_frames_, probe_.at(slopes_, num_frames_, lights_));
             object_.exit_waves(along);
         }
         if (exit_waves_ != nullptr) add_slope_back(axis, along);
@@ -255,6 +244,7 @@ class DerivativesOfBatch {
     cfloat* exit_waves_ = nullptr;
     cfloat* moved_ = nullptr;
     const FramePosition* frames_ = nullptr;
+    FrameLights lights_;
     std::int32_t num_frames_ = 0;
     ProbeModes here_{};
 };

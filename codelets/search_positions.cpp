@@ -14,19 +14,19 @@ HWY_BEFORE_NAMESPACE();
 namespace tessera {
 namespace HWY_NAMESPACE {
 
-template <class Count>
-void search_for_frame(const SearchPositionsArgs& args, const IterationState& state, const Count* counts,
-                      FrameEvaluation& evaluation, FramePlace& place, FramePosition& position) {
+// `error_at(position)`: the squared error of the frame there.
+template <class ErrorAt>
+void search_for_frame(const SearchPositionsArgs& args, const IterationState& state, const ErrorAt& error_at,
+                      FramePlace& place, FramePosition& position) {
     const Interpolation interpolation = args.shape.interpolation;
-    double least = evaluation.at(position, counts).squared_error;
+    double least = error_at(position);
     if (!rules::is_suspicious(args, least, state)) return;
     double best[2] = {place.shift[0], place.shift[1]};
     bool is_elsewhere = false;
     for (int number = 0; number <= args.num_tries; ++number) {
         double shift[2];
         rules::tried_shift(args, place, number, shift);
-        const double error =
-            evaluation.at(rules::position_at(place, shift, interpolation), counts).squared_error;
+        const double error = error_at(rules::position_at(place, shift, interpolation));
         if (!(error < least)) continue;
         least = error;
         is_elsewhere = true;
@@ -40,14 +40,18 @@ void search_positions_of_batch(const SearchPositionsArgs& args, const Buffers& b
     const BatchShape& s = args.shape;
     const IterationState& state = *buffers.get<const IterationState>(5);
     if (state.stopped != 0) return;
-    FrameEvaluation evaluation(s, buffers.get<const std::byte>(2), buffers.get<const std::byte>(3),
-                               buffers.get<const std::byte>(4));
+    FrameEvaluation evaluation(s, buffers.get<const std::byte>(1), buffers.get<const std::byte>(2),
+                               buffers.get<const std::byte>(3), buffers.get<const std::byte>(4));
     auto* frames = buffers.get<FramePosition>(1);
     FramePlace* places = buffers.get<FramePlace>(6) + args.first;
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
-        for (std::int32_t j = 0; j < s.num_frames; ++j)
-            search_for_frame(args, state, patterns + static_cast<std::size_t>(j) * s.frame.area(), evaluation,
-                             places[j], frames[j]);
+        for (std::int32_t j = 0; j < s.num_frames; ++j) {
+            const auto error_at = [&](const FramePosition& position) {
+                return evaluation.at(position, j, patterns + static_cast<std::size_t>(j) * s.frame.area())
+                    .squared_error;
+            };
+            search_for_frame(args, state, error_at, places[j], frames[j]);
+        }
     });
 }
 

@@ -97,6 +97,29 @@ inline void exit_wave_along(const cfloat* HWY_RESTRICT probe, const cfloat* HWY_
     }
 }
 
+// product = conj(O) psi, dense in the probe's shape; in place where the wave is.
+inline void multiply_conjugate(const cfloat* wave, Window<const cfloat> object, cfloat* product,
+                               const BatchShape& s) {
+    for (int y = 0; y < s.probe.y; ++y) {
+        const cfloat* o = object.row(y);
+        const cfloat* w = wave + wave_row(s, y);
+        cfloat* p = product + probe_row(s, y);
+        for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {
+            store(conj_mul(load(o + i, lanes), load(w + i, lanes)), p + i, lanes);
+        });
+    }
+}
+
+// to += factor from
+inline void add_multiple(cfloat factor, const cfloat* HWY_RESTRICT from, cfloat* HWY_RESTRICT to,
+                         std::size_t count) {
+    const ComplexVec f = {broadcast(factor.re), broadcast(factor.im)};
+    for_each_vector(count, [&](std::size_t i, auto lanes) HWY_ATTR {
+        store(mul_add(f, load(from + i, lanes), load(static_cast<const cfloat*>(to + i), lanes)), to + i,
+              lanes);
+    });
+}
+
 // g_O += conj(P) chi;  and, unless `none`, target = conj(O) chi (+ target)
 enum class Target { add, overwrite, none };
 template <Target target>

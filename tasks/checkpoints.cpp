@@ -168,6 +168,10 @@ std::string path_of_places(std::size_t tile) {
     return path_of_tile(tile) + "/places";
 }
 
+std::string path_of_lights(std::size_t tile) {
+    return path_of_tile(tile) + "/lights";
+}
+
 Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup setup, OutputThread& output)
     : problem_(problem),
       handles_(handles),
@@ -176,9 +180,11 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
       copies_(std::make_shared<Copies>()) {
     copies_->tiles.resize(handles.tiles.size());
     copies_->places.resize(handles.tiles.size());
+    copies_->lights.resize(handles.tiles.size());
     for (const std::size_t t : handles.own) {
         copies_->tiles[t] = Data(save_args(saved_fields(handles.tiles[t])).total());
         if (problem.refines_positions()) copies_->places[t] = Data(handles.tiles[t].places.bytes());
+        if (problem.varies_probe()) copies_->lights[t] = Data(handles.tiles[t].lights.bytes());
     }
     copies_->probe = Data(save_args(saved_probe_fields(handles)).total());
     if (problem.projects_waves()) {
@@ -200,7 +206,7 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
 
 std::size_t Checkpoints::bytes() const {
     std::size_t bytes = copies_->probe.bytes();
-    for (const auto* all : {&copies_->tiles, &copies_->places}) {
+    for (const auto* all : {&copies_->tiles, &copies_->places, &copies_->lights}) {
         for (const Data& fields : *all) bytes += fields.bytes();
     }
     return bytes;
@@ -249,6 +255,8 @@ void Checkpoints::submit_copies(const Point& point) {
         // Once the state says stopped they stay as they were.
         if (!tile.places.empty())
             copy.submit({tile.places.bytes()}, {&tile.places, &copies_->places[t]}, interior_batch);
+        if (!tile.lights.empty())
+            copy.submit({tile.lights.bytes()}, {&tile.lights, &copies_->lights[t]}, interior_batch);
     }
     submit_save(saved_probe_fields(handles_), handles_.state, copies_->probe);
     submitted_.push_back(point);
@@ -323,10 +331,13 @@ CheckpointPart Checkpoints::part_of(const RunState& state, std::deque<HostAccess
     };
     for (const std::size_t t : handles_.own) {
         append(path_of_tile(t), saved_fields(handles_.tiles[t]), copies_->tiles[t]);
-        const Data& places = copies_->places[t];
-        if (places.empty()) continue;
-        const HostAccess& access = accesses.emplace_back(places, Access::read);
-        part.blocks.push_back({path_of_places(t), access.as<const float>(), places.bytes() / sizeof(float)});
+        const auto append_copy = [&](const std::string& path, const Data& copied) {
+            if (copied.empty()) return;
+            const HostAccess& access = accesses.emplace_back(copied, Access::read);
+            part.blocks.push_back({path, access.as<const float>(), copied.bytes() / sizeof(float)});
+        };
+        append_copy(path_of_places(t), copies_->places[t]);
+        append_copy(path_of_lights(t), copies_->lights[t]);
     }
     if (!handles_.owners.ranks->is_first()) return part;
     append(path_of_probe, saved_probe_fields(handles_), copies_->probe);

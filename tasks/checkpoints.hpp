@@ -78,6 +78,7 @@ class Checkpoints {
     struct Copies {
         std::vector<Data> tiles;   // empty where a tile is another rank's
         std::vector<Data> places;  // empty too where positions are not refined
+        std::vector<Data> lights;  // or where the probe does not vary
         Data probe;
         std::vector<Data> waves;  // a ring
     };
@@ -133,6 +134,7 @@ SavedFields saved_fields(const TileHandles& tile);
 SavedFields saved_probe_fields(const Handles& handles);
 std::string path_of_tile(std::size_t tile);  // in a checkpoint's file
 std::string path_of_places(std::size_t tile);
+std::string path_of_lights(std::size_t tile);
 inline constexpr const char* path_of_probe = "/probe";
 
 }  // namespace tessera

@@ -51,6 +51,7 @@ void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& gra
     if (settings.constrains_at(iteration)) graph.constrain_object(settings.constraints);
     if (supports) graph.keep_probe_in_support();
     if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
+    if (settings.varies_at(iteration)) graph.vary_probe(settings.variable);
     if (settings.searches_at(iteration)) graph.search_positions(settings.search_at(iteration));
     if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);
 }

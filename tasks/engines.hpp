@@ -47,6 +47,7 @@ struct EngineSettings {
     ObjectConstraintsConfig constraints = {};
     std::optional<ProbeSupport> support = {};  // null: the probe may be anywhere
     int support_interval = 1;
+    VariableProbeConfig variable = {};
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -83,11 +84,16 @@ struct EngineSettings {
         return support && probe_at(iteration) == ProbeMotion::moving &&
                (iteration + 1) % support_interval == 0;
     }
+    // Do the lights of frames change after it?
+    bool varies_at(int iteration) const {
+        return variable.is_wanted() && !projects_waves(config.name) && iteration >= variable.start &&
+               (iteration - variable.start) % variable.interval == 0;
+    }
     // Is what is kept of far fields no longer that of object, probe and positions?
     bool outdates_waves_at(int iteration) const {
         return iteration >= 0 &&
                (refines_at(iteration) || searches_at(iteration) || orthogonalizes_at(iteration) ||
-                constrains_at(iteration) || supports_at(iteration));
+                constrains_at(iteration) || supports_at(iteration) || varies_at(iteration));
     }
     // beta = 0: there is no previous direction of both.
     bool restarts_at(int iteration) const { return iteration == 0 || iteration == probe_update_start; }
@@ -109,7 +115,8 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             static_cast<double>(problem.config.positions.max_shift_px),
             object.constraints,
             support_of(problem, engine),
-            problem.config.probe.support.interval};
+            problem.config.probe.support.interval,
+            problem.config.probe.variable};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).
@@ -123,8 +130,8 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
 }
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
-// All tasks of an iteration: the engine's, then what is known of object and probe, modes made orthogonal and
-// frames moved, where it is their turn.
+// All tasks of an iteration: the engine's, then what is known of object and probe, modes made orthogonal, the
+// probe varied and frames moved, where it is their turn.
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration);
 const char* name(EngineName engine);
 

@@ -15,6 +15,7 @@
 #include "codelets/projection_record.hpp"
 #include "codelets/record.hpp"
 #include "codelets/search_positions.hpp"
+#include "codelets/variable_probe.hpp"
 #include "codelets/weigh.hpp"
 
 namespace tessera {
@@ -262,6 +263,30 @@ void Graph::search_positions(const PositionSearch& search) {
                                          {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
                                           &tile.object, &handles_.state, &tile.places},
                                          priority_of(batch));
+    });
+}
+
+void Graph::vary_probe(const VariableProbeConfig& config) {
+    const std::int32_t has_intensity = config.variable_intensity ? 1 : 0;
+    const std::size_t sums_size = opr_sums_size(handles_.num_opr_modes, handles_.probe_shape);
+    handles_.sums.clear(summing);
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const Data& patterns = patterns_of(batch);
+        fit_lights.submit({shape_of(batch), has_intensity, config.step_size},
+                          {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                           &handles_.tiles[t].object, &handles_.state, &out},
+                          priority_of(batch));
+        add_sums.submit({sums_size}, {&handles_.sums.of(t), &out}, summing);
+    });
+    handles_.sums.add_up(handles_.owners, scalar);
+    update_opr_modes.submit({handles_.num_modes, handles_.num_opr_modes, handles_.probe_shape, has_intensity,
+                             static_cast<double>(handles_.num_frames), config.opr_step_size},
+                            {&handles_.sums.total(), &handles_.probe, &handles_.state, &handles_.light_turn},
+                            scalar);
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data&) {
+        turn_lights.submit({batch.shape.num_frames, batch.first_place, handles_.num_opr_modes},
+                           {&handles_.light_turn, &handles_.state, &batch.frames, &handles_.tiles[t].lights},
+                           summing);
     });
 }
 

@@ -87,6 +87,8 @@ class Graph {
     void orthogonalize();
     // Frames that fit badly go where they fit better.
     void search_positions(const PositionSearch& search);
+    // Each frame fits its light, and all of them the eigen-probes (codelets/variable_probe.hpp).
+    void vary_probe(const VariableProbeConfig& config);
     // Frames move along the gradient of the cost, each for itself, and less what all have in common.
     void refine_positions(const RefinePositionsConfig& config, int iteration);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.

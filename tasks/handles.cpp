@@ -7,7 +7,9 @@
 
 #include "codelets/device_scratch.hpp"
 #include "codelets/position_rules.hpp"
+#include "codelets/variable_probe.hpp"
 #include "scan/geometry.hpp"
+#include "scan/probe_modes.hpp"
 #include "scan/wave_optics.hpp"
 
 namespace tessera {
@@ -88,11 +90,8 @@ void set_frame_places(TileHandles& handles, const Problem& problem, std::size_t 
     auto* place = handles.places.before_tasks<FramePlace>();
     const auto middle = middle_of(problem.placement);
     const double corner[2] = {static_cast<double>(tile.extended.y0), static_cast<double>(tile.extended.x0)};
-    std::int32_t first = 0;
-    for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-        handles.batches[b].first_place = first;
-        first += handles.batches[b].shape.num_frames;
-        for (const std::ptrdiff_t frame : tile.batches[b].frames) {
+    for (const Batch& batch : tile.batches) {
+        for (const std::ptrdiff_t frame : batch.frames) {
             const auto at = corner_of(problem.placement.windows[static_cast<std::size_t>(frame)]);
             *place = FramePlace();
             for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -102,6 +101,15 @@ void set_frame_places(TileHandles& handles, const Problem& problem, std::size_t 
             ++place;
         }
     }
+}
+
+// At amplitude 1, and by the mean probe alone.
+void set_first_lights(TileHandles& handles, const BatchShape& shape, std::int32_t num_frames) {
+    handles.lights = Data(lights_bytes(num_frames, shape.num_opr_modes));
+    auto* light = handles.lights.before_tasks<float>();
+    const std::int32_t size = light_size(shape.num_opr_modes);
+    for (std::int32_t i = 0; i < num_frames * size; ++i) light[i] = i % size == 0 ? 1.0f : 0.0f;
+    set_lights(handles);
 }
 
 // All frames of each mini-batch that light some of the tile, whose frames are.
@@ -159,15 +167,19 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
     handles.gradient_previous = Data(field);
     handles.illumination = Data(weight_bytes(handles.shape, slices));
     Shape2 largest;
+    std::int32_t num_frames = 0;
     for (std::size_t b = 0; b < tile.batches.size(); ++b) {
-        handles.batches.push_back(make_batch(problem, t, b));
-        const Shape2& window = handles.batches.back().shape.window;
+        BatchHandles& batch = handles.batches.emplace_back(make_batch(problem, t, b));
+        batch.first_place = num_frames;
+        num_frames += batch.shape.num_frames;
+        const Shape2& window = batch.shape.window;
         if (window.area() > largest.area()) largest = window;
     }
     set_places(handles, problem);
     if (problem.has_minibatches()) handles.minibatches = make_minibatches(problem, t);
     if (problem.needs_momentum()) handles.anchor = Data(field_bytes(handles.shape, slices));
     if (problem.refines_positions()) set_frame_places(handles, problem, t);
+    if (problem.varies_probe()) set_first_lights(handles, largest_batch(problem), num_frames);
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
     const std::size_t bytes = std::max(out_bytes(largest, problem.batch_probe_size(), planes),
@@ -277,7 +289,9 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     handles.sums = TileSums(handles.owners, problem.summed_probe_size(), Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);
-    handles.probe = Data(moving_field_bytes(handles.probe_size));
+    handles.num_opr_modes = problem.config.probe.variable.num_opr_modes;
+    handles.probe = Data(probe_bytes(largest_batch(problem)));
+    if (problem.varies_probe()) handles.light_turn = Data(sizeof(LightTurn));
     handles.probe_gradient = Data(handles.probe_size * sizeof(cfloat));
     handles.probe_gradient_previous = Data(handles.probe_size * sizeof(cfloat));
     handles.coverage = Data(weight_bytes(handles.probe_shape));
@@ -304,9 +318,24 @@ void set_frames(TileHandles& tile) {
     }
 }
 
-void set_probe(Handles& handles, const Array<cfloat, 3>& probe) {
+void set_lights(TileHandles& tile) {
+    for (BatchHandles& batch : tile.batches) {
+        auto* lights = lights_of(batch.frames.before_tasks<std::byte>(), batch.shape);
+        const std::size_t begin = lights_bytes(batch.first_place, batch.shape.num_opr_modes);
+        std::memcpy(lights, tile.lights.before_tasks<std::byte>() + begin,
+                    lights_bytes(batch.shape.num_frames, batch.shape.num_opr_modes));
+    }
+}
+
+void set_probe(Handles& handles, const Problem& problem, const Array<cfloat, 3>& probe) {
     TESSERA_EXPECT(static_cast<std::size_t>(probe.size()) == handles.probe_size);
-    std::memcpy(handles.probe.before_tasks<void>(), probe.data(), probe.bytes());
+    auto* base = handles.probe.before_tasks<std::byte>();
+    std::memcpy(base, probe.data(), probe.bytes());
+    const BatchShape shape = largest_batch(problem);
+    if (shape.num_opr_modes == 0) return;
+    const Array<cfloat, 3> modes =
+        random_opr_modes(probe.slice(0), shape.num_opr_modes, problem.config.runtime.random_seed);
+    std::memcpy(static_cast<void*>(opr_modes(base, shape)), modes.data(), modes.bytes());
 }
 
 }  // namespace tessera

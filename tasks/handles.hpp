@@ -26,7 +26,7 @@ struct BatchHandles {
     Data waves;  // kept far fields, or exit waves; empty when neither is kept
     bool waves_are_written = false;
     Data frame_errors;             // double (frame), written by the final evaluation; only of own frames
-    std::int32_t first_place = 0;  // among the tile's places
+    std::int32_t first_place = 0;  // of its frames, among the tile's
 };
 
 // The frames of a mini-batch that light some of an extended tile, of whichever tile they are.
@@ -47,6 +47,7 @@ struct TileHandles {
     std::vector<Data> residuals;  // of the mini-batch under way: of each batch, by its place
     Data anchor;                  // the object's value when momentum was used last
     Data places;                  // FramePlace (frame), batch after batch, where positions are refined
+    Data lights;                  // of each frame, batch after batch, where the probe varies
 
     const Data& batch_sum() const { return gradient_own.empty() ? gradient : gradient_own; }
 };
@@ -62,12 +63,14 @@ struct Handles {
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data probe_anchor;  // empty unless an engine of the run has momentum
+    Data light_turn;    // empty unless the probe varies
     Data state;
     std::vector<Data> records;   // a ring, one per iteration in flight
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;
     int num_slices = 1;
+    int num_opr_modes = 0;
     std::vector<double> frames_in_minibatch;  // over all tiles of all ranks
     std::ptrdiff_t num_frames = 0;            // of all ranks
     ScanMoments scan_moments;
@@ -84,8 +87,10 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
 
 // Before the first task of a run.
 void set_object(Handles& handles, const Problem& problem, const std::filesystem::path& run_folder);
-void set_probe(Handles& handles, const Array<cfloat, 3>& probe);
-// Frames to where their places say.
+// And the eigen-probes that a variable probe begins with.
+void set_probe(Handles& handles, const Problem& problem, const Array<cfloat, 3>& probe);
+// Frames to where their places say, and lit as the tile's lights say.
 void set_frames(TileHandles& tile);
+void set_lights(TileHandles& tile);
 
 }  // namespace tessera

@@ -10,6 +10,7 @@
 #include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
 #include "codelets/smooth_object.hpp"
+#include "codelets/variable_probe.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
 #include "tasks/probe_support.hpp"
@@ -211,13 +212,15 @@ int Problem::planes_of_sums() const {
 
 std::size_t Problem::batch_probe_size() const {
     const BatchShape shape = largest_batch(*this);
-    return projects_waves() ? overlap_probe_size(shape) : shape.probe_size();
+    return std::max(projects_waves() ? overlap_probe_size(shape) : shape.probe_size(),
+                    opr_sums_size(shape.num_opr_modes, shape.probe));
 }
 
 std::size_t Problem::summed_probe_size() const {
     if (!has_minibatches()) return batch_probe_size();
     const BatchShape shape = largest_batch(*this);
-    return shape.probe_size() + shape.probe.area();  // gradients of all modes, then the coverage
+    // Gradients of all modes, then the coverage.
+    return std::max(shape.probe_size() + shape.probe.area(), batch_probe_size());
 }
 
 OutOfCoreNeeds Problem::out_of_core() const {
@@ -237,7 +240,7 @@ RunConfig resolved_config(const Problem& problem) {
 
 DeviceScratchUses Problem::device_scratch_uses() const {
     return {refines_positions(), config.probe.num_modes > 1 && config.probe.orthogonalize_interval > 0,
-            config.probe.support.fourier_radius.has_value()};
+            config.probe.support.fourier_radius.has_value(), varies_probe()};
 }
 
 int Problem::num_slice_transfers() const {
@@ -251,6 +254,8 @@ BatchShape largest_batch(const Problem& problem) {
     shape.num_modes = problem.config.probe.num_modes;
     shape.num_slices = problem.num_slices();
     shape.num_slice_transfers = problem.num_slice_transfers();
+    shape.num_opr_modes = problem.config.probe.variable.num_opr_modes;
+    shape.has_lights = problem.varies_probe();
     shape.frame = {problem.scan.frame_shape[0], problem.scan.frame_shape[1]};
     shape.probe = {problem.probe_shape[0], problem.probe_shape[1]};
     shape.num_frames = problem.tiling.batch_size;
@@ -300,6 +305,8 @@ ForecastInput forecast_input(const Problem& problem) {
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
     input.refines_positions = problem.refines_positions();
+    input.varies_probe = problem.varies_probe();
+    input.num_opr_modes = problem.config.probe.variable.num_opr_modes;
     input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
     input.gpu_scratch_bytes =

@@ -60,6 +60,7 @@ struct Problem {
     bool needs_residuals() const;
     bool needs_momentum() const;
     bool refines_positions() const;
+    bool varies_probe() const { return config.probe.variable.is_wanted(); }
     // Of what batches of a tile add up to, as many as the engine with most of them needs; elements of the
     // probe part of a batch, and of sums over tiles, likewise.
     int planes_of_sums() const;

@@ -308,12 +308,37 @@ void Reconstruction::set_positions(Result& result) const {
     if (problem_.refines_positions()) add_shifts(result);
 }
 
-// Of the copied probe and places.
+// Of the copied lights of all ranks.
+void Reconstruction::set_lights(Result& result) const {
+    if (!problem_.varies_probe()) return;
+    const auto num_frames = std::ssize(problem_.placement.windows);
+    const std::ptrdiff_t n = handles_.num_opr_modes, size = light_size(handles_.num_opr_modes);
+    std::vector<double> lights(static_cast<std::size_t>(num_frames * size));
+    snapshot_.get_lights(lights);
+    handles_.owners.ranks->sum_disjoint(lights);
+    result.opr_weights = Array<cfloat, 2>({n > 0 ? num_frames : 0, n});
+    result.opr_mode_powers.assign(static_cast<std::size_t>(n), 0);
+    for (std::ptrdiff_t j = 0; j < num_frames; ++j) {
+        const double* light = &lights[static_cast<std::size_t>(j * size)];
+        result.intensity_scale.push_back(light[0] * light[0]);
+        for (std::ptrdiff_t i = 0; i < n; ++i) {
+            const double re = light[1 + 2 * i], im = light[2 + 2 * i];
+            result.opr_weights(j, i) = {static_cast<float>(re), static_cast<float>(im)};
+            result.opr_mode_powers[static_cast<std::size_t>(i)] +=
+                (re * re + im * im) / static_cast<double>(num_frames);
+        }
+    }
+    if (n > 0) result.opr_modes = snapshot_.opr_modes();
+}
+
+// Of the copied probe, places and lights.
 Result Reconstruction::result_of(const History& history, double cost, double data_error) const {
     Result result;
     set_positions(result);
+    set_lights(result);
     if (!handles_.owners.ranks->is_first()) return {};
-    result.probe = orthogonal_modes(snapshot_.probe());
+    // Only the first mode has eigen-probes, so that it cannot be mixed with others.
+    result.probe = handles_.num_opr_modes > 0 ? snapshot_.probe() : orthogonal_modes(snapshot_.probe());
     result.mode_powers = mode_powers(result.probe);
     if (const auto ramp = snapshot_.removed_ramp())
         result.removed_ramp = {{ramp->y, ramp->x}, {ramp->mean_re, ramp->mean_im}};

@@ -40,10 +40,13 @@ bool is_good(const std::filesystem::path& folder, const CheckpointManifest& mani
     return failures[0] == 0;
 }
 
+void read_block(const CheckpointPartReader& reader, const std::string& path, const Data& to) {
+    reader.read(path, to.before_tasks<float>(), to.bytes() / sizeof(float));
+}
+
 void read_fields(const CheckpointPartReader& reader, const std::string& path, const SavedFields& fields) {
     for (const SavedField& field : fields) {
-        reader.read(fmt::format("{}/{}", path, field.name), field.data->before_tasks<float>(),
-                    field.data->bytes() / sizeof(float));
+        read_block(reader, fmt::format("{}/{}", path, field.name), *field.data);
     }
 }
 
@@ -156,10 +159,13 @@ RunState restore(Handles& handles, const Problem& problem, const std::filesystem
             is_read[t] = true;
             TileHandles& tile = handles.tiles[t];
             // Where no engine has moved frames so far they are where the scan has them.
-            if (tile.places.empty() || !reader->has(path_of_places(t))) continue;
-            reader->read(path_of_places(t), tile.places.before_tasks<float>(),
-                         tile.places.bytes() / sizeof(float));
-            set_frames(tile);
+            if (!tile.places.empty() && reader->has(path_of_places(t))) {
+                read_block(*reader, path_of_places(t), tile.places);
+                set_frames(tile);
+            }
+            if (tile.lights.empty()) continue;
+            read_block(*reader, path_of_lights(t), tile.lights);
+            set_lights(tile);
         }
     }
     for (const std::size_t t : handles.own) {

@@ -11,12 +11,15 @@ namespace tessera {
 Snapshot::Snapshot(const Problem& problem, const Handles& handles)
     : problem_(problem),
       handles_(handles),
-      probe_(field_bytes(handles.probe_shape, handles.num_modes)),
+      // Eigen-probes lie behind the direction.
+      probe_(handles.num_opr_modes > 0 ? handles.probe.bytes()
+                                       : field_bytes(handles.probe_shape, handles.num_modes)),
       ramp_(problem, handles) {
     for (const TileHandles& tile : handles.tiles) {
         interiors_.push_back(
             tile.object.empty() ? Data() : Data(field_bytes(tile.interior.shape, handles.num_slices)));
         places_.push_back(tile.places.empty() ? Data() : Data(tile.places.bytes()));
+        lights_.push_back(tile.lights.empty() ? Data() : Data(tile.lights.bytes()));
     }
     const Ranks& ranks = *handles.owners.ranks;
     if (!ranks.is_first()) return;
@@ -30,8 +33,9 @@ void Snapshot::submit_copies() {
         const TileHandles& tile = handles_.tiles[t];
         cut_strip.submit({tile.shape, tile.interior, handles_.num_slices}, {&tile.object, &interiors_[t]});
         if (!tile.places.empty()) copy.submit({tile.places.bytes()}, {&tile.places, &places_[t]});
+        if (!tile.lights.empty()) copy.submit({tile.lights.bytes()}, {&tile.lights, &lights_[t]});
     }
-    copy.submit({handles_.probe_size * sizeof(cfloat)}, {&handles_.probe, &probe_});
+    copy.submit({probe_.bytes()}, {&handles_.probe, &probe_});
     ramp_.submit(interiors_, probe_);
 }
 
@@ -57,6 +61,28 @@ void Snapshot::get_shifts(std::vector<double>& shifts) const {
             for (const std::ptrdiff_t frame : batch.frames) {
                 std::copy_n(place->shift, 2, shifts.begin() + 2 * frame);
                 ++place;
+            }
+        }
+    }
+}
+
+Array<cfloat, 3> Snapshot::opr_modes() const {
+    Array<cfloat, 3> modes({handles_.num_opr_modes, handles_.probe_shape.y, handles_.probe_shape.x});
+    const HostAccess access(probe_, Access::read);
+    std::memcpy(static_cast<void*>(modes.data()),
+                access.as<const std::byte>() + moving_field_bytes(handles_.probe_size), modes.bytes());
+    return modes;
+}
+
+void Snapshot::get_lights(std::vector<double>& lights) const {
+    const std::ptrdiff_t size = light_size(handles_.num_opr_modes);
+    for (const std::size_t t : handles_.own) {
+        const HostAccess access(lights_[t], Access::read);
+        const auto* light = access.as<const float>();
+        for (const Batch& batch : problem_.tiling.tiles[t].batches) {
+            for (const std::ptrdiff_t frame : batch.frames) {
+                std::copy_n(light, size, lights.begin() + size * frame);
+                light += size;
             }
         }
     }

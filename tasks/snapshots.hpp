@@ -65,11 +65,15 @@ class Snapshot {
     std::optional<PhaseRamp> removed_ramp() const { return ramp_.removed(); }
     // Of this rank's frames, where positions are refined: (frame of the scan, 2).
     void get_shifts(std::vector<double>& shifts) const;
+    // Where the probe varies: the eigen-probes, and the lights of this rank's frames, (frame of the scan,
+    // number).
+    Array<cfloat, 3> opr_modes() const;
+    void get_lights(std::vector<double>& lights) const;
 
   private:
     const Problem& problem_;
     const Handles& handles_;
-    std::vector<Data> interiors_, places_;  // by tile; empty where there are none
+    std::vector<Data> interiors_, places_, lights_;  // by tile; empty where there are none
     Data probe_;
     RampRemoval ramp_;
     std::shared_ptr<ObjectOnItsWay::Memory> memory_ = std::make_shared<ObjectOnItsWay::Memory>();

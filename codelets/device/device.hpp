@@ -47,6 +47,11 @@ enum class Scratch {
     moved_waves,
     found_places,
     tried_positions,
+    opr_spectra,
+    opr_probe,
+    opr_fields,
+    light_equations,
+    light_steps,
     count
 };
 

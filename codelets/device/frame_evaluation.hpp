@@ -16,7 +16,7 @@ class FrameEvaluations {
           detector_(detector_view(buffers.get<const std::byte>(2), s)),
           propagator_(device, s, detector_.transfer, turn_),
           shifted_(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
-                   Scratch::spectrum, Scratch::probe, turn_),
+                   Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s)),
           object_(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
                   detector_.slice_transfers, turn_),
           ramps_(probe_ramps(device, s, turn_)),
@@ -27,8 +27,9 @@ class FrameEvaluations {
         for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
             const std::int32_t num_frames = s_.num_frames - first < turn_ ? s_.num_frames - first : turn_;
             place_ramps(device_, s_, frames + first, num_frames, ramps_);
-            propagator_.place(frames + first, num_frames);
-            object_.place(frames + first, num_frames, shifted_.at(ramps_, num_frames));
+            const FrameLights lights = lights_from(buffers_, s_, first);
+            propagator_.place(frames + first, num_frames, lights);
+            object_.place(frames + first, num_frames, shifted_.at(ramps_, num_frames, lights));
             object_.exit_waves(waves_);
             propagator_.forward(waves_);
             const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), false,

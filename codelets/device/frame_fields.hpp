@@ -17,11 +17,16 @@ class FramePropagator {
             static_cast<std::size_t>(max_frames) * static_cast<std::size_t>(s.frame.y + s.frame.x));
     }
 
-    float scale() const { return transfer_ == nullptr ? 1.0f / static_cast<float>(s_.frame.area()) : 1.0f; }
+    // At amplitude 1; and as the frames are lit.
+    float common_scale() const {
+        return transfer_ == nullptr ? 1.0f / static_cast<float>(s_.frame.area()) : 1.0f;
+    }
+    IntensityScale scale() const { return {common_scale(), lights_}; }
 
     // Before the waves of these frames.
-    void place(const FramePosition* frames, std::int32_t num_frames) {
+    void place(const FramePosition* frames, std::int32_t num_frames, const FrameLights& lights = {}) {
         num_frames_ = num_frames;
+        lights_ = lights;
         if (ramps_ == nullptr) return;
         device_.for_each({s_.frame.y + s_.frame.x, num_frames}, PhaseRamps{frames, s_.frame, 1.0f, ramps_});
     }
@@ -52,6 +57,7 @@ class FramePropagator {
     const cfloat* transfer_;  // includes the 1/size of its two transforms
     cfloat* ramps_ = nullptr;
     std::int32_t num_frames_ = 0;
+    FrameLights lights_;
 };
 
 // The probe's modes (or their direction) at the positions of the frames.
@@ -59,29 +65,60 @@ class ShiftedProbe {
   public:
     // `modes` (mode, y, x); `spectrum` and `shifted` are the scratch it may use. Fourier interpolation
     // transforms the modes once a batch, and back for each frame; otherwise nothing is done.
+    // `opr_modes`: what the first mode may deviate by, if anything.
     ShiftedProbe(Device& device, const BatchShape& s, const cfloat* modes, Scratch spectrum, Scratch shifted,
-                 std::int32_t max_frames)
-        : device_(device), s_(s), modes_(modes) {
-        if (s.interpolation != Interpolation::fourier) return;
+                 std::int32_t max_frames, const cfloat* opr_modes = nullptr)
+        : device_(device), s_(s), modes_(modes), opr_modes_(opr_modes) {
+        const bool is_fourier = s.interpolation == Interpolation::fourier;
+        if (!is_fourier && opr_modes != nullptr)
+            lit_ = device.scratch<cfloat>(shifted, static_cast<std::size_t>(max_frames) * s.probe_size());
+        if (!is_fourier) return;
         spectrum_ = device.scratch<cfloat>(spectrum, s.probe_size());
         shifted_ = device.scratch<cfloat>(shifted, static_cast<std::size_t>(max_frames) * s.probe_size());
         device.copy(spectrum_, modes, s.probe_size() * sizeof(cfloat));
         device.forward(spectrum_, s.probe, s.num_modes);
+        if (opr_modes == nullptr) return;
+        const std::size_t size = static_cast<std::size_t>(s.num_opr_modes) * s.probe.area();
+        auto* spectra = device.scratch<cfloat>(Scratch::opr_spectra, size);
+        device.copy(spectra, opr_modes, size * sizeof(cfloat));
+        device.forward(spectra, s.probe, s.num_opr_modes);
+        opr_modes_ = spectra;
     }
 
     // For these frames, whose ramps are given (fourier interpolation; scaled by 1 / size).
-    ProbeModes at(const cfloat* ramps, std::int32_t num_frames) {
-        if (spectrum_ == nullptr) return {modes_, 0};
+    ProbeModes at(const cfloat* ramps, std::int32_t num_frames, const FrameLights& lights = {}) {
         const std::int32_t num_modes = num_frames * s_.num_modes;
-        device_.for_each({s_.probe.x, s_.probe.y, num_modes}, ShiftSpectrum{s_, spectrum_, ramps, shifted_});
+        const Deviations deviations = {opr_modes_, opr_modes_ == nullptr ? FrameLights() : lights};
+        const auto stride = static_cast<std::ptrdiff_t>(s_.probe_size());
+        if (lit_ != nullptr && lights.data != nullptr) {
+            device_.for_each({static_cast<std::int32_t>(s_.probe.area()), num_modes},
+                             LightModes{s_, modes_, deviations, lit_});
+            return {lit_, stride};
+        }
+        if (spectrum_ == nullptr) return {modes_, 0};
+        device_.for_each({s_.probe.x, s_.probe.y, num_modes},
+                         ShiftSpectrum{s_, spectrum_, deviations, ramps, shifted_});
         device_.backward(shifted_, s_.probe, num_modes);
-        return {shifted_, static_cast<std::ptrdiff_t>(s_.probe_size())};
+        return {shifted_, stride};
+    }
+
+    // The eigen-probes alone, as `shape` has them for modes; `shifted`: where to.
+    ProbeModes opr_modes_at(const BatchShape& shape, const cfloat* ramps, std::int32_t num_frames,
+                            cfloat* shifted) {
+        if (spectrum_ == nullptr) return {opr_modes_, 0};
+        const std::int32_t num_modes = num_frames * shape.num_modes;
+        device_.for_each({s_.probe.x, s_.probe.y, num_modes},
+                         ShiftSpectrum{shape, opr_modes_, {}, ramps, shifted});
+        device_.backward(shifted, s_.probe, num_modes);
+        return {shifted, static_cast<std::ptrdiff_t>(shape.probe_size())};
     }
 
   private:
     Device& device_;
     const BatchShape& s_;
     const cfloat* modes_;
+    const cfloat* opr_modes_;  // or their spectra
+    cfloat* lit_ = nullptr;
     cfloat* spectrum_ = nullptr;
     cfloat* shifted_ = nullptr;
 };
@@ -185,6 +222,13 @@ inline void place_ramps(Device& device, const BatchShape& s, const FramePosition
     if (ramps == nullptr) return;
     const float scale = 1.0f / static_cast<float>(s.probe.area());
     device.for_each({s.probe.y + s.probe.x, num_frames}, PhaseRamps{frames, s.probe, scale, ramps});
+}
+
+// How the frames from `first` on are lit.
+inline FrameLights lights_from(const Buffers& buffers, const BatchShape& s, std::int32_t first) {
+    const float* lights = lights_of(buffers.get<const std::byte>(1), s);
+    if (lights == nullptr) return {};
+    return {lights + static_cast<std::ptrdiff_t>(first) * light_size(s.num_opr_modes), s.num_opr_modes};
 }
 
 // The counts of the frames from `first` on.

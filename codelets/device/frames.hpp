@@ -35,6 +35,42 @@ struct ProbeModes {
     }
 };
 
+// How frames are lit, from the first of a turn on (codelets/variable_probe.hpp): all alike where there is no
+// data.
+struct FrameLights {
+    const float* data = nullptr;
+    std::int32_t num_opr_modes = 0;
+    TESSERA_HD const float* of(std::int32_t frame) const {
+        return data + static_cast<std::ptrdiff_t>(frame) * light_size(num_opr_modes);
+    }
+    TESSERA_HD float intensity(std::int32_t frame) const {
+        return data == nullptr ? 1.0f : *of(frame) * *of(frame);
+    }
+    TESSERA_HD cfloat weight(std::int32_t frame, std::int32_t i) const {
+        return {of(frame)[1 + 2 * i], of(frame)[2 + 2 * i]};
+    }
+};
+
+// What |wave|^2 is multiplied by.
+struct IntensityScale {
+    float common;
+    FrameLights lights;
+    TESSERA_HD float operator()(std::int32_t frame) const { return common * lights.intensity(frame); }
+};
+
+// By what the first mode of the probe (or its spectrum) deviates in each frame.
+struct Deviations {
+    const cfloat* opr_modes;  // (i, y, x)
+    FrameLights lights;
+    TESSERA_HD cfloat add_to(cfloat value, std::int32_t frame, std::int32_t mode, std::ptrdiff_t pixel,
+                             std::ptrdiff_t area) const {
+        if (mode != 0 || lights.data == nullptr) return value;
+        for (std::int32_t i = 0; i < lights.num_opr_modes; ++i)
+            value = mul_add(lights.weight(frame, i), opr_modes[i * area + pixel], value);
+        return value;
+    }
+};
+
 // The object (or its direction) in a frame's window.
 struct ObjectWindow {
     const cfloat* data;  // the extended tile
@@ -87,13 +123,28 @@ TESSERA_HD cfloat ramp_at(const cfloat* ramps, Shape2 shape, std::int32_t frame,
 struct ShiftSpectrum {
     BatchShape s;
     const cfloat* spectrum;  // (mode, y, x)
+    Deviations deviations;   // of spectra
     const cfloat* ramps;
     cfloat* shifted;
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
         const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
         const std::ptrdiff_t pixel = at(s.probe, y, x);
-        shifted[z * area_of(s.probe) + pixel] =
-            ramp_at(ramps, s.probe, frame, y, x) * spectrum[mode * area_of(s.probe) + pixel];
+        shifted[z * area_of(s.probe) + pixel] = ramp_at(ramps, s.probe, frame, y, x) *
+                                                deviations.add_to(spectrum[mode * area_of(s.probe) + pixel],
+                                                                  frame, mode, pixel, area_of(s.probe));
+    }
+};
+
+// The modes as each frame is lit, at whole pixels. x: over (y, x), y: frame * num_modes + mode.
+struct LightModes {
+    BatchShape s;
+    const cfloat* modes;
+    Deviations deviations;
+    cfloat* lit;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t z, std::int32_t) const {
+        const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
+        const std::ptrdiff_t area = area_of(s.probe);
+        lit[z * area + pixel] = deviations.add_to(modes[mode * area + pixel], frame, mode, pixel, area);
     }
 };
 
@@ -243,12 +294,26 @@ TESSERA_HD pixel::Misfit<float> misfit_of(NoiseModel model, float intensity, con
     return {0, 0};
 }
 
+// Of Gauss-Newton steps.
+TESSERA_HD float curvature_of(NoiseModel model, float intensity, const Measured& m) {
+    const float epsilon = noise_epsilon(model);
+    switch (model) {
+        case NoiseModel::amplitude:
+            return pixel::amplitude_curvature(intensity, m.mask, epsilon, 0.5f);
+        case NoiseModel::poisson:
+            return pixel::poisson_curvature(intensity, m.mask, epsilon);
+        case NoiseModel::gaussian:
+            return pixel::gaussian_curvature(m.counts, m.mask, 1.0f);
+    }
+    return 0;
+}
+
 // A frame's cost and squared error; with `multiply`, its waves are multiplied by the derivative's factor and
-// `scale`, ready to be propagated back. |wave|^2 * scale = intensity.
+// `scale`, ready to be propagated back. |wave|^2 * scale of its frame = intensity.
 struct Compare {
     BatchShape s;
     Measurements measurements;
-    float scale;
+    IntensityScale scale;
     bool multiply;
     cfloat* waves;
     static constexpr int num_sums = 2;
@@ -258,12 +323,12 @@ struct Compare {
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
         const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale, m.background);
+        intensity = fma(intensity, scale(frame), m.background);
         const pixel::Misfit<float> misfit = misfit_of(s.noise_model, intensity, m);
         sums[0] += misfit.cost;
         sums[1] += pixel::amplitude_error(intensity, m.counts, m.mask);
         if (!multiply) return;
-        const float factor = misfit.factor * scale;
+        const float factor = misfit.factor * scale(frame);
         for (std::int32_t k = 0; k < s.num_modes; ++k) wave[k * area] = factor * wave[k * area];
     }
 };

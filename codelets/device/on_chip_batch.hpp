@@ -116,7 +116,9 @@ bool run_if_it_fits(const Args& args, const Buffers& buffers, Device& device) {
 // Batch<size>, if the batch asks for it, there is one, and the device has the memory; says whether it was.
 template <template <std::int32_t> class Batch, class Args>
 bool run_on_chip(const Args& args, const Buffers& buffers, Device& device) {
-    if (!args.shape.on_chip || args.waves != KeptWaves::none || !fits_on_chip(args.shape)) return false;
+    if (!args.shape.on_chip || args.shape.has_lights || args.waves != KeptWaves::none ||
+        !fits_on_chip(args.shape))
+        return false;
     switch (args.shape.frame.x) {
         case 64:
             return run_if_it_fits<Batch<64>>(args, buffers, device);

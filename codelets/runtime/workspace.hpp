@@ -36,6 +36,9 @@ class Workspace {
         exit_waves,
         moved_wave,
         slope_ramp,
+        opr_spectra,
+        opr_fields,
+        mixed_mode,
         count
     };
 

@@ -68,13 +68,13 @@ void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::s
     fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
 }
 
-// Over the frames: a gradient, and a line search and derivatives by positions where there are any.
+// Over the frames: a gradient, and a line search, derivatives by positions and lights where there are any.
 int passes_per_iteration(const Problem& problem) {
     const auto& engines = problem.config.engines;
     const bool searches = std::any_of(engines.begin(), engines.end(), [](const EngineConfig& engine) {
         return engine.name == EngineName::CG;
     });
-    return 1 + (searches ? 1 : 0) + (problem.refines_positions() ? 1 : 0);
+    return 1 + (searches ? 1 : 0) + (problem.refines_positions() ? 1 : 0) + (problem.varies_probe() ? 1 : 0);
 }
 
 // Writing them: far fields in each pass; exit waves once, and they are read twice more.
@@ -166,6 +166,16 @@ void print_ranks(const Problem& problem, int num_ranks) {
                static_cast<double>(alone) / mebibyte);
 }
 
+// Of lights: each mode and eigen-probe to the detector, and of eigen-probes one back.
+double transforms_of_lights(const Problem& problem) {
+    if (!problem.varies_probe()) return 0;
+    const VariableProbeConfig& variable = problem.config.probe.variable;
+    const double opr = variable.num_opr_modes, modes = problem.config.probe.num_modes;
+    const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
+    return (1 + (opr > 0 ? (opr + 1) / modes : 0)) * ((problem.near_field() ? 2 : 1) + (is_fourier ? 1 : 0)) /
+           variable.interval;
+}
+
 // Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
     const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
@@ -189,7 +199,8 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
     const double propagations = 2 * gradients + (problem.keep_waves ? 1 : 3) * searches;
     const double steps = engine.name == EngineName::LSQML ? 1 : 0;  // of each frame, along both directions
     const double shifts = is_fourier ? 2 * (gradients + searches + steps) : 0;
-    return propagations * (problem.near_field() ? 2 : 1) + shifts + refinement;
+    return propagations * (problem.near_field() ? 2 : 1) + shifts + refinement +
+           transforms_of_lights(problem);
 }
 
 void print_time(const Problem& problem) {

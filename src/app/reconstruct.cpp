@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -245,7 +246,7 @@ RunState begin(Handles& handles, const Problem& problem, const FrameStatistics& 
         if (problem.config.tiling.halo_m) log::info("{}", halo_text(problem, probe));
     });
     ranks.broadcast(probe.data(), probe.bytes());
-    set_probe(handles, probe);
+    set_probe(handles, problem, probe);
     return {};
 }
 
@@ -341,6 +342,23 @@ void tell_positions(const Result& result, int max_shift_px) {
     }
 }
 
+// By how much the probe varies.
+void tell_lights(const Result& result) {
+    const std::vector<double>& scales = result.intensity_scale;
+    if (scales.empty()) return;
+    double squares = 0;
+    for (const double scale : scales) squares += (scale - 1) * (scale - 1);
+    log::info("probe: power varies by {:.3g} % (rms)",
+              100 * std::sqrt(squares / static_cast<double>(scales.size())));
+    if (result.opr_mode_powers.empty()) return;
+    double first = 0;
+    for (const cfloat value : result.probe.slice(0)) first += static_cast<double>(norm(value));
+    std::vector<double> shares;
+    for (const double power : result.opr_mode_powers) shares.push_back(100 * power / first);
+    log::info("probe: eigen-probes have {:.3g} % of the first mode's power, on average",
+              fmt::join(shares, ", "));
+}
+
 void tell_result(const OutputConfig& output, const Result& result) {
     const std::string pictures =
         output.pictures ? ", pictures in " + picture_folder(output.file).string() : "";
@@ -430,6 +448,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
         status.seconds_left = 0;
     });
     tell_positions(result, config.positions.max_shift_px);
+    tell_lights(result);
     tell_result(config.output, result);
     if (reconstruction.stopped_early()) {
         log::warning("stopped early ({}); the result so far is written{}",

@@ -232,6 +232,19 @@ static void describe_probe_shape(KeyVisitor& io, ProbeConfig& c) {
              "must be below diameter_m");
 }
 
+static void describe(KeyVisitor& io, VariableProbeConfig& c) {
+    constexpr std::string_view wanted = "num_opr_modes above 0 or variable_intensity: true";
+    io.also_called("num_opr_modes", "variable_probe_modes");
+    io.also_called("variable_intensity", "optimize_intensity_variation");
+    io.key("num_opr_modes", c.num_opr_modes, within(0, max_opr_modes));
+    io.key("variable_intensity", c.variable_intensity);
+    io.key("start", c.start, at_least(0).only_if(c.is_wanted(), wanted));
+    io.key("interval", c.interval, at_least(1).only_if(c.is_wanted(), wanted));
+    io.key("step_size", c.step_size, above_up_to(0, 1).only_if(c.is_wanted(), wanted));
+    io.key("opr_step_size", c.opr_step_size,
+           above_up_to(0, 1).only_if(c.num_opr_modes > 0, "num_opr_modes above 0"));
+}
+
 static void describe(KeyVisitor& io, ProbeConfig& c) {
     io.choice("initial", c.initial, initial_probes);
     io.key("file", c.file, anything().only_if(c.initial == InitialProbe::file, "initial: file"));
@@ -240,6 +253,7 @@ static void describe(KeyVisitor& io, ProbeConfig& c) {
     io.key("mode_power", c.mode_power, above_up_to(0, 1));
     io.group("update", c.update);
     io.group("support", c.support);
+    io.group("variable", c.variable);
     io.key("size", c.size, within(1, max_side_px).or_one_for_both());
     io.choice("power", c.rescale, power_words);
     describe_probe_shape(io, c);
@@ -482,6 +496,41 @@ static void check_refinement(KeyVisitor& io, const RunConfig& c, std::size_t i) 
              "needs positions.interpolation: fourier or nearest with object.num_slices above 1");
 }
 
+// What is done to the probe alone and not to eigen-probes.
+static void check_eigen_probes_alone(KeyVisitor& io, const RunConfig& c) {
+    const bool has_none = c.probe.variable.num_opr_modes == 0;
+    io.check(has_none || !(c.probe.support.radius || c.probe.support.fourier_radius), "probe.support",
+             "goes with probe.variable.num_opr_modes: 0; eigen-probes have no support");
+    io.check(has_none || !(c.output.remove_ramp || c.output.flat_region),
+             c.output.remove_ramp ? "output.remove_ramp" : "output.flat_region",
+             "goes with probe.variable.num_opr_modes: 0; eigen-probes keep the ramp");
+}
+
+// Exit waves of engines that project follow one probe: they may come before frames have their own.
+static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
+    constexpr std::string_view key = "probe.variable";
+    if (!c.probe.variable.is_wanted()) return;
+    io.check(!c.runtime.mixed, key,
+             "needs runtime.mixed: off, for all ranks must change the eigen-probes alike, to the last bit");
+    io.check(
+        c.tiling.exchange != Exchange::voxels, key,
+        "goes with tiling.exchange: neighbours or passes, not voxels: there tiles compute frames of others");
+    io.check(c.probe.variable.num_opr_modes == 0 || c.probe.orthogonalize_interval == 0,
+             "probe.orthogonalize_interval",
+             "must be 0 with probe.variable.num_opr_modes above 0: only the first mode varies, so modes "
+             "cannot be mixed");
+    check_eigen_probes_alone(io, c);
+    bool has_varied = false;
+    for (std::size_t i = 0; i < c.engines.size(); ++i) {
+        const bool projects = projects_waves(c.engines[i].name);
+        io.check(!projects || (!has_varied && i + 1 < c.engines.size()), fmt::format("engines[{}].name", i),
+                 fmt::format("{} know one probe for all frames: with probe.variable they must come before "
+                             "{}, which let it vary",
+                             projecting_engines, gradient_engines));
+        has_varied = has_varied || !projects;
+    }
+}
+
 void describe(KeyVisitor& io, RunConfig& c) {
     io.group("scan", c.scan);
     io.group("object", c.object);
@@ -500,6 +549,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
              "needs runtime.mixed: off, for all ranks must mix the modes alike, to the last bit");
     io.check(!c.runtime.mixed || !c.probe.support.fourier_radius, "probe.support.fourier_radius",
              "needs runtime.mixed: off, for all ranks must transform the probe alike, to the last bit");
+    check_variable_probe(io, c);
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
         check_engine(io, c, i);
         check_refinement(io, c, i);

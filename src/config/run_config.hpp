@@ -144,13 +144,18 @@ struct ProbeSupportConfig {
     bool operator==(const ProbeSupportConfig&) const = default;
 };
 
-// A probe that is another one in each frame: eigen-probes (orthogonal probe relaxation) and their weights.
+inline constexpr int max_opr_modes = 8;
+
+// A probe that is another one in each frame (codelets/variable_probe.hpp): eigen-probes (orthogonal probe
+// relaxation) with weights, and powers.
 struct VariableProbeConfig {
-    int num_opr_modes = 0;            // beside the mean of the first mode
+    int num_opr_modes = 0;            // what the first mode may deviate by
     bool variable_intensity = false;  // each frame has its own power
-    int start = 5;                    // the first iteration of each engine that changes them
-    double step_size = 1;             // share of the Gauss-Newton step of weights
-    double opr_step_size = 0.5;       // of the eigen-probes
+    int start = 5;                    // the first iteration of each engine after which they change
+    int interval = 1;                 // iterations from one time to the next
+    double step_size = 1;             // share of the Gauss-Newton step of weights and amplitudes
+    double opr_step_size = 0.5;       // share of the least-squares step of the eigen-probes
+    bool is_wanted() const { return num_opr_modes > 0 || variable_intensity; }
     bool operator==(const VariableProbeConfig&) const = default;
 };
 

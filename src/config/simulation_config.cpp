@@ -69,6 +69,12 @@ static void describe(KeyVisitor& io, PositionErrorConfig& c) {
     io.key("shear_rad", c.shear_rad, within(-0.5, 0.5));
 }
 
+static void describe(KeyVisitor& io, FluctuationConfig& c) {
+    io.key("intensity", c.intensity, within(0, 0.5));
+    io.key("pointing_px", c.pointing_px, within(0, 1000));
+    io.key("defocus_m", c.defocus_m, at_least(0));
+}
+
 static void describe(KeyVisitor& io, SimulatedScanConfig& c) {
     io.choice("pattern", c.pattern, scan_patterns);
     io.key("grid", c.grid, within(1, max_grid));
@@ -76,6 +82,7 @@ static void describe(KeyVisitor& io, SimulatedScanConfig& c) {
     io.key("jitter", c.jitter, within(0, 1).only_if(c.pattern == ScanPattern::jittered, "pattern: jittered"));
     io.key("integer_positions", c.integer_positions);
     io.group("position_error", c.position_error);
+    io.group("fluctuation", c.fluctuation);
 }
 
 static void describe(KeyVisitor& io, SimulatedDetectorConfig& c) {

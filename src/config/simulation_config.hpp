@@ -55,6 +55,14 @@ struct PositionErrorConfig {
     bool operator==(const PositionErrorConfig&) const = default;
 };
 
+// What differs from frame to frame: standard deviations.
+struct FluctuationConfig {
+    double intensity = 0;    // 0.1: 10 % of the mean
+    double pointing_px = 0;  // of the beam's angle, as its pattern moves on the detector along each axis
+    double defocus_m = 0;    // of the sample's distance from the focus
+    bool operator==(const FluctuationConfig&) const = default;
+};
+
 struct SimulatedScanConfig {
     ScanPattern pattern = ScanPattern::jittered;
     std::array<int, 2> grid = {12, 12};  // raster and jittered: (rows, columns); spiral: rows*columns points
@@ -62,6 +70,7 @@ struct SimulatedScanConfig {
     double jitter = 0.25;            // jittered: as a fraction of the step
     bool integer_positions = false;  // round to whole pixels
     PositionErrorConfig position_error = {};
+    FluctuationConfig fluctuation = {};
     bool operator==(const SimulatedScanConfig&) const = default;
 };
 

@@ -171,6 +171,16 @@ std::string inspect_scan(const std::filesystem::path& path) {
     return text;
 }
 
+// Of a probe that varies.
+std::string lights_text(const Result& result) {
+    if (result.intensity_scale.empty()) return {};
+    const auto [least, most] = std::ranges::minmax(result.intensity_scale);
+    std::string text = row("varies", fmt::format("intensity_scale {:.4g} to {:.4g}", least, most));
+    if (result.opr_modes.empty()) return text;
+    return text + row("", fmt::format("{} eigen-probe(s), opr_mode_powers {:.4g} counts a frame",
+                                      result.opr_modes.extent(0), fmt::join(result.opr_mode_powers, " ")));
+}
+
 std::string inspect_result(const std::filesystem::path& path) {
     const Result result = read_result(path);
     std::string text = row("result", path.string());
@@ -187,6 +197,7 @@ std::string inspect_result(const std::filesystem::path& path) {
     text += row("probe", fmt::format("{} mode(s) of {} by {} pixels, {:.4g} counts, shares {:.3f}",
                                      result.probe.extent(0), result.probe.extent(1), result.probe.extent(2),
                                      total, fmt::join(powers, " ")));
+    text += lights_text(result);
     text += row("positions", fmt::format("{} frames, {}", result.positions_px.extent(0),
                                          positions_text(result.positions_px, result.pixel_size_m)));
     text += row("iterations", fmt::format("{}", result.cost.size()));

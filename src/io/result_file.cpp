@@ -12,6 +12,7 @@ namespace {
 const std::string entry = "/entry_1";
 const std::string object_image = entry + "/image_1";
 const std::string probe_image = entry + "/image_2";
+const std::string opr_image = entry + "/image_3";
 const std::string process = entry + "/process_1";
 const std::string removed_ramp = process + "/removed_ramp";
 
@@ -154,6 +155,20 @@ void write_removed_ramp(hdf5::Writer& file, const Result& result) {
                    "(re, im) that the object was divided by and the probe multiplied with");
 }
 
+void write_lights(hdf5::Writer& file, const Result& result) {
+    if (result.intensity_scale.empty()) return;
+    const std::string scale = process + "/intensity_scale";
+    file.write(scale, result.intensity_scale);
+    file.attribute(scale, "long_name", "power of the probe in each frame, 1 on average");
+    if (result.opr_modes.empty()) return;
+    const std::string weights = process + "/opr_weights";
+    file.write(weights, shape_of(result.opr_weights.extents()), result.opr_weights.data());
+    file.attribute(weights, "units", "sqrt(counts)");
+    file.attribute(weights, "long_name", "of each eigen-probe of image_3 in each frame (frame, i)");
+    file.write(process + "/opr_mode_powers", result.opr_mode_powers);
+    file.attribute(process + "/opr_mode_powers", "units", "counts");
+}
+
 void write_process(hdf5::Writer& file, const Result& result) {
     file.group(process, "NXprocess");
     file.write_text(process + "/program", "tessera");
@@ -164,6 +179,7 @@ void write_process(hdf5::Writer& file, const Result& result) {
     write_convergence(file, result);
     write_positions(file, result);
     write_removed_ramp(file, result);
+    write_lights(file, result);
     file.write_text(process + "/run", result.run);
     file.group(process + "/timings_s", "NXcollection");
     for (const auto& [phase, seconds] : result.timings_s) {
@@ -245,6 +261,11 @@ ResultWriter::ResultWriter(const std::filesystem::path& path, const Result& resu
     file_.write(probe_image + "/data", shape_of(result.probe.extents()), result.probe.data());
     describe_image(file_, probe_image, result.probe.extents(), {"probe", "mode"}, result.pixel_size_m,
                    corner_m, {});
+    if (!result.opr_modes.empty()) {
+        file_.write(opr_image + "/data", shape_of(result.opr_modes.extents()), result.opr_modes.data());
+        describe_image(file_, opr_image, result.opr_modes.extents(), {"eigen-probes", "mode"},
+                       result.pixel_size_m, corner_m, {});
+    }
     write_process(file_, result);
 }
 
@@ -299,6 +320,17 @@ Result ResultReader::without_object() const {
             throw data_error("{}: {} has no two values each of rad_per_px and mean", file.name(),
                              removed_ramp);
         result.removed_ramp = {{k[0], k[1]}, {mean[0], mean[1]}};
+    }
+    result.intensity_scale = read_list<double>(file, process + "/intensity_scale");
+    if (file.has_dataset(opr_image + "/data")) {
+        result.opr_modes = read_image(file.dataset(opr_image + "/data"));
+        const hdf5::Dataset weights = file.dataset(process + "/opr_weights");
+        if (weights.shape().size() != 2)
+            throw data_error("{}: shape {} ((frame, mode) is expected)", weights.where(),
+                             hdf5::text(weights.shape()));
+        result.opr_weights = Array<cfloat, 2>({weights.shape()[0], weights.shape()[1]});
+        weights.read(result.opr_weights.data());
+        result.opr_mode_powers = read_list<double>(file, process + "/opr_mode_powers");
     }
     result.frames = read_list<std::int64_t>(file, process + "/frames");
     for (const auto& curve : curves)

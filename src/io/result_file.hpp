@@ -28,6 +28,7 @@ struct RemovedRamp {
 //                                                    slices, slice_spacings_m; z, y and x of its pixels
 //                                                    beside it
 //   /entry_1/image_2/data   complex64 (mode, y, x)   probe
+//   /entry_1/image_3/data   complex64 (i, y, x)      eigen-probes of power 1, where the probe varies
 //   /entry_1/process_1/     the rest
 struct Result {
     Array<cfloat, 3> object;                      // (slice, y, x)
@@ -41,6 +42,13 @@ struct Result {
     std::array<double, 4> position_model = {};  // of the shifts: scale, asymmetry, rotation and shear (rad)
     std::optional<RemovedRamp> removed_ramp;    // null: nothing was taken off
     std::vector<std::int64_t> frames;           // index in the scan file
+    // Of a probe that varies, all empty where it does not: frame j sees sqrt(intensity_scale[j]) times the
+    // modes, the first of them with the sum of opr_weights(j, i) opr_modes[i].
+    std::vector<double> intensity_scale;                 // of mean 1
+    Array<cfloat, 3> opr_modes;                          // (i, y, x): orthonormal, by falling power
+    Array<cfloat, 2> opr_weights;                        // (frame, i), in sqrt(counts)
+    std::vector<double> opr_mode_powers;                 // mean |weight|^2, in counts
+    std::vector<std::int64_t> frames;                    // index in the scan file
     std::vector<double> cost, data_error, step, time_s;  // per iteration
     double final_cost = 0;                               // of the object and probe above
     double final_data_error = 0;

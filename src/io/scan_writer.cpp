@@ -113,6 +113,24 @@ void write_source(hdf5::Writer& file, const SyntheticScan& scan) {
     file.write(source + "/illumination", shape_of(scan.probe_guess.extents()), scan.probe_guess.data());
 }
 
+void write_beams(hdf5::Writer& file, const std::vector<BeamOfFrame>& beams) {
+    if (beams.empty()) return;
+    std::vector<double> intensity, pointing_px, defocus_m;
+    for (const BeamOfFrame& beam : beams) {
+        intensity.push_back(beam.intensity);
+        pointing_px.insert(pointing_px.end(), beam.pointing_px.begin(), beam.pointing_px.end());
+        defocus_m.push_back(beam.defocus_m);
+    }
+    file.write(truth + "/intensity_scale", intensity);
+    file.attribute(truth + "/intensity_scale", "long_name", "power of the beam in each frame, 1 on average");
+    file.write(truth + "/pointing_px", {std::ssize(beams), 2}, pointing_px.data());
+    file.attribute(truth + "/pointing_px", "units", "px");
+    file.attribute(truth + "/pointing_px", "long_name",
+                   "how far (y, x) the tilt of each frame's beam moves its pattern");
+    file.write(truth + "/defocus_m", defocus_m);
+    file.attribute(truth + "/defocus_m", "units", "m");
+}
+
 void write_truth(hdf5::Writer& file, const SyntheticScan& scan) {
     file.group(truth, "NXcollection");
     file.write(truth + "/object", shape_of(scan.object.extents()), scan.object.data());
@@ -125,6 +143,7 @@ void write_truth(hdf5::Writer& file, const SyntheticScan& scan) {
     file.write(truth + "/positions_px", shape_of(scan.positions_px.extents()), scan.positions_px.data());
     file.attribute(truth + "/positions_px", "long_name",
                    "top-left corner (y, x) of each probe window in object");
+    write_beams(file, scan.beams);
 }
 
 }  // namespace

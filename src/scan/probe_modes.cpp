@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "scan/random.hpp"
+
 namespace tessera {
 
 namespace {
@@ -104,6 +106,29 @@ void add_modes(std::vector<Wave>& modes, int num_modes, double mode_power) {
     if (modes.size() < wanted)
         throw usage_error("probe.num_modes: {} orthogonal modes do not fit a probe of {} x {} pixels",
                           num_modes, first.extent(0), first.extent(1));
+}
+
+Array<cfloat, 3> random_opr_modes(View<const cfloat, 2> mode, int count, std::uint64_t seed) {
+    constexpr std::uint64_t stream = std::uint64_t{1} << 41;
+    constexpr int more_to_mix = 5;
+    std::vector<Wave> shapes = {convert<double, float>(mode)};
+    add_modes(shapes, 1 + count + more_to_mix, 1);
+    Wave unit = shapes.front();
+    scale(unit, 1 / std::sqrt(power(unit)));
+    std::vector<Wave> basis = {unit};
+    Random random(seed, stream);
+    while (static_cast<int>(basis.size()) <= count) {
+        Wave mixed(unit.extents());
+        for (std::size_t i = 1; i < shapes.size(); ++i) {
+            const cdouble weight = {random.normal(), random.normal()};
+            for (std::ptrdiff_t r = 0; r < mixed.size(); ++r)
+                mixed[r] = mul_add(weight, shapes[i][r], mixed[r]);
+        }
+        Wave rest = orthonormal_rest(std::move(mixed), basis);
+        if (!rest.empty()) basis.push_back(std::move(rest));
+    }
+    basis.erase(basis.begin());
+    return stacked(basis);
 }
 
 void sort_by_power(std::vector<Wave>& modes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "scan/wave_optics.hpp"
@@ -11,6 +12,10 @@ namespace tessera {
 // the first one's power. Pre: at least one mode, the first of them with power. Throws where the shape has too
 // few pixels for so many modes.
 void add_modes(std::vector<Wave>& modes, int num_modes, double mode_power);
+
+// `count` orthonormal modes, orthogonal to `mode` as well, each a random mix of those that add_modes() makes:
+// what a beam that wanders begins to be looked for with. The same for the same seed.
+Array<cfloat, 3> random_opr_modes(View<const cfloat, 2> mode, int count, std::uint64_t seed);
 
 // In falling power; modes of equal power keep their order.
 void sort_by_power(std::vector<Wave>& modes);

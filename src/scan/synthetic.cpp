@@ -5,6 +5,7 @@
 #include <cmath>
 #include <future>
 #include <map>
+#include <numbers>
 #include <thread>
 #include <vector>
 
@@ -124,7 +125,7 @@ class Forward {
         const Corner corner = corner_of(scan_.positions_px, frame);
         Array<double, 2> counts(frame_shape_);
         for (const auto& mode : modes_) {
-            Wave wave = exit_wave(mode, corner);
+            Wave wave = exit_wave(beam_of(mode, frame), corner);
             if (near_field) {
                 // The beam stands still on the detector and the sample moves: back by what moved the probe.
                 shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
@@ -139,6 +140,24 @@ class Forward {
     }
 
   private:
+    Wave beam_of(Wave wave, std::ptrdiff_t frame) const {
+        if (scan_.beams.empty()) return wave;
+        const BeamOfFrame& beam = scan_.beams[static_cast<std::size_t>(frame)];
+        if (beam.defocus_m != 0)
+            propagate(wave, scan_.pixel_size_m, scan_.geometry.wavelength_m, beam.defocus_m);
+        const double amplitude = std::sqrt(beam.intensity);
+        const auto turns = [&](std::size_t axis, std::ptrdiff_t i) {
+            return beam.pointing_px[axis] * static_cast<double>(i - wave.extent(axis) / 2) /
+                   static_cast<double>(frame_shape_[axis]);
+        };
+        for (std::ptrdiff_t y = 0; y < wave.extent(0); ++y)
+            for (std::ptrdiff_t x = 0; x < wave.extent(1); ++x) {
+                const double angle = 2 * std::numbers::pi * (turns(0, y) + turns(1, x));
+                wave(y, x) = cdouble{amplitude * std::cos(angle), amplitude * std::sin(angle)} * wave(y, x);
+            }
+        return wave;
+    }
+
     // P(r - frac) through all slices at base + r, on the frame's grid.
     Wave exit_wave(Wave wave, const Corner& corner) const {
         shift_wave(wave, corner.frac);
@@ -197,6 +216,23 @@ void record(SyntheticScan& scan, const SimulationConfig& config) {
     for (auto& other : others) other.get();
 }
 
+std::vector<BeamOfFrame> make_beams(const FluctuationConfig& config, std::ptrdiff_t num_frames,
+                                    std::uint64_t seed) {
+    if (config == FluctuationConfig()) return {};
+    constexpr double least_intensity = 0.05;
+    Random random(seed, streams::fluctuation);
+    std::vector<BeamOfFrame> beams(static_cast<std::size_t>(num_frames));
+    double sum = 0;
+    for (BeamOfFrame& beam : beams) {
+        beam.intensity = std::max(1 + config.intensity * random.normal(), least_intensity);
+        for (double& pointing_px : beam.pointing_px) pointing_px = config.pointing_px * random.normal();
+        beam.defocus_m = config.defocus_m * random.normal();
+        sum += beam.intensity;
+    }
+    for (BeamOfFrame& beam : beams) beam.intensity *= static_cast<double>(num_frames) / sum;
+    return beams;
+}
+
 }  // namespace
 
 SyntheticScan simulate(const SimulationConfig& config) {
@@ -213,6 +249,7 @@ SyntheticScan simulate(const SimulationConfig& config) {
         make_position_errors(config.scan.position_error, scan.told_positions_px, config.random_seed);
     for (std::ptrdiff_t i = 0; i < scan.positions_px.size(); ++i)
         scan.positions_px[i] += scan.told_positions_px[i];
+    scan.beams = make_beams(config.scan.fluctuation, scan.positions_px.extent(0), config.random_seed);
     const Placement placement =
         place_windows(scan.positions_px, probe_shape, margin_px, Interpolation::fourier);
     for (std::ptrdiff_t frame = 0; frame < scan.positions_px.extent(0); ++frame)

@@ -52,6 +52,13 @@ std::size_t padded_windows_pixels(const ForecastInput& in) {
     return 3 * area({in.probe_shape[0] + beside, in.probe_shape[1] + beside});
 }
 
+// Per worker, of a frame: far fields of the eigen-probes, their spectra, the first mode as it is lit.
+std::size_t opr_scratch_pixels(const ForecastInput& in) {
+    if (in.num_opr_modes == 0) return 0;
+    const auto n = static_cast<std::size_t>(in.num_opr_modes);
+    return n * (area(in.frame_shape) + area(in.probe_shape)) + 4 * area(in.probe_shape);
+}
+
 // Transfer functions from slices to the next: one where all ways are equal.
 std::size_t slice_transfers_bytes(const ForecastInput& in) {
     return static_cast<std::size_t>(in.num_slice_transfers) * area(in.probe_shape) * complex_bytes;
@@ -167,14 +174,26 @@ std::size_t strip_planes(const ForecastInput& in) {
     return 1 + (in.exit_waves ? 2 : 0);
 }
 
+// Gradients of the eigen-probes, the object's power, and moments of the weights.
+std::size_t opr_part_pixels(const ForecastInput& in) {
+    const auto n = static_cast<std::size_t>(in.num_opr_modes);
+    return n == 0 ? 0 : (n + 1) * (area(in.probe_shape) + n);
+}
+
 // The probe part of what a batch adds up to: an overlap projection has a weight beside its numerators. In
 // sums over tiles engines with mini-batches have their coverage there.
 std::size_t batch_part_pixels(const ForecastInput& in) {
-    return area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (in.exit_waves ? 1 : 0));
+    return std::max(area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (in.exit_waves ? 1 : 0)),
+                    opr_part_pixels(in));
 }
 std::size_t sums_part_pixels(const ForecastInput& in) {
     const bool has_weight = in.exit_waves || in.minibatches;
-    return area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (has_weight ? 1 : 0));
+    return std::max(area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (has_weight ? 1 : 0)),
+                    opr_part_pixels(in));
+}
+
+std::size_t opr_modes_pixels(const ForecastInput& in) {
+    return static_cast<std::size_t>(in.num_opr_modes) * area(in.probe_shape);
 }
 
 // The probe and its sums, and what engines with mini-batches keep of one and for momentum.
@@ -183,7 +202,7 @@ void add_probe_terms(const ForecastInput& in, const OwnTiles& own, const Add& ad
     const auto modes = static_cast<std::size_t>(in.num_modes);
     const std::size_t probe = area(in.probe_shape) * modes;
     add("probe: value, direction, gradients, sums",
-        (4 * probe + own.which.size() * sums_part_pixels(in)) * complex_bytes);
+        (4 * probe + opr_modes_pixels(in) + own.which.size() * sums_part_pixels(in)) * complex_bytes);
     if (in.residuals)
         add("residuals of a mini-batch", own.minibatch_frames * area(in.frame_shape) * modes * complex_bytes);
     if (in.momentum) add("momentum: what it is measured from", (own.pixels + probe) * complex_bytes);
@@ -262,6 +281,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
                                                                            : 0;
     // Of a frame, as scratch: derivatives by the position need three, in the near field five.
     const std::size_t waves = in.refines_positions                           ? (in.near_field ? 5 : 3)
+                              : in.varies_probe                              ? 3
                               : in.keep_waves || slices > 1 || !in.gradients ? 1
                                                                              : 3;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
@@ -289,7 +309,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add_probe_terms(in, own, add);
     add("scratch of the workers", workers *
                                       (waves * frame * modes + shifted + probe + slices_scratch_pixels(in) +
-                                       padded_windows_pixels(in)) *
+                                       padded_windows_pixels(in) + opr_scratch_pixels(in)) *
                                       complex_bytes);
     if (in.keep_waves || in.exit_waves) {
         const std::size_t bytes = waves_bytes(in, own);
@@ -304,12 +324,14 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
         add("slices coupled, object smoothed: scratch, strips between tiles",
             (at_once * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
     }
-    add("copies for results", (own.interior_pixels + 3 * probe) * complex_bytes);
+    add("copies for results", (own.interior_pixels + 3 * probe + 3 * opr_modes_pixels(in)) * complex_bytes);
     if (in.rank == 0) {
         add("the result's file: pieces of the object", pieces_bytes(in, tiling));
         if (in.pictures) add("pictures", pictures_bytes(tiling, in.num_slices));
     }
-    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
+    if (in.checkpoints)
+        add("checkpoints: fields copied",
+            checkpoint_bytes(in, own.pixels, probe) + opr_modes_pixels(in) * complex_bytes);
     if (in.checkpoints && in.exit_waves) {
         const auto batches = static_cast<std::size_t>(num_out_slots(in.machine.num_workers()));
         add("exit waves on their way to a checkpoint",
@@ -319,6 +341,12 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("positions, counts and errors of all frames",
         static_cast<std::size_t>(tiling.num_frames()) *
             (bytes_per_frame + (in.rank == 0 ? more_per_frame_on_first : 0)));
+    if (in.varies_probe) {
+        const auto size = static_cast<std::size_t>(1 + 2 * in.num_opr_modes);
+        add("lights of frames, their copies, weights of all frames",
+            size * (own.frames * 4 * (in.checkpoints ? 4 : 3) +
+                    static_cast<std::size_t>(tiling.num_frames()) * 16));
+    }
     if (in.refines_positions) {
         add("places of frames, their copies, shifts of all frames",
             own.frames * bytes_per_place * (in.checkpoints ? 3 : 2) +
@@ -395,7 +423,9 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add_probe_terms(in, own, add);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
-    if (in.checkpoints) add("checkpoints: fields copied", checkpoint_bytes(in, own.pixels, probe));
+    if (in.checkpoints)
+        add("checkpoints: fields copied",
+            checkpoint_bytes(in, own.pixels, probe) + opr_modes_pixels(in) * complex_bytes);
     if (in.coupling_scratch_pixels > 0) {
         add("slices coupled, object smoothed: scratch, strips between tiles",
             (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
@@ -411,7 +441,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     }
     forecast.least_bytes +=
         batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
-    const std::size_t passes = 1 + (in.line_search ? 1 : 0) + (in.refines_positions ? 1 : 0);
+    const std::size_t passes =
+        1 + (in.line_search ? 1 : 0) + (in.refines_positions ? 1 : 0) + (in.varies_probe ? 1 : 0);
     forecast.streamed_bytes = passes * (patterns + 2 * waves);
     return forecast;
 }

@@ -173,6 +173,7 @@ class Simulated(Folder):
     def test_also_those_that_follow_the_engines_own(self):
         self.compare_with_a_real_run("engines[0].refine_positions={start: 0}", "positions.max_shift_px=2",
                                      "probe.num_modes=2", "probe.orthogonalize_interval=1")
+        self.compare_with_a_real_run("probe.variable={num_opr_modes: 1, variable_intensity: true, start: 0}")
 
     def compare_with_a_real_run(self, *settings):
         choices = [word for setting in settings for word in ("--set", setting)]

@@ -114,7 +114,7 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
         from = restore(handles, problem, settings.checkpoints, *checkpoint);
     } else {
         set_object(handles, problem, {});
-        set_probe(handles, initial_probe(problem, statistics, {}));
+        set_probe(handles, problem, initial_probe(problem, statistics, {}));
     }
 
     OutputThread output;
@@ -162,6 +162,9 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b) {
     EXPECT_TRUE(same_bits(a.result.probe, b.result.probe));
     EXPECT_TRUE(same_bits(a.result.positions_px, b.result.positions_px));
     EXPECT_EQ(a.result.position_model, b.result.position_model);
+    EXPECT_EQ(a.result.intensity_scale, b.result.intensity_scale);
+    EXPECT_TRUE(same_bits(a.result.opr_modes, b.result.opr_modes));
+    EXPECT_TRUE(same_bits(a.result.opr_weights, b.result.opr_weights));
     EXPECT_EQ(a.result.cost, b.result.cost);
     EXPECT_EQ(a.result.data_error, b.result.data_error);
     EXPECT_EQ(a.result.step, b.result.step);

@@ -65,6 +65,7 @@ struct ResumeCase {
     double momentum_gain = 0;
     int refines_every = 0;     // iterations; 0: positions stay
     int constrains_every = 0;  // iterations; 0: object and probe are free
+    int varies_every = 0;      // iterations; 0: the probe is the same in all frames
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -102,6 +103,9 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
         config_.probe.support.interval = GetParam().constrains_every;
         config_.output.remove_ramp = true;
     }
+    if (GetParam().varies_every > 0)
+        config_.probe.variable = {
+            .num_opr_modes = 2, .variable_intensity = true, .start = 2, .interval = GetParam().varies_every};
     const Outcome whole = run(config_);
     for (int after = 0; after < 13; ++after) {
         SCOPED_TRACE(testing::Message() << "stopped after " << after << " iterations");
@@ -145,6 +149,14 @@ INSTANTIATE_TEST_SUITE_P(
                                ConjugateRule::polak_ribiere, 1, 0, 0, 2},
                     ResumeCase{"dm_refining", EngineName::DM, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 1},
+                    ResumeCase{.name = "cg_varying",
+                               .engine = EngineName::CG,
+                               .waves = Waves::recompute,
+                               .varies_every = 3},
+                    ResumeCase{.name = "lsqml_varying",
+                               .engine = EngineName::LSQML,
+                               .waves = Waves::recompute,
+                               .varies_every = 1},
                     ResumeCase{"rpie_refining", EngineName::rPIE, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 3},
                     ResumeCase{"cg_constrained", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,

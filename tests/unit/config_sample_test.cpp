@@ -43,6 +43,60 @@ TEST(RunFile, ProbeShapesTakeWhatTheyNeed) {
     EXPECT_EQ(run_of(probe("file\n  file: x.h5")).probe.file, "x.h5");
 }
 
+TEST(RunFile, ProbesMayVary) {
+    const auto varies = [](const std::string& keys, const std::string& more = "") {
+        return with_scan("probe:\n  variable: {" + keys + "}\n" + more);
+    };
+    EXPECT_FALSE(run_of(with_scan("")).probe.variable.is_wanted());
+    const VariableProbeConfig all = {3, true, 8, 2, 0.5, 0.25};
+    EXPECT_EQ(
+        run_of(varies("num_opr_modes: 3, variable_intensity: true, start: 8, interval: 2, step_size: 0.5, "
+                      "opr_step_size: 0.25"))
+            .probe.variable,
+        all);
+    EXPECT_EQ(run_of(varies("variable_probe_modes: 2, optimize_intensity_variation: true")).probe.variable,
+              (VariableProbeConfig{2, true}))
+        << "other programs' names";
+    expect_problem(
+        varies("num_opr_modes: 9"),
+        "run.yaml:3: probe.variable.num_opr_modes: 9 is out of range (allowed: at least 0, at most 8)");
+    expect_problem(varies("variable_intensity: maybe"),
+                   "run.yaml:3: probe.variable.variable_intensity: expected true or false, got 'maybe'");
+    expect_problem(varies("start: 3"),
+                   "run.yaml:3: probe.variable.start: has no meaning here (only for num_opr_modes above 0 or "
+                   "variable_intensity: true)");
+    expect_problem(varies("variable_intensity: true, opr_step_size: 1"),
+                   "run.yaml:3: probe.variable.opr_step_size: has no meaning here (only for num_opr_modes "
+                   "above 0)");
+    expect_problem(varies("variable_intensity: true, interval: 0"),
+                   "run.yaml:3: probe.variable.interval: 0 is out of range (allowed: at least 1)");
+    expect_problem(varies("variable_intensity: true, step_size: 0"),
+                   "run.yaml:3: probe.variable.step_size: 0 is out of range (allowed: above 0, at most 1)");
+}
+
+TEST(RunFile, ProbesVaryWhereTheyCan) {
+    const std::string varies = "  variable: {num_opr_modes: 1}\n";
+    expect_problem(with_scan("probe:\n" + varies + "  num_modes: 2\n  orthogonalize_interval: 5\n"),
+                   "run.yaml:5: probe.orthogonalize_interval: must be 0 with probe.variable.num_opr_modes "
+                   "above 0: only the first mode varies, so modes cannot be mixed");
+    expect_problem(with_scan("probe:\n" + varies + "runtime: {mixed: on}\n"),
+                   "run.yaml:3: probe.variable: needs runtime.mixed: off, for all ranks must change the "
+                   "eigen-probes alike, to the last bit");
+    expect_problem(with_scan("probe:\n" + varies + "tiling: {exchange: voxels}\n"),
+                   "run.yaml:3: probe.variable: goes with tiling.exchange: neighbours or passes, not voxels: "
+                   "there tiles compute frames of others");
+    const auto engines = [&](const std::string& names) {
+        return with_scan("probe:\n" + varies + "engines:\n" + names);
+    };
+    EXPECT_EQ(run_of(engines("  - name: DM\n  - name: CG\n")).engines.size(), 2U);
+    constexpr const char* one_probe =
+        "engines DM, RAAR and AP know one probe for all frames: with probe.variable they must come before "
+        "engines CG, GD, ePIE, rPIE, mPIE and LSQML, which let it vary";
+    expect_problem(engines("  - name: CG\n  - name: DM\n"),
+                   std::string("run.yaml:6: engines[1].name: ") + one_probe);
+    expect_problem(engines("  - name: RAAR\n"), std::string("run.yaml:5: engines[0].name: ") + one_probe);
+}
+
 TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
     const auto object = [](const std::string& keys) {
         return with_scan("object:\n  num_slices: " + keys + "\n");

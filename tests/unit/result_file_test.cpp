@@ -52,6 +52,10 @@ void expect_equal(const Result& a, const Result& b) {
     };
     same(a.object, b.object);
     same(a.probe, b.probe);
+    same(a.opr_modes, b.opr_modes);
+    same(a.opr_weights, b.opr_weights);
+    EXPECT_EQ(a.intensity_scale, b.intensity_scale);
+    EXPECT_EQ(a.opr_mode_powers, b.opr_mode_powers);
     EXPECT_EQ(a.pixel_size_m, b.pixel_size_m);
     EXPECT_EQ(a.origin_m, b.origin_m);
     EXPECT_EQ(a.slice_spacings_m, b.slice_spacings_m);
@@ -105,6 +109,23 @@ TEST_F(ResultFileTest, ComesBackAsWritten) {
     write_result(folder_ / "result.h5", some_result());
     expect_equal(read_result(folder_ / "result.h5"), some_result());
     EXPECT_EQ(num_files(folder_.path()), 1U) << "nothing else is left behind";
+}
+
+TEST_F(ResultFileTest, AProbeThatVariesComesBack) {
+    Result result = some_result();
+    result.intensity_scale = {0.75, 1, 1.25};
+    write_result(folder_ / "result.h5", result);
+    expect_equal(read_result(folder_ / "result.h5"), result);
+    result.opr_modes = Array<cfloat, 3>({2, 4, 5}, cfloat{0.5, -1});
+    result.opr_weights = Array<cfloat, 2>({3, 2}, cfloat{2, 3});
+    result.opr_weights(2, 1) = {-4, 5};
+    result.opr_mode_powers = {13, 12};
+    write_result(folder_ / "result.h5", result);
+    expect_equal(read_result(folder_ / "result.h5"), result);
+    const std::string seen = inspect_file(folder_ / "result.h5");
+    for (const char* said :
+         {"intensity_scale 0.75 to 1.25", "2 eigen-probe(s), opr_mode_powers 13 12 counts"})
+        EXPECT_NE(seen.find(said), std::string::npos) << seen;
 }
 
 TEST_F(ResultFileTest, SlicesComeBackWithTheirPlaces) {

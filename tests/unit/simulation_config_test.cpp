@@ -26,7 +26,13 @@ probe:
   mode_power: 0.1
   photons_per_frame: 1e5
   guess_defocus_error: -0.2
-scan: {pattern: jittered, grid: [3, 4], step_px: 7.5, jitter: 0, integer_positions: yes}
+scan:
+  pattern: jittered
+  grid: [3, 4]
+  step_px: 7.5
+  jitter: 0
+  integer_positions: yes
+  fluctuation: {intensity: 0.125, pointing_px: 0.5, defocus_m: 1e-4}
 detector:
   shape: 96
   probe_shape: [48, 64]
@@ -70,6 +76,7 @@ TEST(SimulationFile, EveryKeyIsReadAndWritten) {
                          false,
                          0.5,
                          0.01};
+    expected.scan.fluctuation = {0.125, 0.5, 1e-4};
     expected.random_seed = 9;
     expected.file = "out.cxi";
     EXPECT_EQ(simulation_of(full_simulation), expected);
@@ -115,6 +122,12 @@ TEST(SimulationFile, Problems) {
     EXPECT_EQ(
         problem("probe: {shape: convergent, convergence_angle_mrad: 1}\ndetector: {propagation: near_field}"),
         "sim.yaml:1: probe.shape: convergent is for the far field");
+    EXPECT_EQ(
+        problem("scan: {fluctuation: {intensity: 0.6}}"),
+        "sim.yaml:1: scan.fluctuation.intensity: 0.6 is out of range (allowed: at least 0, at most 0.5)");
+    EXPECT_EQ(problem("scan: {fluctuation: {pointing_px: -1}}"),
+              "sim.yaml:1: scan.fluctuation.pointing_px: -1 is out of range (allowed: at least 0, at most "
+              "1000)");
     EXPECT_EQ(problem("energy_eV: 3"),
               "sim.yaml:1: energy_eV: unknown key (did you mean detector.energy_eV?)");
 }

@@ -387,5 +387,65 @@ TEST(Simulate, RefusesWhatCannotBeSimulated) {
     refused([](auto& c) { c.object.feature_size_px = 0; });
 }
 
+// Of an empty object, whose patterns are those of the beam alone.
+SimulationConfig fluctuating_scan() {
+    SimulationConfig config = without_noise(small_scan());
+    config.object.pattern = ObjectPattern::flat;
+    config.object.amplitude_range = {1, 1};
+    config.object.phase_range_rad = {0, 0};
+    config.probe.shape = ProbeShape::gaussian;
+    config.probe.diameter_px = 8;
+    config.scan.grid = {5, 6};
+    config.scan.integer_positions = true;
+    return config;
+}
+
+TEST(Simulate, BeamsFluctuateAsTheTruthSays) {
+    SimulationConfig config = fluctuating_scan();
+    config.scan.fluctuation = {0.1, 0.75, 0};
+    const auto scan = simulate(config);
+    ASSERT_EQ(scan.beams.size(), 30U);
+    double mean = 0, squares = 0, moved = 0;
+    for (std::size_t j = 0; j < scan.beams.size(); ++j) {
+        const View<const float, 2> pattern = scan.patterns.slice(static_cast<std::ptrdiff_t>(j));
+        const double counts = total(pattern), q = scan.beams[j].intensity;
+        EXPECT_NEAR(counts / (q * config.probe.photons_per_frame), 1, 2e-3) << j;
+        std::array<double, 2> centre = {0, 0};
+        for (std::ptrdiff_t y = 0; y < pattern.extent(0); ++y) {
+            for (std::ptrdiff_t x = 0; x < pattern.extent(1); ++x) {
+                const double share = static_cast<double>(pattern(y, x)) / counts;
+                centre[0] += share * static_cast<double>(y - pattern.extent(0) / 2);
+                centre[1] += share * static_cast<double>(x - pattern.extent(1) / 2);
+            }
+        }
+        for (std::size_t axis = 0; axis < 2; ++axis)
+            EXPECT_NEAR(centre[axis], scan.beams[j].pointing_px[axis], 0.02) << j;
+        mean += q / 30;
+        squares += q * q / 30;
+        moved += std::abs(scan.beams[j].pointing_px[0]) / 30;
+    }
+    EXPECT_NEAR(mean, 1, 1e-12);
+    EXPECT_NEAR(std::sqrt(squares - 1), 0.1, 0.04);
+    EXPECT_NEAR(moved, 0.75 * std::sqrt(2 / std::numbers::pi), 0.25);
+}
+
+TEST(Simulate, DefocusChangesPatternsBehindAnObjectAlone) {
+    SimulationConfig config = fluctuating_scan();
+    const auto steady = simulate(config);
+    EXPECT_TRUE(steady.beams.empty());
+    config.scan.fluctuation.defocus_m = 1e-4;
+    const auto empty = simulate(config);
+    for (std::ptrdiff_t i = 0; i < steady.patterns.size(); ++i)
+        EXPECT_NEAR(empty.patterns[i], steady.patterns[i],
+                    1e-4 * std::sqrt(static_cast<double>(steady.patterns[i])) + 1e-3);
+    config.object.pattern = ObjectPattern::random_features;
+    config.object.phase_range_rad = {-1, 0};
+    const auto defocused = simulate(config);
+    config.scan.fluctuation = {};
+    const auto focused = simulate(config);
+    EXPECT_FALSE(same_bits(defocused.patterns, focused.patterns));
+    EXPECT_TRUE(same_bits(defocused.object, focused.object));
+}
+
 }  // namespace
 }  // namespace tessera
