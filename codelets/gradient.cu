@@ -46,8 +46,9 @@ struct FallAlongFarFields {
         const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
-        const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale, m.background);
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale, all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         const float factor = misfit_of(s.noise_model, intensity, m).factor;
         const pixel::FallAlong<float> along =
             pixel::poisson_fall_along(intensity, m.counts, factor, 0.5f, 1.0f);

@@ -27,7 +27,8 @@ struct CompareAlong {
             const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
             p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
         }
-        AddTrialCosts{s.noise_model, scale, state}(p, measurements(s, frame, pixel), sums);
+        const AddTrialCosts add = {s.noise_model, s.saturated_from, scale, state};
+        add(p, measurements(s, frame, pixel), sums);
     }
 };
 

@@ -90,8 +90,9 @@ struct DerivativesAlong {
             by_y = dot_add(field, along_y[here + k * area], by_y);
             by_x = dot_add(field, along_x[here + k * area], by_x);
         }
-        const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale, m.background);
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale, all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         by_y *= 2 * scale;
         by_x *= 2 * scale;
         const float factor = misfit_of(s.noise_model, intensity, m).factor;

@@ -264,7 +264,7 @@ HWY_INLINE Misfit<Vec> misfit(Vec intensity, Vec counts, Vec mask, Vec epsilon) 
         return gaussian_misfit(intensity, counts, mask, broadcast(0.5f), one);
 }
 
-// Counts below zero mark pixels that this frame ignores.
+// A pixel that its frame does not use has no weight.
 struct Measured {
     Vec counts, mask;
 };
@@ -272,11 +272,28 @@ template <class Count, class Lanes>
 HWY_INLINE Measured measured(const Count* counts, const float* mask, Lanes lanes) {
     const Vec raw = load_counts(counts, lanes), weight = load(mask, lanes);
     if constexpr (std::is_unsigned_v<Count>) {
-        return {raw, weight};
+        return {raw, where_less(raw, broadcast(static_cast<float>(unused_count<Count>)), weight, zero())};
     } else {
         return {maximum(raw, zero()), where_not_negative(raw, weight)};
     }
 }
+
+// Saturated counts, which only a model with less light is compared with.
+class Saturation {
+  public:
+    explicit Saturation(const BatchShape& s)
+        : is_possible_(std::isfinite(s.saturated_from)), from_(broadcast(s.saturated_from)) {}
+    HWY_INLINE Vec mask(Vec intensity, const Measured& data) const {
+        return is_possible_ ? one_sided_mask(intensity, data.counts, data.mask, from_, zero()) : data.mask;
+    }
+    HWY_INLINE Measured compared_with(Vec intensity, const Measured& data) const {
+        return {data.counts, mask(intensity, data)};
+    }
+
+  private:
+    bool is_possible_;
+    Vec from_;
+};
 
 // Cost of the far fields; with `Factor::apply` they are multiplied by the derivative's factor and `scale`,
 // ready to be propagated back. `scale` is the propagator's: |wave|^2 * scale = intensity.
@@ -288,6 +305,7 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const Detecto
     const float* HWY_RESTRICT mask = detector.mask;
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
+    const Saturation saturation(s);
     FrameCost total;
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec cost = zero(), squared_error = zero();
@@ -302,7 +320,8 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const Detecto
             }
             intensity = background != nullptr ? fma(intensity, scales, load(background + i, lanes))
                                               : intensity * scales;
-            const Measured data = measured(counts + i, mask + i, lanes);
+            const Measured data =
+                saturation.compared_with(intensity, measured(counts + i, mask + i, lanes));
             const Misfit<Vec> m = misfit<noise>(intensity, data.counts, data.mask, epsilons);
             cost = cost + m.cost;
             if constexpr (noise != NoiseModel::amplitude || factor == Factor::skip) {
@@ -343,6 +362,7 @@ PositionDerivatives derivatives_along(const cfloat* HWY_RESTRICT fields, const c
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), twice = broadcast(2 * scale),
               epsilons = broadcast(noise_epsilon(noise));
+    const Saturation saturation(s);
     PositionDerivatives total = {};
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec sums[5] = {zero(), zero(), zero(), zero(), zero()};
@@ -360,7 +380,8 @@ PositionDerivatives derivatives_along(const cfloat* HWY_RESTRICT fields, const c
             intensity = fma(intensity, scales, offset);
             by_y = by_y * twice;
             by_x = by_x * twice;
-            const Measured data = measured(counts + i, mask + i, lanes);
+            const Measured data =
+                saturation.compared_with(intensity, measured(counts + i, mask + i, lanes));
             const Vec slope = misfit<noise>(intensity, data.counts, data.mask, epsilons).factor;
             const Vec weight = curvature<noise>(intensity, data, epsilons);
             const Vec weighted_y = weight * by_y;
@@ -383,6 +404,7 @@ double far_field_step(const cfloat* waves, const Count* HWY_RESTRICT counts, con
                       float scale, const BatchShape& s) {
     if constexpr (noise != NoiseModel::poisson) return 1;
     const std::size_t n = s.frame.area();
+    const Saturation saturation(s);
     double fall = 0, curvature = 0;
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec falls = zero(), curvatures = zero();
@@ -393,7 +415,8 @@ double far_field_step(const cfloat* waves, const Count* HWY_RESTRICT counts, con
                 intensity = norm_add(load(waves + k * n + i, lanes), intensity);
             intensity = intensity * broadcast(scale);
             if (detector.background != nullptr) intensity = intensity + load(detector.background + i, lanes);
-            const Measured data = measured(counts + i, detector.mask + i, lanes);
+            const Measured data =
+                saturation.compared_with(intensity, measured(counts + i, detector.mask + i, lanes));
             const Misfit<Vec> m =
                 misfit<noise>(intensity, data.counts, data.mask, broadcast(noise_epsilon(noise)));
             const FallAlong<Vec> along =
@@ -425,6 +448,7 @@ void compare_along(const FieldsAlong& fields, const Count* HWY_RESTRICT counts, 
     const float* HWY_RESTRICT mask = detector.mask;
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
+    const Saturation saturation(s);
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec sums[num_trials + 1];
         for (Vec& sum : sums) sum = zero();
@@ -440,7 +464,8 @@ void compare_along(const FieldsAlong& fields, const Count* HWY_RESTRICT counts, 
             const Measured data = measured(counts + i, mask + i, lanes);
             const auto add = [&](std::size_t trial, Vec intensity) HWY_ATTR {
                 const Vec counted = fma(maximum(intensity, zero()), scales, offset);
-                sums[trial] = sums[trial] + misfit<noise>(counted, data.counts, data.mask, epsilons).cost;
+                const Vec used = saturation.mask(counted, data);
+                sums[trial] = sums[trial] + misfit<noise>(counted, data.counts, used, epsilons).cost;
             };
             add(0, p.c0);
             for (std::size_t trial = 0; trial < num_trials; ++trial) {

@@ -9,6 +9,7 @@
 #include "base/checksum.hpp"
 #include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
+#include "scan/point_spread.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
 #include "tasks/set_tiling.hpp"
@@ -55,8 +56,8 @@ double sum_into(const void* counts, PatternType type, std::vector<std::int64_t>&
     double total = 0;
     const auto add = [&](const auto* values) {
         for (std::size_t i = 0; i < sum.size(); ++i) {
+            if (is_unused(values[i])) continue;
             const double value = static_cast<double>(values[i]);
-            if (value <= 0) continue;  // negative: a pixel that this frame ignores
             sum[i] += std::llround(value * counts_fraction);
             total += value;
         }
@@ -254,6 +255,9 @@ BatchShape largest_batch(const Problem& problem) {
     shape.interpolation = problem.config.positions.interpolation;
     shape.near_field = problem.near_field();
     shape.has_background = problem.scan.background.has_value();
+    shape.saturated_from = problem.scan.saturated_from;
+    if (problem.config.detector.blur_sigma_px > 0)
+        shape.blur_radius = point_spread_radius(problem.config.detector.blur_sigma_px);
     shape.on_chip = problem.config.runtime.gpu_kernels == GpuKernels::on_chip;
     return shape;
 }

@@ -196,20 +196,28 @@ struct MultiplyTransfer {
 
 // ---- Comparison with the counts
 
-// Counts as the scan has them; decoded here and nowhere else.
+// Counts as the scan has them, below zero where the frame does not use the pixel.
+template <class Count>
+TESSERA_HD float decoded(Count count) {
+    if constexpr (std::is_unsigned_v<Count>) {
+        return count == unused_count<Count> ? -1.0f : static_cast<float>(count);
+    } else {
+        return static_cast<float>(count);
+    }
+}
 struct Counts {
     const void* data;
     PatternType type;
     TESSERA_HD float operator()(std::ptrdiff_t i) const {
         switch (type) {
             case PatternType::u8:
-                return static_cast<float>(static_cast<const std::uint8_t*>(data)[i]);
+                return decoded(static_cast<const std::uint8_t*>(data)[i]);
             case PatternType::u16:
-                return static_cast<float>(static_cast<const std::uint16_t*>(data)[i]);
+                return decoded(static_cast<const std::uint16_t*>(data)[i]);
             case PatternType::i32:
-                return static_cast<float>(static_cast<const std::int32_t*>(data)[i]);
+                return decoded(static_cast<const std::int32_t*>(data)[i]);
             case PatternType::f32:
-                return static_cast<const float*>(data)[i];
+                return decoded(static_cast<const float*>(data)[i]);
         }
         return 0;
     }
@@ -218,6 +226,10 @@ struct Counts {
 // What one pixel of one frame is compared with.
 struct Measured {
     float counts, mask, background;
+    // Once the model is known: saturated counts are compared only with one that has less light.
+    TESSERA_HD Measured compared_with(float intensity, float saturated_from) const {
+        return {counts, pixel::one_sided_mask(intensity, counts, mask, saturated_from, 0.0f), background};
+    }
 };
 struct Measurements {
     Counts counts;
@@ -225,7 +237,6 @@ struct Measurements {
     TESSERA_HD Measured operator()(const BatchShape& s, std::int32_t frame, std::int32_t pixel) const {
         const float raw = counts(frame * area_of(s.frame) + pixel);
         const float background = detector.background != nullptr ? detector.background[pixel] : 0.0f;
-        // Counts below zero mark pixels that this frame ignores.
         return {raw > 0 ? raw : 0.0f, where_not_negative(raw, detector.mask[pixel]), background};
     }
 };
@@ -257,8 +268,9 @@ struct Compare {
         cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
-        const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale, m.background);
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale, all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         const pixel::Misfit<float> misfit = misfit_of(s.noise_model, intensity, m);
         sums[0] += misfit.cost;
         sums[1] += pixel::amplitude_error(intensity, m.counts, m.mask);

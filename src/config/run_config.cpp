@@ -25,6 +25,8 @@ constexpr Word<ScanFormat> scan_formats[] = {
     {"auto", ScanFormat::automatic}, {"cxi", ScanFormat::cxi}, {"hdf5", ScanFormat::hdf5}};
 constexpr Word<PositionUnit> position_units[] = {
     {"m", PositionUnit::m}, {"um", PositionUnit::um}, {"nm", PositionUnit::nm}, {"px", PositionUnit::px}};
+constexpr Word<NegativeCounts> negative_counts_words[] = {{"leave_out", NegativeCounts::leave_out},
+                                                          {"zero", NegativeCounts::zero}};
 constexpr Word<InitialObject> initial_objects[] = {
     {"flat", InitialObject::flat}, {"random", InitialObject::random}, {"file", InitialObject::file}};
 constexpr Word<InitialProbe> initial_probes[] = {
@@ -91,6 +93,8 @@ static void describe(KeyVisitor& io, MaskConfig& c) {
     io.key("file", c.file);
     io.key("key", c.key);
     io.key("invert", c.invert);
+    io.key("saturated_above", c.saturated_above, above(0));
+    io.choice("negative_counts", c.negative_counts, negative_counts_words);
 }
 
 static void describe(KeyVisitor& io, FramesConfig& c) {

@@ -25,7 +25,7 @@ struct SyntheticScan {
     bool integer_counts = true;
 };
 
-// I = sum_k |F psi_k|^2 + background in double precision, sub-pixel positions by the Fourier shift of the
+// I = G sum_k |F psi_k|^2 + background in double precision, G the detector's point spread, sub-pixel positions by the Fourier shift of the
 // probe on its own window, from the nearest pixel; psi_k = P_k O(r), through several slices u_1 = P_k,
 // u_{l+1} = F^-1 H F (u_l O_l(r)), psi_k = u_L O_L(r) on the probe's window. In the near field the exit wave
 // is shifted back: the beam stands still on the detector. The guess has as many modes and photons as the

@@ -54,6 +54,12 @@ std::vector<Case> cases() {
         {"more than one chunk of pixels",
          {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 1, .num_frames = 2, .seed = 6},
          PatternType::u16},
+        {"half of the pixels saturated, u16",
+         {.frame = {12, 15}, .probe = {7, 10}, .num_modes = 2, .saturated_from = 12, .seed = 9},
+         PatternType::u16},
+        {"half of the pixels saturated, f32",
+         {.frame = {12, 15}, .probe = {12, 15}, .num_modes = 1, .saturated_from = 12, .seed = 10},
+         PatternType::f32},
         {"three slices, small probe, two modes",
          {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .seed = 8},
          PatternType::f32},
@@ -93,6 +99,7 @@ double squared_error(const Problem& problem) {
         for (std::ptrdiff_t i = 0; i < model.size(); ++i) {
             const double counts = problem.patterns.slice(j)[i];
             if (counts < 0 || (!problem.mask.empty() && problem.mask[i] == 0)) continue;
+            if (counts >= problem.saturated_from && model[i] >= counts) continue;
             sum += std::pow(std::sqrt(model[i]) - std::sqrt(counts), 2);
         }
     }

@@ -64,6 +64,7 @@ double curvature_by_differences(const Problem& problem, std::ptrdiff_t frame, in
     for (std::ptrdiff_t i = 0; i < intensity.size(); ++i) {
         const double counts = problem.patterns.slice(frame)[i];
         if (counts < 0 || problem.mask[i] == 0) continue;
+        if (counts >= problem.saturated_from && intensity[i] >= counts) continue;
         const double regular = intensity[i] + problem.epsilon;
         const double weight = problem.noise_model == reference::NoiseModel::amplitude ? 1 / (2 * regular)
                               : problem.noise_model == reference::NoiseModel::poisson ? 1 / regular
@@ -133,6 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
                     DerivativesCase{
                         {.frame = {9, 8}, .probe = {9, 8}, .num_modes = 1, .num_frames = 3, .seed = 2},
                         "one_mode"},
+                    DerivativesCase{{.saturated_from = 12, .seed = 3}, "saturated"},
                     DerivativesCase{{.num_slices = 3, .num_frames = 2}, "slices"}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 

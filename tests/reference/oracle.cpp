@@ -128,6 +128,14 @@ double weight_of(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t 
     return problem.mask.empty() ? 1 : problem.mask(y, x);
 }
 
+// The same where the model has this intensity: saturated counts are no measure of a brighter one.
+double weight_of(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t y, std::ptrdiff_t x,
+                 double model) {
+    const double counts = problem.patterns(i_frame, y, x);
+    if (counts >= problem.saturated_from && model >= counts) return 0;
+    return weight_of(problem, i_frame, y, x);
+}
+
 // Calls visit(y, x, object_y, object_x) for every probe pixel of every frame, windows at their whole pixels.
 template <class Visit>
 void for_whole_windows(const Problem& problem, Visit visit) {
@@ -350,12 +358,13 @@ Cost cost(const Problem& problem) {
         double frame_cost = 0, differences = 0, used_counts = 0;
         for (std::ptrdiff_t y = 0; y < model.extent(0); ++y) {
             for (std::ptrdiff_t x = 0; x < model.extent(1); ++x) {
-                const double weight = weight_of(problem, j, y, x), counts = problem.patterns(j, y, x);
+                const double weight = weight_of(problem, j, y, x, model(y, x));
+                const double counts = problem.patterns(j, y, x);
+                used_counts += weight_of(problem, j, y, x) * std::max(counts, 0.0);
                 if (weight == 0) continue;
                 frame_cost += weight * pixel_cost(problem.noise_model, model(y, x), counts, problem.epsilon);
                 const double difference = std::sqrt(model(y, x)) - std::sqrt(counts);
                 differences += weight * difference * difference;
-                used_counts += weight * counts;
             }
         }
         result.per_frame.push_back(frame_cost);
@@ -380,7 +389,8 @@ Unknowns gradient(const Problem& problem) {
             Image residual = mode_of(fields, k);  // becomes df/dPsi*
             for (std::ptrdiff_t y = 0; y < model.extent(0); ++y) {
                 for (std::ptrdiff_t x = 0; x < model.extent(1); ++x) {
-                    const double weight = weight_of(problem, j, y, x), counts = problem.patterns(j, y, x);
+                    const double weight = weight_of(problem, j, y, x, model(y, x));
+                    const double counts = problem.patterns(j, y, x);
                     residual(y, x) *= weight == 0 ? 0.0
                                                   : weight * pixel_slope(problem.noise_model, model(y, x),
                                                                          counts, problem.epsilon);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <complex>
+#include <limits>
 #include <vector>
 
 #include "base/array.hpp"
@@ -74,6 +75,8 @@ struct Problem {
         patterns;          // (frame, y, x) counts, in transform order; negative: this frame ignores the pixel
     RealImage mask;        // (y, x) weights, 0: ignored; empty: all used
     RealImage background;  // (y, x) counts; empty: none
+    // So many counts or more say only that there were at least as many: no cost where the model has as much.
+    double saturated_from = std::numeric_limits<double>::infinity();
     Image transfer_function;  // (y, x) of the near field; empty: far field
     NoiseModel noise_model = NoiseModel::amplitude;
     // Added to I under a root, in a logarithm and in a denominator.

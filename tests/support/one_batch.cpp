@@ -69,9 +69,9 @@ Shape2 shape2(const Extents<2>& extents) {
 double held_count(double count, PatternType type) {
     switch (type) {
         case PatternType::u8:
-            return count < 0 ? 2 : std::min(count, 255.0);
+            return std::min(count, 254.0);
         case PatternType::u16:
-            return count < 0 ? 2 : std::min(count, 65535.0);
+            return std::min(count, 65534.0);
         case PatternType::i32:
             return count;
         case PatternType::f32:
@@ -83,7 +83,8 @@ double held_count(double count, PatternType type) {
 template <class Count>
 void write_counts(const Array<double, 3>& patterns, Data& to) {
     auto* counts = to.before_tasks<Count>();
-    for (std::ptrdiff_t i = 0; i < patterns.size(); ++i) counts[i] = static_cast<Count>(patterns[i]);
+    for (std::ptrdiff_t i = 0; i < patterns.size(); ++i)
+        counts[i] = patterns[i] < 0 ? unused_count<Count> : static_cast<Count>(patterns[i]);
 }
 
 Data make_patterns(const reference::Problem& problem, const BatchShape& shape) {
@@ -166,6 +167,7 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type, const R
     shape.interpolation = program_interpolation(problem.interpolation);
     shape.near_field = !problem.transfer_function.empty();
     shape.has_background = !problem.background.empty();
+    shape.saturated_from = static_cast<float>(problem.saturated_from);
     return shape;
 }
 

@@ -129,7 +129,7 @@ TEST(RunFile, EnginesRefinePositionsWhereTheySaySo) {
     EXPECT_EQ(c.positions.max_shift_px, 4);
     EXPECT_FALSE(c.engines[0].refine_positions);
     EXPECT_EQ(c.engines[1].refine_positions, RefinePositionsConfig());
-    RefinePositionsConfig expected = {3, 9, 2, 0.7, 0.3, 0.2, {false, false, true, false}, 0.01, 0.5};
+    RefinePositionsConfig expected = {3, 9, 2, 0.7, 0.3, 0.2, {false, false, true, false}, 0.01, 0.5, {}};
     EXPECT_EQ(c.engines[2].refine_positions, expected);
     EXPECT_EQ(run_of(write_run_config(c)), c);
 }

@@ -23,7 +23,7 @@ constexpr std::string_view full_run = R"(scan:
     focus_to_sample_m: 0.0143
     energy_eV: 12398.4198
     wavelength_m: 1.0e-10
-  mask: {file: mask.h5, key: /mask, invert: true}
+  mask: {file: mask.h5, key: /mask, invert: true, saturated_above: 60000.5, negative_counts: zero}
   frames: {start: 3, stop: 400, step: 2}
   crop: {size: [256, 128], center: [130, 120]}
   orientation: {transpose: on, flip_y: Yes, flip_x: TRUE}
@@ -91,7 +91,7 @@ RunConfig expected_full_run() {
     c.scan.file = "data/scan 1.h5";
     c.scan.format = ScanFormat::hdf5;
     c.scan.geometry = {Propagation::near_field, 5.2, 6.5e-6, 0.0143, 12398.4198, 1.0e-10, {}};
-    c.scan.mask = {"mask.h5", "/mask", true};
+    c.scan.mask = {"mask.h5", "/mask", true, 60000.5, NegativeCounts::zero};
     c.scan.frames = {3, 400, 2};
     c.scan.crop.size = {256, 128};
     c.scan.crop.center = {130, 120};
@@ -108,7 +108,7 @@ RunConfig expected_full_run() {
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
     c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25,
-                5};
+                5, {}};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -143,7 +143,7 @@ RunConfig expected_full_run() {
                  "/scratch/trace",
                  600.0,
                  18446744073709551615u};
-    c.output = {"out/r.h5", 50, 90.0, false};
+    c.output = {"out/r.h5", 50, 90.0, false, false, {}};
     return c;
 }
 

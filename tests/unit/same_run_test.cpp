@@ -18,7 +18,7 @@ TEST(SameRun, MayChangeWhatTouchesNoIterationSoFar) {
     RunConfig now = began();
     EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{});
     now.scan.file = "elsewhere/a.cxi";
-    now.output = {"other.h5", 3, 1.0, false};
+    now.output = {"other.h5", 3, 1.0, false, false, {}};
     now.runtime.cpus = 7;
     now.runtime.scheduler = "prio";
     now.runtime.submit_ahead = 9;
@@ -75,7 +75,7 @@ TEST(SameRun, IsNoneWithAnotherEngineOrNone) {
 // Another num_iter of the last engine, or another scan, is another result; where and how it ran is not.
 TEST(SameResult, IsOfTheSameSettings) {
     RunConfig now = began();
-    now.output = {"other.h5", 3, 1.0, false};
+    now.output = {"other.h5", 3, 1.0, false, false, {}};
     now.runtime.cpus = 7;
     EXPECT_EQ(keys_of_another_result(began(), now), Texts{});
     now.engines[2].num_iter = 8;

@@ -39,6 +39,8 @@ detector:
   integer_counts: false
   background_per_pixel: 0.5
   masked_fraction: 0.01
+  blur_sigma_px: 0.8
+  saturation: 1200
 random_seed: 9
 file: out.cxi
 )";
@@ -69,7 +71,9 @@ TEST(SimulationFile, EveryKeyIsReadAndWritten) {
                          false,
                          false,
                          0.5,
-                         0.01};
+                         0.01,
+                         0.8,
+                         1200.0};
     expected.random_seed = 9;
     expected.file = "out.cxi";
     EXPECT_EQ(simulation_of(full_simulation), expected);
