@@ -63,6 +63,11 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
             return s.num_slices > 1 ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::moved_positions:
             return s.num_slices > 1 ? frames * sizeof(FramePosition) : 0;
+        case Scratch::intensities:
+        case Scratch::blurred_rows: {
+            constexpr std::size_t num_planes = 5;  // of a frame: the coefficients of a line search
+            return s.blur_radius > 0 ? turn * num_planes * s.frame.area() * sizeof(float) : 0;
+        }
         case Scratch::moved_object:  // as large as a batch's window: taken with the first task
             return 0;
         default:  // of the on-chip kernels: taken with the first task

@@ -1,6 +1,7 @@
 #include "codelets/evaluate.hpp"
 
 #include "codelets/device/frame_fields.hpp"
+#include "codelets/device/point_spread.hpp"
 
 namespace tessera {
 namespace {
@@ -32,6 +33,7 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
     device.clear(sums, sizeof(BatchSums));
     const DetectorView detector = detector_view(buffers.get<const std::byte>(2), s);
     FramePropagator propagator(device, s, detector.transfer, turn);
+    PointSpread spread(device, s, detector, turn, 1);
     ShiftedProbe shifted(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
                          Scratch::spectrum, Scratch::probe, turn);
     SlicedObject object(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
@@ -48,8 +50,7 @@ void evaluate_device(const EvaluateArgs& args, const Buffers& buffers, Device& d
         object.exit_waves(waves);
         propagator.forward(waves);
         const Compare compare = {s, measurements_from(buffers, s, first), propagator.scale(), false, waves};
-        device.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s.frame.area()),
-                                                   compare, costs + 2 * static_cast<std::ptrdiff_t>(first));
+        spread.compare(compare, num_frames, costs + 2 * static_cast<std::ptrdiff_t>(first));
     }
     device.once(EvaluationFinishSums{costs, s.num_frames, sums, buffers.get<double>(6)});
 }

@@ -7,7 +7,7 @@
 #define TESSERA_CODELETS_PROJECTION_SWEEPS_INL_HPP
 #endif
 
-#include "codelets/wave_sweeps-inl.hpp"
+#include "codelets/comparison_sweeps-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {

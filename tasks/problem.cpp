@@ -297,6 +297,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.minibatches = problem.has_minibatches();
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
+    input.blurs = problem.config.detector.blur_sigma_px > 0;
     input.refines_positions = problem.refines_positions();
     input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.checkpoint_interval_s > 0;

@@ -45,6 +45,8 @@ enum class Scratch {
     slope_ramps,
     exit_waves,
     moved_waves,
+    intensities,
+    blurred_rows,
     count
 };
 

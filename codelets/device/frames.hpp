@@ -254,6 +254,15 @@ TESSERA_HD pixel::Misfit<float> misfit_of(NoiseModel model, float intensity, con
     return {0, 0};
 }
 
+TESSERA_HD float sum_of_modes(const BatchShape& s, const cfloat* waves, std::int32_t frame,
+                              std::int32_t pixel) {
+    const std::ptrdiff_t area = area_of(s.frame);
+    const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+    float intensity = 0;
+    for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+    return intensity;
+}
+
 // A frame's cost and squared error; with `multiply`, its waves are multiplied by the derivative's factor and
 // `scale`, ready to be propagated back. |wave|^2 * scale = intensity.
 struct Compare {
@@ -262,12 +271,12 @@ struct Compare {
     float scale;
     bool multiply;
     cfloat* waves;
+    float* blurred = nullptr;  // of a detector with a point spread: intensities, then the factors
     static constexpr int num_sums = 2;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
         const std::ptrdiff_t area = area_of(s.frame);
-        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
-        float intensity = 0;
-        for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+        float intensity =
+            blurred != nullptr ? blurred[frame * area + pixel] : sum_of_modes(s, waves, frame, pixel);
         const Measured all = measurements(s, frame, pixel);
         intensity = fma(intensity, scale, all.background);
         const Measured m = all.compared_with(intensity, s.saturated_from);
@@ -276,6 +285,11 @@ struct Compare {
         sums[1] += pixel::amplitude_error(intensity, m.counts, m.mask);
         if (!multiply) return;
         const float factor = misfit.factor * scale;
+        if (blurred != nullptr) {
+            blurred[frame * area + pixel] = factor;
+            return;
+        }
+        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         for (std::int32_t k = 0; k < s.num_modes; ++k) wave[k * area] = factor * wave[k * area];
     }
 };

@@ -36,6 +36,9 @@ class Workspace {
         exit_waves,
         moved_wave,
         slope_ramp,
+        intensities,
+        blurred_rows,
+        blurred_line,
         count
     };
 

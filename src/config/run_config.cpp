@@ -162,6 +162,11 @@ static void describe(KeyVisitor& io, ScanConfig& c) {
              "is required with format: hdf5 (or positions_y and positions_x)");
 }
 
+static void describe(KeyVisitor& io, DetectorConfig& c) {
+    io.also_called("blur_sigma_px", "detector_blur_std");
+    io.key("blur_sigma_px", c.blur_sigma_px, within(0, 10));
+}
+
 static void describe(KeyVisitor& io, ObjectConfig& c) {
     const auto is_file = [&] { return c.initial == InitialObject::file; };
     io.key("margin_px", c.margin_px, within(0, max_side_px));
@@ -434,8 +439,23 @@ static void check_refinement(KeyVisitor& io, const RunConfig& c, std::size_t i) 
              "needs positions.interpolation: fourier or nearest with object.num_slices above 1");
 }
 
+// A blurred pixel knows the sum of its neighbours' light, which no engine can project one modulus on.
+static void check_blur(KeyVisitor& io, const RunConfig& c, std::size_t i) {
+    if (c.detector.blur_sigma_px == 0) return;
+    const std::string key = fmt::format("engines[{}].name", i);
+    io.check(
+        !projects_waves(c.engines[i].name), key,
+        fmt::format("{} replace the modulus of single pixels: with detector.blur_sigma_px above 0 use an "
+                    "engine with a gradient (CG, GD, LSQML)",
+                    projecting_engines));
+    io.check(c.engines[i].name != EngineName::LSQML || c.engines[i].noise_model == NoiseModel::amplitude, key,
+             "LSQML with noise_model: poisson takes the step of each pixel by itself: with "
+             "detector.blur_sigma_px above 0 use noise_model: amplitude, or CG or GD");
+}
+
 void describe(KeyVisitor& io, RunConfig& c) {
     io.group("scan", c.scan);
+    io.group("detector", c.detector);
     io.group("object", c.object);
     io.group("probe", c.probe);
     io.list("engines", c.engines);
@@ -453,6 +473,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
         check_engine(io, c, i);
         check_refinement(io, c, i);
+        check_blur(io, c, i);
     }
 }
 

@@ -328,7 +328,8 @@ MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, const Co
         for (std::size_t pixel = 0; pixel < size; ++pixel) {
             const auto at = static_cast<std::ptrdiff_t>(pixel);
             const double stored = frame[pixel];
-            const bool is_saturated = (rules.are_amplitudes ? stored * stored : stored) >= rules.saturated_from;
+            const bool is_saturated =
+                (rules.are_amplitudes ? stored * stored : stored) >= rules.saturated_from;
             const PixelUse use = mask.per_frame() ? use_in_frame[pixel] : PixelUse::used;
             if (used[at] == 0) continue;
             ++mean.num_used;

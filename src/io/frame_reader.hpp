@@ -77,8 +77,8 @@ class FrameReader {
     FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map,
                 const CountRules& rules);
 
-    // `frames` ascending. Data error for a used pixel whose count is too large, and for a frame that cannot be
-    // read. Reads in pieces of about 8 MiB at most.
+    // `frames` ascending. Data error for a used pixel whose count is too large, and for a frame that cannot
+    // be read. Reads in pieces of about 8 MiB at most.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
 
   private:
@@ -119,9 +119,9 @@ class FrameReader {
 // many of the used pixels hold what.
 struct MeanFrame {
     Array<double, 2> counts;
-    std::ptrdiff_t num_samples = 0, num_used = 0;                           // frames; their pixels
+    std::ptrdiff_t num_samples = 0, num_used = 0;                               // frames; their pixels
     std::ptrdiff_t num_negative = 0, num_without_count = 0, num_saturated = 0;  // pixels of one frame
-    std::vector<std::array<int, 2>> never_a_count;                          // in no sampled frame, unmasked
+    std::vector<std::array<int, 2>> never_a_count;  // in no sampled frame, unmasked
 };
 MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, const CountRules& rules,
                      std::span<const std::ptrdiff_t> of, std::ptrdiff_t num_samples);

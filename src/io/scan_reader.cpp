@@ -195,9 +195,10 @@ void note_odd_counts(const MeanFrame& mean, const CountRules& rules, std::vector
         notes.push_back(fmt::format("frames: {} of {} used pixels of {} sampled frames {}", number,
                                     mean.num_used, mean.num_samples, what));
     };
-    note(mean.num_without_count,
-         "hold no count (no number, negative, the largest number of their type, or masked there) and are left "
-         "out of their frame");
+    note(
+        mean.num_without_count,
+        "hold no count (no number, negative, the largest number of their type, or masked there) and are left "
+        "out of their frame");
     note(mean.num_negative,
          rules.negative_is_zero
              ? "are negative and taken as 0 (scan.mask.negative_counts)"

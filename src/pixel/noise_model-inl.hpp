@@ -13,7 +13,7 @@
 // 5)
 
 // What m becomes where counts from `saturated_from` on say only "at least so many": 0 where the model has as
-// much or more, m where it has less. The cost is continuous there, and so is its derivative.
+// much or more, m where it has less. Where they meet cost and derivative are 0, up to epsilon.
 template <class Real>
 TESSERA_HD Real one_sided_mask(Real intensity, Real counts, Real mask, Real saturated_from, Real none) {
     return where_less(counts, saturated_from, mask, where_less(intensity, counts, mask, none));

@@ -40,6 +40,7 @@ struct ForecastInput {
     Exchange exchange = Exchange::neighbours;
     bool minibatches = false;  // engines with mini-batches; with their residuals, with momentum
     bool residuals = false, momentum = false;
+    bool blurs = false;  // the detector has a point spread
     bool refines_positions = false;
     bool is_truncated = false;  // windows reach beyond their tiles
     std::size_t coupling_scratch_pixels =

@@ -10,6 +10,7 @@
 #include "codelets/illumination.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/noise.hpp"
+#include "scan/point_spread.hpp"
 #include "tiling/tiling.hpp"
 
 namespace tessera::test {
@@ -123,6 +124,11 @@ Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
         for (const Value& value : between)
             *slice_transfer++ = single(value / static_cast<double>(between.size()));
     }
+    if (problem.blur_sigma > 0) {
+        std::ranges::transform(point_spread(problem.blur_sigma),
+                               reinterpret_cast<float*>(base + blur_offset(shape)),
+                               [](double tap) { return static_cast<float>(tap); });
+    }
     if (!shape.near_field) return data;
     auto* transfer = reinterpret_cast<cfloat*>(base + 2 * map);
     const double both_transforms = 1.0 / static_cast<double>(shape.frame.area());
@@ -167,6 +173,7 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type, const R
     shape.interpolation = program_interpolation(problem.interpolation);
     shape.near_field = !problem.transfer_function.empty();
     shape.has_background = !problem.background.empty();
+    if (problem.blur_sigma > 0) shape.blur_radius = point_spread_radius(problem.blur_sigma);
     shape.saturated_from = static_cast<float>(problem.saturated_from);
     return shape;
 }

@@ -107,8 +107,8 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25,
-                5, {}};
+    c.object = {
+        17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25, 5, {}};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
@@ -375,7 +375,7 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
         "'HIO'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
-        "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
+        "run.yaml:10: refine: unknown key (known here: scan, detector, object, probe, engines, positions, tiling, "
         "runtime, output, tune)",
         "--set runtime.cpus=0: runtime.cpus: 0 is out of range (allowed: at least 1) (or "
         "auto)",

@@ -202,7 +202,8 @@ TEST_F(ScanReaderTest, KeepsSaturatedCounts) {
     EXPECT_EQ(read_with(std::uint16_t{65535}, 1000, 1000), 65534);
     EXPECT_EQ(read_with(std::uint16_t{1200}, 1000, 1000), 1200);
     EXPECT_EQ(read_with(std::uint32_t{1200}, 1000, 1000), 1200);
-    EXPECT_EQ(read_with(std::numeric_limits<std::uint32_t>::max(), 1000, 1000), -1) << "no counter goes there";
+    EXPECT_EQ(read_with(std::numeric_limits<std::uint32_t>::max(), 1000, 1000), -1)
+        << "no counter goes there";
     EXPECT_EQ(read_with(1200.5F, 1000.25, 1000.25F), 1200.5F);
 }
 
@@ -356,15 +357,14 @@ TEST_F(ScanReaderTest, MaskPerFrameMarksPixels) {
     std::vector<std::uint8_t> mask(mini_frames * mini_height * mini_width, 0);
     mask[(1 * mini_height + 3) * mini_width + 4] = 1;  // frame 1, the centre
     const auto read_as = [&](auto stored, PatternType type) {
-        ScanReader reader(
-            config_for(write_mini_cxi(
-                folder_,
-                [&](FileBuilder& file) {
-                    file.put(detector + "/data", {mini_frames, mini_height, mini_width},
-                             mini_counts<decltype(stored)>());
-                    file.put(detector + "/mask", {mini_frames, mini_height, mini_width}, mask);
-                })),
-            {});
+        ScanReader reader(config_for(write_mini_cxi(
+                              folder_,
+                              [&](FileBuilder& file) {
+                                  file.put(detector + "/data", {mini_frames, mini_height, mini_width},
+                                           mini_counts<decltype(stored)>());
+                                  file.put(detector + "/mask", {mini_frames, mini_height, mini_width}, mask);
+                              })),
+                          {});
         EXPECT_EQ(reader.info().pattern_type, type);
         const auto counts = read_all(reader);
         EXPECT_EQ(counts[0], count_at(0, 3, 4));
@@ -380,9 +380,9 @@ TEST_F(ScanReaderTest, MaskPerFrameMarksPixels) {
 TEST_F(ScanReaderTest, MaskPerFrameKnowsSaturatedPixels) {
     std::vector<std::uint32_t> mask(mini_frames * mini_height * mini_width, 0);
     const std::size_t centre = 3 * mini_width + 4, frame = mini_height * mini_width;
-    mask[centre] = 0x1002;          // frame 0: saturated, has signal
-    mask[frame + centre] = 0x3;     // frame 1: saturated and invalid
-    mask[2 * frame + 10] = 0x2;     // frame 2: saturated, it says, with few counts
+    mask[centre] = 0x1002;       // frame 0: saturated, has signal
+    mask[frame + centre] = 0x3;  // frame 1: saturated and invalid
+    mask[2 * frame + 10] = 0x2;  // frame 2: saturated, it says, with few counts
     auto config = config_for(write_mini_cxi(folder_, [&](FileBuilder& file) {
         file.put(detector + "/mask", {mini_frames, mini_height, mini_width}, mask);
     }));
