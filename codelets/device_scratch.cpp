@@ -80,6 +80,11 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
             return uses.fits_lights ? turn * numbers_of_light * (max_light_size + 1) * sizeof(double) : 0;
         case Scratch::light_steps:
             return uses.fits_lights ? turn * (max_light_size + 1) * sizeof(double) : 0;
+        case Scratch::intensities:
+        case Scratch::blurred_rows: {
+            constexpr std::size_t num_planes = 5;  // of a frame: the coefficients of a line search
+            return s.blur_radius > 0 ? turn * num_planes * s.frame.area() * sizeof(float) : 0;
+        }
         case Scratch::moved_object:  // as large as a batch's window: taken with the first task
             return 0;
         default:  // of the on-chip kernels, and a few bytes a frame: taken with the first task

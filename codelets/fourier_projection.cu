@@ -38,7 +38,8 @@ struct Modulus {
         const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
-        const Measured m = measurements(s, frame, pixel);
+        const Measured all = measurements(s, frame, pixel);
+        const Measured m = all.compared_with(fma(intensity, scale, all.background), s.saturated_from);
         used = m.mask;
         return pixel::modulus_error(intensity * scale, m.counts, m.background, m.mask,
                                     noise_epsilon(NoiseModel::amplitude), 0.0f, 1.0f);

@@ -2,6 +2,7 @@
 
 #include "codelets/device/frame_costs.hpp"
 #include "codelets/device/frame_fields.hpp"
+#include "codelets/device/point_spread.hpp"
 #include "codelets/gradient_on_chip.hpp"
 
 namespace tessera {
@@ -46,8 +47,9 @@ struct FallAlongFarFields {
         const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
-        const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale(frame), m.background);
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale(frame), all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         const float factor = misfit_of(s.noise_model, intensity, m).factor;
         const pixel::FallAlong<float> along =
             pixel::poisson_fall_along(intensity, m.counts, factor, 0.5f, 1.0f);
@@ -85,6 +87,7 @@ class GradientOfBatch {
           residual_(args.waves == KeptWaves::residual ? buffers.get<std::byte>(7) : nullptr),
           detector_(detector_view(buffers.get<const std::byte>(2), s_)),
           propagator_(device, s_, detector_.transfer, turn_),
+          spread_(device, s_, detector_, turn_, 1),
           object_(device, s_, moving_field(buffers.get<const std::byte>(4), s_.tile_size()).value,
                   detector_.slice_transfers, turn_),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
@@ -122,8 +125,7 @@ class GradientOfBatch {
         choose_far_field_steps(first, num_frames);
         const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), true,
                                  waves_};
-        device_.reduce_rows<Compare::num_sums, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()),
-                                                    compare, costs_ + 2 * static_cast<std::ptrdiff_t>(first));
+        spread_.compare(compare, num_frames, costs_ + 2 * static_cast<std::ptrdiff_t>(first));
         propagator_.backward(waves_);
         if (residual_ != nullptr) {
             const std::size_t size = s_.waves_size();
@@ -208,6 +210,7 @@ class GradientOfBatch {
     std::byte* residual_;
     DetectorView detector_;
     FramePropagator propagator_;
+    PointSpread spread_;
     SlicedObject object_;
     ShiftedProbe probe_;
     cfloat* ramps_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "config/run_config.hpp"
@@ -12,10 +13,11 @@
 
 // What is inside the data that tasks exchange. Every block starts on a 64-byte boundary.
 //
-//   patterns    counts (frame, y, x) of the scan's own type
+//   patterns    counts (frame, y, x) of the scan's own type; unused_count where a frame does not use a pixel
 //   frames      FramePosition (frame) | lights, of a variable probe
 //   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
 //               | slice transfers (way, y, x) complex of the probe's shape, several slices only
+//               | point spread float (radius + 1), from its middle on, of a detector that has one
 //   object      value (slice, y, x) complex | direction (slice, y, x) complex, of an extended tile
 //   probe       value (mode, y, x) complex | direction (mode, y, x) complex | eigen-probes (i, y, x) complex
 //   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
@@ -163,9 +165,11 @@ struct BatchShape {
     Interpolation interpolation = Interpolation::fourier;
     bool near_field = false;
     bool has_background = false;
-    bool on_chip = false;      // on a GPU, by kernels that keep waves on the chip where there are any
-    bool reaches_out = false;  // windows of some frames reach beyond the tile: into vacuum
-    bool has_lights = false;   // the probe varies: each frame has an amplitude, and weights of eigen-probes
+    float saturated_from = std::numeric_limits<float>::infinity();  // counts: at least so many
+    std::int32_t blur_radius = 0;  // of the detector's point spread, in pixels; 0: none
+    bool on_chip = false;          // on a GPU, by kernels that keep waves on the chip where there are any
+    bool reaches_out = false;      // windows of some frames reach beyond the tile: into vacuum
+    bool has_lights = false;  // the probe varies: each frame has an amplitude, and weights of eigen-probes
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
@@ -217,8 +221,14 @@ inline std::size_t slice_transfers_offset(const BatchShape& s) {
     return 2 * aligned_bytes(s.frame.area() * sizeof(float)) +
            (s.near_field ? aligned_bytes(s.frame.area() * sizeof(cfloat)) : 0);
 }
-inline std::size_t detector_bytes(const BatchShape& s) {
+inline std::size_t blur_offset(const BatchShape& s) {
     return slice_transfers_offset(s) + aligned_bytes(volume(s.probe, s.num_slice_transfers) * sizeof(cfloat));
+}
+inline std::size_t blur_taps(const BatchShape& s) {
+    return s.blur_radius > 0 ? static_cast<std::size_t>(s.blur_radius) + 1 : 0;
+}
+inline std::size_t detector_bytes(const BatchShape& s) {
+    return blur_offset(s) + aligned_bytes(blur_taps(s) * sizeof(float));
 }
 inline std::size_t sums_bytes(std::size_t probe_size) {
     return aligned_bytes(sizeof(BatchSums)) + aligned_bytes(probe_size * sizeof(cfloat));
@@ -293,13 +303,15 @@ struct DetectorView {
     // Free space behind slice 0, 1, ...: (slice - 1, y, x) of the probe's shape, with the 1 / size of two
     // transforms. Null: one slice.
     const cfloat* slice_transfers;
+    const float* blur;  // a line of the point spread from its middle on; null: none
 };
 inline DetectorView detector_view(const std::byte* base, const BatchShape& s) {
     const std::size_t map = aligned_bytes(s.frame.area() * sizeof(float));
     return {reinterpret_cast<const float*>(base),
             s.has_background ? reinterpret_cast<const float*>(base + map) : nullptr,
             s.near_field ? reinterpret_cast<const cfloat*>(base + 2 * map) : nullptr,
-            s.num_slices > 1 ? reinterpret_cast<const cfloat*>(base + slice_transfers_offset(s)) : nullptr};
+            s.num_slices > 1 ? reinterpret_cast<const cfloat*>(base + slice_transfers_offset(s)) : nullptr,
+            s.blur_radius > 0 ? reinterpret_cast<const float*>(base + blur_offset(s)) : nullptr};
 }
 
 template <class Byte>

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "codelets/device/frame_fields.hpp"
+#include "codelets/device/point_spread.hpp"
 #include "codelets/device/trial_costs.hpp"
 #include "codelets/iteration_rules.hpp"
 #include "codelets/line_search_on_chip.hpp"
@@ -10,24 +11,61 @@
 namespace tessera {
 namespace {
 
-// A frame's costs at step 0 and at each trial step: its far fields along the direction are A + s B + s^2 C.
-struct CompareAlong {
-    BatchShape s;
-    Measurements measurements;
-    IntensityScale scale;
+constexpr std::int32_t num_coefficients = 5;
+
+// The far fields of frames along the direction, A + s B + s^2 C.
+struct FieldsAlong {
     const cfloat* a;
     const cfloat* b;
     const cfloat* c;              // null: nothing of second order
     std::ptrdiff_t frame_stride;  // of a, b and c
-    const IterationState* state;
-    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_costs]) const {
-        if (state->stopped != 0) return;
+    TESSERA_HD pixel::IntensityPolynomial<float> polynomial(const BatchShape& s, std::int32_t frame,
+                                                            std::int32_t pixel) const {
         pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
         for (std::int32_t k = 0; k < s.num_modes; ++k) {
             const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
             p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
         }
-        AddTrialCosts{s.noise_model, scale(frame), state}(p, measurements(s, frame, pixel), sums);
+        return p;
+    }
+};
+
+// The coefficients of frames' intensities, (frame, coefficient, y, x): what a point spread, which is linear,
+// is applied to. x: the pixel, y: the frame.
+struct WriteCoefficients {
+    BatchShape s;
+    FieldsAlong fields;
+    float* planes;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
+        const pixel::IntensityPolynomial<float> p = fields.polynomial(s, frame, pixel);
+        const std::ptrdiff_t area = area_of(s.frame);
+        float* mine = planes + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
+        mine[0] = p.c0;
+        mine[area] = p.c1;
+        mine[2 * area] = p.c2;
+        mine[3 * area] = p.c3;
+        mine[4 * area] = p.c4;
+    }
+};
+
+// A frame's costs at step 0 and at each trial step.
+struct CompareAlong {
+    BatchShape s;
+    Measurements measurements;
+    IntensityScale scale;
+    FieldsAlong fields;
+    const float* blurred;  // coefficients, in place of the fields; null: none
+    const IterationState* state;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_costs]) const {
+        if (state->stopped != 0) return;
+        const AddTrialCosts add = {s.noise_model, s.saturated_from, scale(frame), state};
+        add(polynomial(frame, pixel), measurements(s, frame, pixel), sums);
+    }
+    TESSERA_HD pixel::IntensityPolynomial<float> polynomial(std::int32_t frame, std::int32_t pixel) const {
+        if (blurred == nullptr) return fields.polynomial(s, frame, pixel);
+        const std::ptrdiff_t area = area_of(s.frame);
+        const float* mine = blurred + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
+        return {mine[0], mine[area], mine[2 * area], mine[3 * area], mine[4 * area]};
     }
 };
 
@@ -57,7 +95,9 @@ class LineSearchOfBatch {
           is_moving_(args.probe == ProbeMotion::moving),
           state_(buffers.get<const IterationState>(5)),
           kept_(args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7)),
-          propagator_(device, s_, detector_view(buffers.get<const std::byte>(2), s_).transfer, turn_),
+          detector_(detector_view(buffers.get<const std::byte>(2), s_)),
+          propagator_(device, s_, detector_.transfer, turn_),
+          spread_(device, s_, detector_, turn_, num_coefficients),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
                  Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s_)),
           ramps_(probe_ramps(device, s_, turn_)),
@@ -93,17 +133,21 @@ class LineSearchOfBatch {
         propagator_.place(frames, num_frames, lights);
         make_fields(frames, num_frames, lights);
         const auto size = static_cast<std::ptrdiff_t>(s_.waves_size());
-        CompareAlong compare = {
-            s_, measurements_from(buffers_, s_, first), propagator_.scale(), a_, b_, c_, size, state_};
+        FieldsAlong fields = {a_, b_, c_, size};
         if (kept_ != nullptr) {
             cfloat* kept = kept_ + 3 * first * size;
             keep(kept, num_frames);
-            compare.a = kept;
-            compare.frame_stride = 3 * size;
-            compare.b = kept + size;
-            compare.c = is_moving_ ? kept + 2 * size : nullptr;
+            fields = {kept, kept + size, is_moving_ ? kept + 2 * size : nullptr, 3 * size};
         }
-        device_.reduce_rows<num_costs, Sum>(num_frames, static_cast<std::int32_t>(s_.frame.area()), compare,
+        const auto pixels = static_cast<std::int32_t>(s_.frame.area());
+        if (spread_.exists()) {
+            device_.for_each({pixels, num_frames}, WriteCoefficients{s_, fields, spread_.planes()});
+            spread_.blur(num_coefficients * num_frames);
+        }
+        const CompareAlong compare = {
+            s_,    measurements_from(buffers_, s_, first), propagator_.scale(), fields, spread_.planes(),
+            state_};
+        device_.reduce_rows<num_costs, Sum>(num_frames, pixels, compare,
                                             costs_ + num_costs * static_cast<std::ptrdiff_t>(first));
     }
 
@@ -149,7 +193,9 @@ class LineSearchOfBatch {
     const IterationState* state_;
     ObjectWindow object_{}, object_direction_{};
     cfloat* kept_;
+    DetectorView detector_;
     FramePropagator propagator_;
+    PointSpread spread_;
     ShiftedProbe probe_;
     std::optional<ShiftedProbe> probe_direction_;
     cfloat* ramps_;
@@ -175,6 +221,7 @@ class LineSearchThroughSlices {
           positions_(device.scratch<FramePosition>(Scratch::moved_positions,
                                                    static_cast<std::size_t>(s_.num_frames))),
           propagator_(device, s_, detector_.transfer, turn_),
+          spread_(device, s_, detector_, turn_, 1),
           probe_(device, s_, moving_field(buffers.get<const std::byte>(3), s_.probe_size()).value,
                  Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s_)),
           ramps_(probe_ramps(device, s_, turn_)),
@@ -234,9 +281,7 @@ class LineSearchThroughSlices {
             walk.exit_waves(waves_);
             propagator_.forward(waves_);
             const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(trial) * s_.num_frames + first;
-            device_.reduce_rows<Compare::num_sums, Sum>(num_frames,
-                                                        static_cast<std::int32_t>(s_.frame.area()), compare,
-                                                        costs_ + Compare::num_sums * row);
+            spread_.compare(compare, num_frames, costs_ + Compare::num_sums * row);
         }
     }
 
@@ -259,6 +304,7 @@ class LineSearchThroughSlices {
     cfloat* moved_objects_;  // (trial, slice, y, x)
     FramePosition* positions_;
     FramePropagator propagator_;
+    PointSpread spread_;
     ShiftedProbe probe_;
     std::optional<ShiftedProbe> probe_direction_;
     cfloat* ramps_;

@@ -7,7 +7,7 @@
 #define TESSERA_CODELETS_PROJECTION_SWEEPS_INL_HPP
 #endif
 
-#include "codelets/wave_sweeps-inl.hpp"
+#include "codelets/comparison_sweeps-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {
@@ -150,6 +150,7 @@ double modulus_quotients(const cfloat* HWY_RESTRICT waves, const Count* HWY_REST
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), epsilon = broadcast(noise_epsilon(NoiseModel::amplitude)),
               one = broadcast(1.0f);
+    const Saturation saturation(s);
     double sum = 0, pixels = 0;
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec squared = zero(), used = zero();
@@ -158,10 +159,12 @@ double modulus_quotients(const cfloat* HWY_RESTRICT waves, const Count* HWY_REST
             Vec intensity = norm(load(waves + i, lanes));
             for (int k = 1; k < s.num_modes; ++k)
                 intensity = norm_add(load(waves + static_cast<std::size_t>(k) * n + i, lanes), intensity);
-            const Measured data = measured(counts + i, mask + i, lanes);
+            intensity = intensity * scales;
             const Vec under = background != nullptr ? load(background + i, lanes) : zero();
+            const Measured data =
+                saturation.compared_with(intensity + under, measured(counts + i, mask + i, lanes));
             const ModulusError<Vec> error =
-                modulus_error(intensity * scales, data.counts, under, data.mask, epsilon, zero(), one);
+                modulus_error(intensity, data.counts, under, data.mask, epsilon, zero(), one);
             store(error.quotient, quotients + i, lanes);
             squared = squared + error.squared;
             used = used + data.mask;

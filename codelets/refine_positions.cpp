@@ -28,8 +28,7 @@ class FieldsByPosition {
             exit_waves_ = workspace.get<cfloat>(Workspace::Slot::exit_waves, s.waves_size());
     }
 
-    const cfloat* field() const { return fields_[0]; }
-    const cfloat* along(int axis) const { return fields_[1 + axis]; }
+    FieldsByPlace fields() const { return {fields_[0], fields_[1], fields_[2]}; }
     float scale() const { return propagator_.scale(); }
 
     void make(const FramePosition& at, const float* light) {
@@ -80,9 +79,9 @@ void find_position_derivatives_of_batch(const PositionDerivativesArgs& args, con
             const auto frame = static_cast<std::size_t>(j);
             fields.make(frames[frame], lights.of(j));
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                derivatives[frame] = derivatives_along<noise()>(
-                    fields.field(), fields.along(0), fields.along(1), patterns + frame * s.frame.area(),
-                    detector, fields.scale() * lights.intensity(j), s);
+                derivatives[frame] =
+                    derivatives_along<noise()>(fields.fields(), patterns + frame * s.frame.area(), detector,
+                                               fields.scale() * lights.intensity(j), s);
             });
         }
     });

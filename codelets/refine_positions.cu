@@ -1,6 +1,7 @@
 #include "codelets/refine_positions.hpp"
 
 #include "codelets/device/frame_fields.hpp"
+#include "codelets/device/point_spread.hpp"
 #include "codelets/position_rules.hpp"
 
 namespace tessera {
@@ -71,27 +72,63 @@ struct AddWaves {
     TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const { to[i] = to[i] + from[i]; }
 };
 
+// A pixel's intensity and half of its derivatives along both axes.
+struct IntensitySlopes {
+    float intensity, by_y, by_x;
+};
+constexpr std::int32_t num_slope_planes = 3;
+struct FieldsByPlace {
+    const cfloat* here;
+    const cfloat* along_y;
+    const cfloat* along_x;
+    TESSERA_HD IntensitySlopes slopes(const BatchShape& s, std::int32_t frame, std::int32_t pixel) const {
+        const std::ptrdiff_t area = area_of(s.frame);
+        const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+        IntensitySlopes sum = {0, 0, 0};
+        for (std::int32_t k = 0; k < s.num_modes; ++k) {
+            const cfloat field = here[first + k * area];
+            sum.intensity = norm_add(field, sum.intensity);
+            sum.by_y = dot_add(field, along_y[first + k * area], sum.by_y);
+            sum.by_x = dot_add(field, along_x[first + k * area], sum.by_x);
+        }
+        return sum;
+    }
+};
+
+// (frame, plane, y, x): what a point spread, which is linear, is applied to. x: the pixel, y: the frame.
+struct WriteSlopes {
+    BatchShape s;
+    FieldsByPlace fields;
+    float* planes;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
+        const IntensitySlopes slopes = fields.slopes(s, frame, pixel);
+        const std::ptrdiff_t area = area_of(s.frame);
+        float* mine = planes + std::ptrdiff_t{frame} * num_slope_planes * area + pixel;
+        mine[0] = slopes.intensity;
+        mine[area] = slopes.by_y;
+        mine[2 * area] = slopes.by_x;
+    }
+};
+
 // The five sums of PositionDerivatives. y: the frame.
 struct DerivativesAlong {
     static constexpr int num_sums = 5;
     BatchShape s;
     Measurements measurements;
     IntensityScale scale;
-    const cfloat* fields;
-    const cfloat* along_y;
-    const cfloat* along_x;
-    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
+    FieldsByPlace fields;
+    const float* blurred;  // slopes, in place of the fields; null: none
+    TESSERA_HD IntensitySlopes slopes(std::int32_t frame, std::int32_t pixel) const {
+        if (blurred == nullptr) return fields.slopes(s, frame, pixel);
         const std::ptrdiff_t area = area_of(s.frame);
-        const std::ptrdiff_t here = static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
-        float intensity = 0, by_y = 0, by_x = 0;
-        for (std::int32_t k = 0; k < s.num_modes; ++k) {
-            const cfloat field = fields[here + k * area];
-            intensity = norm_add(field, intensity);
-            by_y = dot_add(field, along_y[here + k * area], by_y);
-            by_x = dot_add(field, along_x[here + k * area], by_x);
-        }
-        const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale(frame), m.background);
+        const float* mine = blurred + std::ptrdiff_t{frame} * num_slope_planes * area + pixel;
+        return {mine[0], mine[area], mine[2 * area]};
+    }
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
+        auto [intensity, by_y, by_x] = slopes(frame, pixel);
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale(frame), all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         by_y *= 2 * scale(frame);
         by_x *= 2 * scale(frame);
         const float factor = misfit_of(s.noise_model, intensity, m).factor;
@@ -155,6 +192,7 @@ class DerivativesOfBatch {
           turn_(frames_at_a_time(s, device.wave_budget_bytes())),
           detector_(detector_view(buffers.get<const std::byte>(2), s)),
           propagator_(device, s, detector_.transfer, turn_),
+          spread_(device, s_, detector_, turn_, num_slope_planes),
           object_(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
                   detector_.slice_transfers, turn_),
           probe_(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
@@ -178,10 +216,16 @@ class DerivativesOfBatch {
             lights_ = lights_from(buffers_, s_, first);
             make_fields();
             for (int axis = 0; axis < 2; ++axis) make_slopes(axis);
+            const FieldsByPlace fields = {fields_, along_[0], along_[1]};
+            const auto pixels = static_cast<std::int32_t>(s_.frame.area());
+            if (spread_.exists()) {
+                device_.for_each({pixels, num_frames_}, WriteSlopes{s_, fields, spread_.planes()});
+                spread_.blur(num_slope_planes * num_frames_);
+            }
             device_.reduce_rows<DerivativesAlong::num_sums, Sum>(
-                num_frames_, static_cast<std::int32_t>(s_.frame.area()),
-                DerivativesAlong{s_, measurements_from(buffers_, s_, first), propagator_.scale(), fields_,
-                                 along_[0], along_[1]},
+                num_frames_, pixels,
+                DerivativesAlong{s_, measurements_from(buffers_, s_, first), propagator_.scale(), fields,
+                                 spread_.planes()},
                 sums + DerivativesAlong::num_sums * static_cast<std::ptrdiff_t>(first));
         }
     }
@@ -235,6 +279,7 @@ class DerivativesOfBatch {
     std::int32_t turn_;
     DetectorView detector_;
     FramePropagator propagator_;
+    PointSpread spread_;
     SlicedObject object_;
     ShiftedProbe probe_;
     cfloat* ramps_;

@@ -26,6 +26,7 @@ void add_light_equations(const FrameFields& fields, const Count* HWY_RESTRICT co
     const Vec by_amplitude = broadcast(2 * amplitude * scale),
               by_weight = broadcast(2 * amplitude * amplitude * scale),
               scales = broadcast(amplitude * amplitude * scale), epsilons = broadcast(noise_epsilon(noise));
+    const Saturation saturation(s);
     for (std::size_t chunk = 0; chunk < area; chunk += chunk_pixels) {
         Vec gradient[max_light_size], curvatures[max_light_size * (max_light_size + 1) / 2];
         for (int a = 0; a < n; ++a) gradient[a] = zero();
@@ -46,7 +47,8 @@ void add_light_equations(const FrameFields& fields, const Count* HWY_RESTRICT co
             }
             const Vec offset = detector.background != nullptr ? load(detector.background + i, lanes) : zero();
             const Vec intensity = fma(power, scales, offset);
-            const Measured data = measured(counts + i, detector.mask + i, lanes);
+            const Measured data =
+                saturation.compared_with(intensity, measured(counts + i, detector.mask + i, lanes));
             const Vec factor = misfit<noise>(intensity, data.counts, data.mask, epsilons).factor;
             const Vec weight = curvature<noise>(intensity, data, epsilons);
             Vec* sum = curvatures;

@@ -33,8 +33,9 @@ struct LightEquationRows {
         const cfloat* wave = fields + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         float power = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k) power = norm_add(wave[k * area], power);
-        const Measured m = measurements(s, frame, pixel);
-        const float intensity = fma(power, scale * lights.intensity(frame), m.background);
+        const Measured all = measurements(s, frame, pixel);
+        const float intensity = fma(power, scale * lights.intensity(frame), all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         const float mine = slope(a, frame, pixel, wave[0], power);
         const float weighted = mine * curvature_of(s.noise_model, intensity, m);
         for (std::int32_t b = 0; b <= a; ++b)
@@ -104,7 +105,7 @@ struct CompareLights {
             p = pixel::add_mode(p, a[i], b[i], c[i]);
         }
         const Measured m = measurements(s, frame, pixel);
-        const AddTrialCosts trial = {s.noise_model, scale, nullptr};
+        const AddTrialCosts trial = {s.noise_model, s.saturated_from, scale, nullptr};
         trial.add_cost(p.c0, m, sums[0]);
         for (int i = 1; i < num_costs; ++i)
             trial.add_cost(pixel::intensity_at(p, rules::light_trial_step(i - 1)), m, sums[i]);
@@ -151,8 +152,10 @@ struct FirstModeResidual {
         float intensity = 0;
         for (std::int32_t k = 0; k < s.num_modes; ++k)
             intensity = norm_add(field(here + k * area, t), intensity);
-        const Measured m = measurements(s, frame, pixel);
-        const float factor = misfit_of(s.noise_model, fma(intensity, scale, m.background), m).factor;
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale, all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
+        const float factor = misfit_of(s.noise_model, intensity, m).factor;
         residual[frame * area + pixel] = factor * scale * field(here, t);
     }
 };

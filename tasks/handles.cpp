@@ -9,6 +9,7 @@
 #include "codelets/position_rules.hpp"
 #include "codelets/variable_probe.hpp"
 #include "scan/geometry.hpp"
+#include "scan/point_spread.hpp"
 #include "scan/probe_modes.hpp"
 #include "scan/wave_optics.hpp"
 
@@ -217,6 +218,11 @@ Data make_detector(const Problem& problem) {
     }
     if (problem.num_slices() > 1)
         set_slice_transfers(problem, reinterpret_cast<cfloat*>(base + slice_transfers_offset(shape)));
+    if (shape.blur_radius > 0) {
+        const auto taps = point_spread(problem.config.detector.blur_sigma_px);
+        std::ranges::transform(taps, reinterpret_cast<float*>(base + blur_offset(shape)),
+                               [](double tap) { return static_cast<float>(tap); });
+    }
     return detector;
 }
 

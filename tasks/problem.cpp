@@ -11,6 +11,7 @@
 #include "codelets/device_scratch.hpp"
 #include "codelets/smooth_object.hpp"
 #include "codelets/variable_probe.hpp"
+#include "scan/point_spread.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
 #include "tasks/probe_support.hpp"
@@ -59,8 +60,8 @@ double sum_into(const void* counts, PatternType type, std::vector<std::int64_t>&
     double total = 0;
     const auto add = [&](const auto* values) {
         for (std::size_t i = 0; i < sum.size(); ++i) {
+            if (is_unused(values[i])) continue;
             const double value = static_cast<double>(values[i]);
-            if (value <= 0) continue;  // negative: a pixel that this frame ignores
             sum[i] += std::llround(value * counts_fraction);
             total += value;
         }
@@ -263,6 +264,9 @@ BatchShape largest_batch(const Problem& problem) {
     shape.interpolation = problem.config.positions.interpolation;
     shape.near_field = problem.near_field();
     shape.has_background = problem.scan.background.has_value();
+    shape.saturated_from = problem.scan.saturated_from;
+    if (problem.config.detector.blur_sigma_px > 0)
+        shape.blur_radius = point_spread_radius(problem.config.detector.blur_sigma_px);
     shape.on_chip = problem.config.runtime.gpu_kernels == GpuKernels::on_chip;
     return shape;
 }
@@ -304,6 +308,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.minibatches = problem.has_minibatches();
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
+    input.blurs = problem.config.detector.blur_sigma_px > 0;
     input.refines_positions = problem.refines_positions();
     input.varies_probe = problem.varies_probe();
     input.num_opr_modes = problem.config.probe.variable.num_opr_modes;

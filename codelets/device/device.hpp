@@ -52,6 +52,8 @@ enum class Scratch {
     opr_fields,
     light_equations,
     light_steps,
+    intensities,
+    blurred_rows,
     count
 };
 

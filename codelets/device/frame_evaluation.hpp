@@ -1,6 +1,7 @@
 #pragma once
 
 #include "codelets/device/frame_fields.hpp"
+#include "codelets/device/point_spread.hpp"
 
 // What the frames of a batch cost, without a gradient. Only device bodies include this.
 namespace tessera {
@@ -15,6 +16,7 @@ class FrameEvaluations {
           turn_(frames_at_a_time(s, device.wave_budget_bytes())),
           detector_(detector_view(buffers.get<const std::byte>(2), s)),
           propagator_(device, s, detector_.transfer, turn_),
+          spread_(device, s, detector_, turn_, 1),
           shifted_(device, s, moving_field(buffers.get<const std::byte>(3), s.probe_size()).value,
                    Scratch::spectrum, Scratch::probe, turn_, opr_modes(buffers.get<const std::byte>(3), s)),
           object_(device, s, moving_field(buffers.get<const std::byte>(4), s.tile_size()).value,
@@ -47,6 +49,7 @@ class FrameEvaluations {
     std::int32_t turn_;
     DetectorView detector_;
     FramePropagator propagator_;
+    PointSpread spread_;
     ShiftedProbe shifted_;
     SlicedObject object_;
     cfloat* ramps_;

@@ -247,20 +247,28 @@ struct MultiplyTransfer {
 
 // ---- Comparison with the counts
 
-// Counts as the scan has them; decoded here and nowhere else.
+// Counts as the scan has them, below zero where the frame does not use the pixel.
+template <class Count>
+TESSERA_HD float decoded(Count count) {
+    if constexpr (std::is_unsigned_v<Count>) {
+        return count == unused_count<Count> ? -1.0f : static_cast<float>(count);
+    } else {
+        return static_cast<float>(count);
+    }
+}
 struct Counts {
     const void* data;
     PatternType type;
     TESSERA_HD float operator()(std::ptrdiff_t i) const {
         switch (type) {
             case PatternType::u8:
-                return static_cast<float>(static_cast<const std::uint8_t*>(data)[i]);
+                return decoded(static_cast<const std::uint8_t*>(data)[i]);
             case PatternType::u16:
-                return static_cast<float>(static_cast<const std::uint16_t*>(data)[i]);
+                return decoded(static_cast<const std::uint16_t*>(data)[i]);
             case PatternType::i32:
-                return static_cast<float>(static_cast<const std::int32_t*>(data)[i]);
+                return decoded(static_cast<const std::int32_t*>(data)[i]);
             case PatternType::f32:
-                return static_cast<const float*>(data)[i];
+                return decoded(static_cast<const float*>(data)[i]);
         }
         return 0;
     }
@@ -269,6 +277,10 @@ struct Counts {
 // What one pixel of one frame is compared with.
 struct Measured {
     float counts, mask, background;
+    // Once the model is known: saturated counts are compared only with one that has less light.
+    TESSERA_HD Measured compared_with(float intensity, float saturated_from) const {
+        return {counts, pixel::one_sided_mask(intensity, counts, mask, saturated_from, 0.0f), background};
+    }
 };
 struct Measurements {
     Counts counts;
@@ -276,7 +288,6 @@ struct Measurements {
     TESSERA_HD Measured operator()(const BatchShape& s, std::int32_t frame, std::int32_t pixel) const {
         const float raw = counts(frame * area_of(s.frame) + pixel);
         const float background = detector.background != nullptr ? detector.background[pixel] : 0.0f;
-        // Counts below zero mark pixels that this frame ignores.
         return {raw > 0 ? raw : 0.0f, where_not_negative(raw, detector.mask[pixel]), background};
     }
 };
@@ -308,6 +319,15 @@ TESSERA_HD float curvature_of(NoiseModel model, float intensity, const Measured&
     return 0;
 }
 
+TESSERA_HD float sum_of_modes(const BatchShape& s, const cfloat* waves, std::int32_t frame,
+                              std::int32_t pixel) {
+    const std::ptrdiff_t area = area_of(s.frame);
+    const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+    float intensity = 0;
+    for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+    return intensity;
+}
+
 // A frame's cost and squared error; with `multiply`, its waves are multiplied by the derivative's factor and
 // `scale`, ready to be propagated back. |wave|^2 * scale of its frame = intensity.
 struct Compare {
@@ -316,19 +336,25 @@ struct Compare {
     IntensityScale scale;
     bool multiply;
     cfloat* waves;
+    float* blurred = nullptr;  // of a detector with a point spread: intensities, then the factors
     static constexpr int num_sums = 2;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
         const std::ptrdiff_t area = area_of(s.frame);
-        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
-        float intensity = 0;
-        for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
-        const Measured m = measurements(s, frame, pixel);
-        intensity = fma(intensity, scale(frame), m.background);
+        float intensity =
+            blurred != nullptr ? blurred[frame * area + pixel] : sum_of_modes(s, waves, frame, pixel);
+        const Measured all = measurements(s, frame, pixel);
+        intensity = fma(intensity, scale(frame), all.background);
+        const Measured m = all.compared_with(intensity, s.saturated_from);
         const pixel::Misfit<float> misfit = misfit_of(s.noise_model, intensity, m);
         sums[0] += misfit.cost;
         sums[1] += pixel::amplitude_error(intensity, m.counts, m.mask);
         if (!multiply) return;
         const float factor = misfit.factor * scale(frame);
+        if (blurred != nullptr) {
+            blurred[frame * area + pixel] = factor;
+            return;
+        }
+        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
         for (std::int32_t k = 0; k < s.num_modes; ++k) wave[k * area] = factor * wave[k * area];
     }
 };

@@ -121,7 +121,7 @@ template <class Layout, class Count>
 TESSERA_HD void read_counts(const void* data, const FrequencyLine& line, float (&counts)[pixels_per_step]) {
     TESSERA_UNROLL
     for (int i = 0; i < pixels_per_step; ++i) {
-        counts[i] = static_cast<float>(static_cast<const Count*>(data)[frequency_in<Layout>(line, i)]);
+        counts[i] = decoded(static_cast<const Count*>(data)[frequency_in<Layout>(line, i)]);
     }
 }
 
@@ -152,7 +152,6 @@ TESSERA_HD void read_measured(const void* counts, PatternType type, const Detect
     }
     TESSERA_UNROLL
     for (int i = 0; i < pixels_per_step; ++i) {
-        // Counts below zero mark pixels that this frame ignores.
         m[i].mask = where_not_negative(raw[i], detector.mask[frequency_in<Layout>(line, i)]);
         m[i].counts = raw[i] > 0 ? raw[i] : 0.0f;
     }

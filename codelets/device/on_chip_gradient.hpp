@@ -34,6 +34,7 @@ struct CompareFrame {
     PatternType type;
     DetectorView detector;
     NoiseModel noise_model;
+    float saturated_from;
     bool has_plane;
     float* thread_sums;  // of the frame: cost and squared error
     static constexpr int num_sums = 2;
@@ -51,9 +52,10 @@ struct CompareFrame {
         for (int i = 0; i < pixels_per_step; ++i) {
             const float others = has_plane ? place.plane(line.y + i, line.x) : 0.0f;
             const float intensity = fma(norm_add(v[i], others), scale, m[i].background);
-            const pixel::Misfit<float> misfit = misfit_of(noise_model, intensity, m[i]);
+            const Measured used = m[i].compared_with(intensity, saturated_from);
+            const pixel::Misfit<float> misfit = misfit_of(noise_model, intensity, used);
             sums.cost += misfit.cost;
-            sums.squared_error += pixel::amplitude_error(intensity, m[i].counts, m[i].mask);
+            sums.squared_error += pixel::amplitude_error(intensity, used.counts, used.mask);
             const float factor = misfit.factor * scale;
             if (has_plane) place.plane(line.y + i, line.x) = factor;
             v[i] = factor * v[i];
@@ -202,7 +204,7 @@ struct GradientOfFrames : FramesOfTurn<Size> {
     TESSERA_HD void compare(Team& team, std::int32_t j) const {
         turn_in_frequency<Turn::around, Layout>(
             team, CompareFrame<Layout>{this->counts + j * this->bytes_per_frame, s.pattern_type,
-                                       this->detector, s.noise_model, s.num_modes > 1,
+                                       this->detector, s.noise_model, s.saturated_from, s.num_modes > 1,
                                        this->thread_sums + j * Layout::team_threads * num_sums});
     }
 

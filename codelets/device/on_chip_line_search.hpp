@@ -151,7 +151,7 @@ struct LineSearchOfFrames : FramesOfTurn<Size> {
             s,
             {{this->counts + j * this->bytes_per_frame, s.pattern_type}, this->detector},
             {held.a + mine, s.num_modes > 1 ? held.b + mine : nullptr, is_moving() ? held.c + mine : nullptr},
-            {s.noise_model, scale, this->state},
+            {s.noise_model, s.saturated_from, scale, this->state},
             this->thread_sums + j * std::ptrdiff_t{Layout::team_threads * num_costs}});
     }
 };

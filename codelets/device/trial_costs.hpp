@@ -9,6 +9,7 @@ inline constexpr int num_costs = static_cast<int>(num_trials) + 1;
 // What a pixel of a frame adds to the costs at step 0 and at each trial step. intensity * scale is in counts.
 struct AddTrialCosts {
     NoiseModel noise_model;
+    float saturated_from;
     float scale;
     const IterationState* state;
     TESSERA_HD void operator()(const pixel::IntensityPolynomial<float>& p, const Measured& m,
@@ -21,7 +22,7 @@ struct AddTrialCosts {
     }
     TESSERA_HD void add_cost(float intensity, const Measured& m, float& sum) const {
         const float counted = fma(intensity > 0 ? intensity : 0.0f, scale, m.background);
-        sum += misfit_of(noise_model, counted, m).cost;
+        sum += misfit_of(noise_model, counted, m.compared_with(counted, saturated_from)).cost;
     }
 };
 

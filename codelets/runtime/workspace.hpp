@@ -39,6 +39,9 @@ class Workspace {
         opr_spectra,
         opr_fields,
         mixed_mode,
+        intensities,
+        blurred_rows,
+        blurred_line,
         count
     };
 

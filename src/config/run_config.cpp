@@ -26,6 +26,8 @@ constexpr Word<ScanFormat> scan_formats[] = {
     {"auto", ScanFormat::automatic}, {"cxi", ScanFormat::cxi}, {"hdf5", ScanFormat::hdf5}};
 constexpr Word<PositionUnit> position_units[] = {
     {"m", PositionUnit::m}, {"um", PositionUnit::um}, {"nm", PositionUnit::nm}, {"px", PositionUnit::px}};
+constexpr Word<NegativeCounts> negative_counts_words[] = {{"leave_out", NegativeCounts::leave_out},
+                                                          {"zero", NegativeCounts::zero}};
 constexpr Word<InitialObject> initial_objects[] = {
     {"flat", InitialObject::flat}, {"random", InitialObject::random}, {"file", InitialObject::file}};
 constexpr Word<InitialProbe> initial_probes[] = {
@@ -92,6 +94,8 @@ static void describe(KeyVisitor& io, MaskConfig& c) {
     io.key("file", c.file);
     io.key("key", c.key);
     io.key("invert", c.invert);
+    io.key("saturated_above", c.saturated_above, above(0));
+    io.choice("negative_counts", c.negative_counts, negative_counts_words);
 }
 
 static void describe(KeyVisitor& io, FramesConfig& c) {
@@ -174,6 +178,11 @@ static void describe(KeyVisitor& io, ObjectConstraintsConfig& c) {
              "the least must not exceed the largest, which must be above 0");
     io.check(!c.phase_rad || (*c.phase_rad)[0] < (*c.phase_rad)[1], "phase_rad",
              "the first must be below the second");
+}
+
+static void describe(KeyVisitor& io, DetectorConfig& c) {
+    io.also_called("blur_sigma_px", "detector_blur_std");
+    io.key("blur_sigma_px", c.blur_sigma_px, within(0, 10));
 }
 
 static void describe(KeyVisitor& io, ObjectConfig& c) {
@@ -519,6 +528,8 @@ static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
              "probe.orthogonalize_interval",
              "must be 0 with probe.variable.num_opr_modes above 0: only the first mode varies, so modes "
              "cannot be mixed");
+    io.check(c.detector.blur_sigma_px == 0, "detector.blur_sigma_px",
+             "must be 0 with probe.variable: what fits the frames' probes looks at each pixel by itself");
     check_eigen_probes_alone(io, c);
     bool has_varied = false;
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
@@ -531,8 +542,23 @@ static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
     }
 }
 
+// A blurred pixel knows the sum of its neighbours' light, which no engine can project one modulus on.
+static void check_blur(KeyVisitor& io, const RunConfig& c, std::size_t i) {
+    if (c.detector.blur_sigma_px == 0) return;
+    const std::string key = fmt::format("engines[{}].name", i);
+    io.check(
+        !projects_waves(c.engines[i].name), key,
+        fmt::format("{} replace the modulus of single pixels: with detector.blur_sigma_px above 0 use an "
+                    "engine with a gradient (CG, GD, LSQML)",
+                    projecting_engines));
+    io.check(c.engines[i].name != EngineName::LSQML || c.engines[i].noise_model == NoiseModel::amplitude, key,
+             "LSQML with noise_model: poisson takes the step of each pixel by itself: with "
+             "detector.blur_sigma_px above 0 use noise_model: amplitude, or CG or GD");
+}
+
 void describe(KeyVisitor& io, RunConfig& c) {
     io.group("scan", c.scan);
+    io.group("detector", c.detector);
     io.group("object", c.object);
     io.group("probe", c.probe);
     io.list("engines", c.engines);
@@ -554,6 +580,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
         check_engine(io, c, i);
         check_refinement(io, c, i);
         check_support(io, c, i);
+        check_blur(io, c, i);
     }
 }
 

@@ -29,11 +29,15 @@ struct GeometryConfig {  // null: what the file says; both and unequal is an err
     bool operator==(const GeometryConfig&) const = default;
 };
 
+// What a number below zero in a frame is: no count, or what is left of one when a background was subtracted.
+enum class NegativeCounts { leave_out, zero };
+
 struct MaskConfig {
     std::optional<std::filesystem::path> file;  // null: the scan's own file
     std::optional<std::string> key;             // null: the scan's own mask
     bool invert = false;                        // true: non-zero means good
-    std::optional<double> saturated_above;  // counts beyond which a pixel of a frame says nothing but "more"
+    std::optional<double> saturated_above;  // a pixel of a frame with so many counts says "at least so many"
+    NegativeCounts negative_counts = NegativeCounts::leave_out;
     bool operator==(const MaskConfig&) const = default;
 };
 
@@ -93,7 +97,6 @@ struct ScanConfig {
     CropConfig crop;
     OrientationConfig orientation;
     ScanMotionConfig positions;
-    int upsample = 1;     // the detector's pixels are divided so finely along each axis
     Hdf5KeysConfig keys;  // for format hdf5; for cxi they override what was found
     bool operator==(const ScanConfig&) const = default;
 };
@@ -358,12 +361,9 @@ struct TuneConfig {
     bool operator==(const TuneConfig&) const = default;
 };
 
-// What the detector adds to the far field's intensity, or does to it.
+// What the detector does to the intensity.
 struct DetectorConfig {
-    double blur_sigma_px = 0;        // Gaussian point spread of a pixel; 0: none
-    bool refine_background = false;  // a background of all frames is found with object and probe
-    int background_start = 5;        // the first iteration of each engine that changes it
-    double background_step_size = 1;
+    double blur_sigma_px = 0;  // Gaussian point spread of a pixel; 0: none
     bool operator==(const DetectorConfig&) const = default;
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int max_side_px = 65536;
 constexpr int max_grid = 100000;
+constexpr double max_blur_sigma_px = 10;
 
 constexpr Word<ObjectPattern> object_patterns[] = {{"siemens_star", ObjectPattern::siemens_star},
                                                    {"random_features", ObjectPattern::random_features},
@@ -102,6 +103,8 @@ static void describe(KeyVisitor& io, SimulatedDetectorConfig& c) {
     io.key("integer_counts", c.integer_counts);
     io.key("background_per_pixel", c.background_per_pixel, at_least(0));
     io.key("masked_fraction", c.masked_fraction, from_below(0, 1));
+    io.key("blur_sigma_px", c.blur_sigma_px, within(0, max_blur_sigma_px));
+    io.key("saturation", c.saturation, above(0));
     io.check(!c.probe_shape || ((*c.probe_shape)[0] <= c.shape[0] && (*c.probe_shape)[1] <= c.shape[1]),
              "probe_shape", fmt::format("must fit the frame, [{}, {}]", c.shape[0], c.shape[1]));
 }

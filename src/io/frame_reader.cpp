@@ -26,15 +26,36 @@ void with_stored_type(const hdf5::Type& type, const Body& body) {
     return has_sign ? body(std::int64_t{}) : body(std::uint64_t{});
 }
 
-// False where `stored` is no count that Count can hold.
-template <class Stored, class Count>
-bool is_count(Stored stored) {
-    if constexpr (std::is_floating_point_v<Stored>) {
-        return stored >= 0 && stored <= static_cast<Stored>(std::numeric_limits<float>::max());
-    } else if constexpr (std::is_floating_point_v<Count>) {
-        return std::cmp_greater_equal(stored, 0);
+template <class Stored>
+bool is_left_out(Stored stored, const CountRules& rules) {
+    if constexpr (std::is_unsigned_v<Stored>) {
+        return !rules.full_is_saturated && stored == std::numeric_limits<Stored>::max();
+    } else if constexpr (std::is_floating_point_v<Stored>) {
+        return std::isnan(stored) | ((stored < 0) & !rules.negative_is_zero);
     } else {
-        return std::cmp_greater_equal(stored, 0) && std::in_range<Count>(stored);
+        return (stored < 0) & !rules.negative_is_zero;
+    }
+}
+
+template <class Stored, class Count>
+bool is_too_large(Stored stored) {
+    if constexpr (std::is_floating_point_v<Stored>) {
+        return stored > static_cast<Stored>(std::numeric_limits<float>::max());
+    } else if constexpr (std::is_floating_point_v<Count>) {
+        return false;
+    } else {
+        return std::cmp_greater(stored, std::numeric_limits<Count>::max());
+    }
+}
+
+// Of a number that is neither left out nor too large.
+template <class Stored, class Count>
+Count as_count(Stored stored) {
+    const auto count = static_cast<Count>(stored > Stored{0} ? stored : Stored{0});
+    if constexpr (std::is_unsigned_v<Count>) {
+        return is_unused(count) ? static_cast<Count>(count - 1) : count;  // saturated
+    } else {
+        return count;
     }
 }
 
@@ -95,19 +116,30 @@ PixelMap::PixelMap(std::array<int, 2> stored_shape, const CropConfig& crop,
     }
 }
 
-PatternType pattern_type_of(const hdf5::Type& stored, bool mask_per_frame, bool frames_are_amplitudes) {
-    if (frames_are_amplitudes || stored.kind == hdf5::Kind::real) return PatternType::f32;
-    if (mask_per_frame || stored.bytes > 2) return PatternType::i32;
-    return stored.bytes == 1 ? PatternType::u8 : PatternType::u16;
+CountRules count_rules(const hdf5::Type& stored, const ScanConfig& config) {
+    CountRules rules;
+    const bool is_real = stored.kind == hdf5::Kind::real;
+    rules.are_amplitudes = config.keys.frames_are_amplitudes;
+    rules.type = rules.are_amplitudes || is_real ? PatternType::f32
+                 : stored.bytes > 2              ? PatternType::i32
+                 : stored.bytes == 1             ? PatternType::u8
+                                                 : PatternType::u16;
+    rules.negative_is_zero = config.mask.negative_counts == NegativeCounts::zero;
+    if (!config.mask.saturated_above) return rules;
+    rules.full_is_saturated = stored.bytes <= 2;
+    rules.saturated_from = *config.mask.saturated_above;
+    // The largest numbers that patterns can hold beside their mark.
+    if (rules.type == PatternType::u8) rules.saturated_from = std::min(rules.saturated_from, 254.0);
+    if (rules.type == PatternType::u16) rules.saturated_from = std::min(rules.saturated_from, 65534.0);
+    return rules;
 }
 
 FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map,
-                         PatternType type, bool frames_are_amplitudes)
+                         const CountRules& rules)
     : frames_(frames),
       mask_(mask),
       map_(map),
-      type_(type),
-      frames_are_amplitudes_(frames_are_amplitudes),
+      rules_(rules),
       raw_(frames),
       used_(map.apply<std::uint8_t>(mask.used())) {}
 
@@ -172,22 +204,22 @@ template <class Stored>
 void FrameReader::read_run(const Run& run, std::span<void* const> destinations) const {
     const std::size_t window_size = size_of_window(), size = window_size * destinations.size();
     std::vector<Stored> windows(size);
-    std::vector<std::uint8_t> used(mask_.per_frame() ? size : 0);
-    read_blocks(run, windows.data(), used);
+    std::vector<PixelUse> use(mask_.per_frame() ? size : 0);
+    read_blocks(run, windows.data(), use);
     for (std::size_t i = 0; i < destinations.size(); ++i) {
-        const std::uint8_t* used_in_frame = used.empty() ? nullptr : used.data() + i * window_size;
-        convert(windows.data() + i * window_size, used_in_frame,
+        const PixelUse* use_in_frame = use.empty() ? nullptr : use.data() + i * window_size;
+        convert(windows.data() + i * window_size, use_in_frame,
                 run.first + static_cast<std::ptrdiff_t>(i) * run.step, destinations[i]);
     }
 }
 
 // The part that HDF5 does, one thread at a time.
-void FrameReader::read_blocks(const Run& run, auto* windows, std::vector<std::uint8_t>& used) const {
+void FrameReader::read_blocks(const Run& run, auto* windows, std::vector<PixelUse>& use) const {
     const hdf5::Block block = block_of(run);
     const std::lock_guard turn(hdf5::library_lock());
     try {
         frames_.read(block, windows);
-        if (mask_.per_frame()) mask_.read_used(block, used.data());
+        if (mask_.per_frame()) mask_.read_use(block, use.data());
     } catch (const Error& failure) {
         const std::string which = run.count == 1 ? fmt::format("frame {}", run.first)
                                                  : fmt::format("frames {} to {}", run.first,
@@ -198,63 +230,59 @@ void FrameReader::read_blocks(const Run& run, auto* windows, std::vector<std::ui
 }
 
 template <class Stored>
-void FrameReader::convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+void FrameReader::convert(const Stored* window, const PixelUse* use_in_frame, std::ptrdiff_t frame,
                           void* pattern) const {
-    switch (type_) {
+    switch (rules_.type) {
         case PatternType::u8:
-            return convert_to(window, used_in_frame, frame, static_cast<std::uint8_t*>(pattern));
+            return convert_to(window, use_in_frame, frame, static_cast<std::uint8_t*>(pattern));
         case PatternType::u16:
-            return convert_to(window, used_in_frame, frame, static_cast<std::uint16_t*>(pattern));
+            return convert_to(window, use_in_frame, frame, static_cast<std::uint16_t*>(pattern));
         case PatternType::i32:
-            return convert_to(window, used_in_frame, frame, static_cast<std::int32_t*>(pattern));
+            return convert_to(window, use_in_frame, frame, static_cast<std::int32_t*>(pattern));
         case PatternType::f32:
-            return convert_to(window, used_in_frame, frame, static_cast<float*>(pattern));
+            return convert_to(window, use_in_frame, frame, static_cast<float*>(pattern));
     }
 }
 
 // For counts that need neither a mask of their own nor squares, as loops that become vector instructions.
-// False when one of them is no count: the other way then says which.
+// False when one of them is too large: the other way then says which.
 template <class Stored, class Count>
 bool FrameReader::convert_pieces(const Stored* window, Count* pattern) const {
     unsigned num_wrong = 0;
+    const CountRules rules = rules_;
     for (const PixelMap::Piece& piece : map_.pieces()) {
         const Stored* const from = window + piece.source;
         const std::uint8_t* const used = used_.data() + piece.pattern;
         Count* const to = pattern + piece.pattern;
         for (std::int32_t i = 0; i < piece.size; ++i) {
-            const bool is_used = used[i] != 0;
-            num_wrong |= static_cast<unsigned>(is_used & !is_count<Stored, Count>(from[i]));
-            to[i] = is_used ? static_cast<Count>(from[i]) : Count{0};
+            const bool is_used = used[i] != 0, is_out = is_left_out(from[i], rules);
+            num_wrong |= static_cast<unsigned>(is_used & !is_out & is_too_large<Stored, Count>(from[i]));
+            const Count count = is_out ? unused_count<Count> : as_count<Stored, Count>(from[i]);
+            to[i] = is_used ? count : Count{0};
         }
     }
     return num_wrong == 0;
 }
 
 template <class Stored, class Count>
-void FrameReader::convert_to(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+void FrameReader::convert_to(const Stored* window, const PixelUse* use_in_frame, std::ptrdiff_t frame,
                              Count* pattern) const {
-    if (used_in_frame == nullptr && !frames_are_amplitudes_ && convert_pieces(window, pattern)) return;
+    if (use_in_frame == nullptr && !rules_.are_amplitudes && convert_pieces(window, pattern)) return;
     const std::int32_t* const source = map_.source().data();
     const std::uint8_t* const used = used_.data();
     const std::ptrdiff_t size = map_.size();
     for (std::ptrdiff_t i = 0; i < size; ++i) {
         const Stored stored = window[source[i]];
-        if (used[i] == 0) {
-            pattern[i] = Count{0};
-            continue;
+        const PixelUse use = use_in_frame == nullptr ? PixelUse::used : use_in_frame[source[i]];
+        pattern[i] = used[i] == 0 ? Count{0} : unused_count<Count>;
+        if (used[i] == 0 || use == PixelUse::unused || is_left_out(stored, rules_)) continue;
+        if (is_too_large<Stored, Count>(stored)) refuse(frame, i, stored);
+        Count count = as_count<Stored, Count>(stored);
+        if (rules_.are_amplitudes) {
+            count = static_cast<Count>(count * count);
+            if (is_too_large<Count, Count>(count)) refuse(frame, i, stored);
         }
-        if constexpr (std::is_signed_v<Count>) {
-            if (used_in_frame != nullptr && used_in_frame[source[i]] == 0) {
-                pattern[i] = Count{-1};
-                continue;
-            }
-        }
-        if (!is_count<Stored, Count>(stored)) refuse(frame, i, stored);
-        pattern[i] = static_cast<Count>(stored);
-        if (frames_are_amplitudes_) {
-            pattern[i] = static_cast<Count>(pattern[i] * pattern[i]);
-            if (!is_count<Count, Count>(pattern[i])) refuse(frame, i, stored);
-        }
+        if (use == PixelUse::used || static_cast<double>(count) >= rules_.saturated_from) pattern[i] = count;
     }
 }
 
@@ -263,28 +291,26 @@ void FrameReader::refuse(std::ptrdiff_t frame, std::ptrdiff_t pixel, Stored valu
     const std::int32_t source = map_.source()[static_cast<std::size_t>(pixel)];
     const int y = map_.window_first()[0] + source / map_.window_shape()[1];
     const int x = map_.window_first()[1] + source % map_.window_shape()[1];
-    const auto number = static_cast<double>(value);
-    const char* why = std::isnan(number) ? "it is not a number"
-                      : number < 0       ? "it is negative"
-                                         : "it is too large";
     throw data_error(
-        "{}: frame {}, pixel (y, x) = ({}, {}) holds {}: {} (a used pixel must hold counts; if the detector "
-        "marks bad pixels this way, mask them with scan.mask)",
-        frames_.where(), frame, y, x, +value, why);
+        "{}: frame {}, pixel (y, x) = ({}, {}) holds {}: it is too large for a count (if the detector marks "
+        "bad pixels this way, mask them with scan.mask)",
+        frames_.where(), frame, y, x, +value);
 }
 
-MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, std::span<const std::ptrdiff_t> of,
-                     std::ptrdiff_t num_samples) {
+MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, const CountRules& rules,
+                     std::span<const std::ptrdiff_t> of, std::ptrdiff_t num_samples) {
     const auto& used = mask.used();
     const auto size = static_cast<std::size_t>(used.size());
     const auto num_frames = static_cast<std::ptrdiff_t>(of.size());
     num_samples = std::min(num_samples, num_frames);
-    MeanFrame mean{Array<double, 2>(used.extents()), {}};
+    MeanFrame mean;
+    mean.counts = Array<double, 2>(used.extents());
+    mean.num_samples = num_samples;
     std::vector<double> frame(size);
-    std::vector<std::uint8_t> used_in_frame(mask.per_frame() ? size : 0);
-    std::vector<std::ptrdiff_t> num_full(size, 0);
+    std::vector<PixelUse> use_in_frame(mask.per_frame() ? size : 0);
+    std::vector<std::ptrdiff_t> num_out(size, 0);
     const hdf5::Type& type = frames.type();
-    const double full = type.kind == hdf5::Kind::unsigned_integer
+    const double full = type.kind == hdf5::Kind::unsigned_integer && !rules.full_is_saturated
                             ? std::ldexp(1.0, static_cast<int>(8 * type.bytes)) - 1
                             : std::numeric_limits<double>::infinity();
 
@@ -298,20 +324,31 @@ MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, std::spa
                      {1, 1, used.extent(0), used.extent(1)}};
         }
         frames.read(block, frame.data());
-        if (mask.per_frame()) mask.read_used(block, used_in_frame.data());
+        if (mask.per_frame()) mask.read_use(block, use_in_frame.data());
         for (std::size_t pixel = 0; pixel < size; ++pixel) {
-            const bool skip = used[static_cast<std::ptrdiff_t>(pixel)] == 0 ||
-                              (mask.per_frame() && used_in_frame[pixel] == 0) || !std::isfinite(frame[pixel]);
-            if (skip || frame[pixel] < 0) continue;
-            if (frame[pixel] >= full) ++num_full[pixel];
-            mean.counts[static_cast<std::ptrdiff_t>(pixel)] +=
-                frame[pixel] / static_cast<double>(num_samples);
+            const auto at = static_cast<std::ptrdiff_t>(pixel);
+            const double stored = frame[pixel];
+            const bool is_saturated =
+                (rules.are_amplitudes ? stored * stored : stored) >= rules.saturated_from;
+            const PixelUse use = mask.per_frame() ? use_in_frame[pixel] : PixelUse::used;
+            if (used[at] == 0) continue;
+            ++mean.num_used;
+            mean.num_negative += stored < 0;
+            const bool has_count = stored < full && (stored >= 0 || rules.negative_is_zero) &&
+                                   (use == PixelUse::used || (use == PixelUse::saturated && is_saturated));
+            if (!has_count) {
+                ++mean.num_without_count;
+                ++num_out[pixel];
+                continue;
+            }
+            mean.num_saturated += is_saturated;
+            mean.counts[at] += std::max(stored, 0.0) / static_cast<double>(num_samples);
         }
     }
     const auto width = static_cast<std::size_t>(used.extent(1));
     for (std::size_t pixel = 0; pixel < size; ++pixel) {
-        if (num_full[pixel] != num_samples) continue;
-        mean.always_full.push_back({static_cast<int>(pixel / width), static_cast<int>(pixel % width)});
+        if (num_out[pixel] == 0 || num_out[pixel] != num_samples) continue;
+        mean.never_a_count.push_back({static_cast<int>(pixel / width), static_cast<int>(pixel % width)});
     }
     return mean;
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -57,19 +58,27 @@ class PixelMap {
     std::vector<Piece> pieces_;
 };
 
-// What counts are kept as: the stored integers where they fit; a mask per frame needs room for its negative
-// mark.
-PatternType pattern_type_of(const hdf5::Type& stored, bool mask_per_frame, bool frames_are_amplitudes);
+// What stored numbers mean. Left out of their frame are numbers that are none, negative ones unless they are
+// what a subtraction left of nothing, and the largest one of an unsigned type, by which detectors mark pixels
+// that they do not trust; of 8 and 16 bits it is a saturated count where the run file says that such are.
+struct CountRules {
+    PatternType type = PatternType::u16;  // what counts are kept as: the stored integers where they fit
+    bool are_amplitudes = false;
+    bool negative_is_zero = false;
+    bool full_is_saturated = false;
+    double saturated_from = std::numeric_limits<double>::infinity();
+};
+CountRules count_rules(const hdf5::Type& stored, const ScanConfig& config);
 
 // Reads frames by their index in the file into patterns. Keeps references to its arguments. Several threads
 // may read at once.
 class FrameReader {
   public:
-    FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map, PatternType type,
-                bool frames_are_amplitudes);
+    FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map,
+                const CountRules& rules);
 
-    // `frames` ascending. Data error for a used pixel that is no count, and for a frame that cannot be read.
-    // Reads in pieces of about 8 MiB at most.
+    // `frames` ascending. Data error for a used pixel whose count is too large, and for a frame that cannot
+    // be read. Reads in pieces of about 8 MiB at most.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
 
   private:
@@ -86,14 +95,14 @@ class FrameReader {
     void read_as(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
     template <class Stored>
     void read_run(const Run& run, std::span<void* const> destinations) const;
-    void read_blocks(const Run& run, auto* windows, std::vector<std::uint8_t>& used) const;
+    void read_blocks(const Run& run, auto* windows, std::vector<PixelUse>& use) const;
     template <class Stored>
-    void convert(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+    void convert(const Stored* window, const PixelUse* use_in_frame, std::ptrdiff_t frame,
                  void* pattern) const;
     template <class Stored, class Count>
     bool convert_pieces(const Stored* window, Count* pattern) const;
     template <class Stored, class Count>
-    void convert_to(const Stored* window, const std::uint8_t* used_in_frame, std::ptrdiff_t frame,
+    void convert_to(const Stored* window, const PixelUse* use_in_frame, std::ptrdiff_t frame,
                     Count* pattern) const;
     template <class Stored>
     [[noreturn]] void refuse(std::ptrdiff_t frame, std::ptrdiff_t pixel, Stored value) const;
@@ -101,20 +110,21 @@ class FrameReader {
     const hdf5::Dataset& frames_;
     const ScanMask& mask_;
     const PixelMap& map_;
-    PatternType type_;
-    bool frames_are_amplitudes_;
+    CountRules rules_;
     RawFrames raw_;
     Array<std::uint8_t, 2> used_;  // in pattern order
 };
 
-// Mean stored frame (y, x) of about `num_samples` of `frames`, used pixels only (others and impossible
-// values: 0). `always_full`: used pixels that sit at the stored type's largest value in every sample.
+// A sample of stored frames: their mean (y, x), used pixels only (others and impossible values: 0), and how
+// many of the used pixels hold what.
 struct MeanFrame {
     Array<double, 2> counts;
-    std::vector<std::array<int, 2>> always_full;
+    std::ptrdiff_t num_samples = 0, num_used = 0;                               // frames; their pixels
+    std::ptrdiff_t num_negative = 0, num_without_count = 0, num_saturated = 0;  // pixels of one frame
+    std::vector<std::array<int, 2>> never_a_count;  // in no sampled frame, unmasked
 };
-MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, std::span<const std::ptrdiff_t> of,
-                     std::ptrdiff_t num_samples);
+MeanFrame mean_frame(const hdf5::Dataset& frames, const ScanMask& mask, const CountRules& rules,
+                     std::span<const std::ptrdiff_t> of, std::ptrdiff_t num_samples);
 
 // Where the beam is: around the middle or around index 0 of the frame.
 DetectorCentre find_centre(const Array<double, 2>& mean);

@@ -71,16 +71,22 @@ struct CountSummary {
     std::string doubtful;  // why some frame cannot be read
 };
 
+// 0 where the frame does not use the pixel.
 double count_at(PatternType type, const std::byte* pattern, std::ptrdiff_t pixel) {
+    const auto count = [&](auto of_type) -> double {
+        using Count = decltype(of_type);
+        const Count stored = reinterpret_cast<const Count*>(pattern)[pixel];
+        return is_unused(stored) ? 0.0 : static_cast<double>(stored);
+    };
     switch (type) {
         case PatternType::u8:
-            return static_cast<double>(pattern[pixel]);
+            return count(std::uint8_t{});
         case PatternType::u16:
-            return reinterpret_cast<const std::uint16_t*>(pattern)[pixel];
+            return count(std::uint16_t{});
         case PatternType::i32:
-            return reinterpret_cast<const std::int32_t*>(pattern)[pixel];
+            return count(std::int32_t{});
         case PatternType::f32:
-            return static_cast<double>(reinterpret_cast<const float*>(pattern)[pixel]);
+            return count(float{});
     }
     return 0;
 }
@@ -103,7 +109,7 @@ CountSummary sample_counts(ScanReader& reader) {
         }
         double total = 0;
         for (std::ptrdiff_t pixel = 0; pixel < pixels; ++pixel) {
-            const double count = std::max(0.0, count_at(info.pattern_type, pattern.data(), pixel));
+            const double count = count_at(info.pattern_type, pattern.data(), pixel);
             summary.counts.include(count);
             total += count;
         }

@@ -11,7 +11,7 @@ namespace tessera {
 
 namespace {
 
-constexpr std::uint64_t has_signal_bit = 0x1000;
+constexpr std::uint64_t saturated_bit = 0x2, has_signal_bit = 0x1000;
 
 // The dataset that config.mask or the scan names; none: every pixel is used.
 std::optional<hdf5::Dataset> find_mask(const ScanLayout& layout, const ScanConfig& config,
@@ -35,14 +35,13 @@ hdf5::Block everything(const hdf5::Dataset& dataset) {
     return {hdf5::Shape(dataset.shape().size(), 0), hdf5::Shape(dataset.shape().size(), 1), dataset.shape()};
 }
 
-void read_flags(const hdf5::Dataset& mask, const hdf5::Block& block, bool nonzero_is_good,
-                std::uint8_t* used) {
+void read_flags(const hdf5::Dataset& mask, const hdf5::Block& block, bool nonzero_is_good, PixelUse* use) {
     const std::size_t size = size_of(block);
     if (mask.type().kind == hdf5::Kind::real) {
         std::vector<double> values(size);
         mask.read(block, values.data());
-        std::ranges::transform(values, used, [&](double value) -> std::uint8_t {
-            return !std::isnan(value) && (value != 0) == nonzero_is_good ? 1 : 0;
+        std::ranges::transform(values, use, [&](double value) {
+            return !std::isnan(value) && (value != 0) == nonzero_is_good ? PixelUse::used : PixelUse::unused;
         });
         return;
     }
@@ -56,9 +55,11 @@ void read_flags(const hdf5::Dataset& mask, const hdf5::Block& block, bool nonzer
     } else {
         mask.read(block, values.data());
     }
-    std::ranges::transform(values, used, [&](std::uint64_t value) -> std::uint8_t {
-        const bool good = nonzero_is_good ? value != 0 : (value & ~has_signal_bit) == 0;
-        return good ? 1 : 0;
+    std::ranges::transform(values, use, [&](std::uint64_t value) {
+        const std::uint64_t flags = value & ~has_signal_bit;
+        const bool is_good = nonzero_is_good ? value != 0 : flags == 0;
+        const bool is_saturated = !nonzero_is_good && flags == saturated_bit;
+        return is_good ? PixelUse::used : is_saturated ? PixelUse::saturated : PixelUse::unused;
     });
 }
 
@@ -85,7 +86,10 @@ ScanMask::ScanMask(const ScanLayout& layout, const ScanConfig& config, const std
         throw data_error("{}: the mask has shape {}, but frames are ({}, {}) and all of them {}",
                          mask->where(), hdf5::text(shape), height, width, hdf5::text(layout.frames.shape()));
     }
-    read_flags(*mask, everything(*mask), nonzero_is_good_, used_.data());
+    std::vector<PixelUse> use(static_cast<std::size_t>(used_.size()));
+    read_flags(*mask, everything(*mask), nonzero_is_good_, use.data());
+    std::ranges::transform(use, used_.data(),
+                           [](PixelUse of) -> std::uint8_t { return of == PixelUse::used ? 1 : 0; });
     if (std::ranges::find(used_, 1) == used_.end()) {
         throw data_error(
             "{}: the mask leaves no pixel to use (0 means good there; if not, set scan.mask.invert: true)",
@@ -93,7 +97,7 @@ ScanMask::ScanMask(const ScanLayout& layout, const ScanConfig& config, const std
     }
 }
 
-void ScanMask::read_used(const hdf5::Block& block, std::uint8_t* out) const {
+void ScanMask::read_use(const hdf5::Block& block, PixelUse* out) const {
     TESSERA_EXPECT(per_frame());
     read_flags(*per_frame_, block, nonzero_is_good_, out);
 }

@@ -11,8 +11,11 @@
 
 namespace tessera {
 
+enum class PixelUse : std::uint8_t { unused, used, saturated };
+
 // Which detector pixels to use, as stored. Values are CXI's bits: 0 is good and so is 0x1000 (the pixel has
-// signal), every other value is bad; inverted: any non-zero value is good.
+// signal), every other value is bad; inverted: any non-zero value is good. In a mask per frame 0x2 alone says
+// that the pixel was saturated there.
 class ScanMask {
   public:
     // The scan's own mask, or the one config.mask names in another file. Data error if its shape fits neither
@@ -23,8 +26,8 @@ class ScanMask {
         return used_;
     }  // (y, x), 1: use; all 1 for a mask per frame
     bool per_frame() const { return per_frame_.has_value(); }
-    // (count, y, x) flags of frames first, first + step, ... of a mask per frame, inside the given window.
-    void read_used(const hdf5::Block& block, std::uint8_t* out) const;
+    // (count, y, x) of frames first, first + step, ... of a mask per frame, inside the given window.
+    void read_use(const hdf5::Block& block, PixelUse* out) const;
 
   private:
     bool nonzero_is_good_ = false;

@@ -188,14 +188,31 @@ DetectorCentre decide_centre(const MeanFrame& mean, const ScanConfig& config,
     return DetectorCentre::middle;
 }
 
-void note_doubtful_counts(const MeanFrame& mean, const ScanMask& mask, std::vector<std::string>& notes) {
-    if (!mean.always_full.empty()) {
-        const auto [y, x] = mean.always_full.front();
-        notes.push_back(fmt::format(
-            "frames: {} used pixel(s) hold the largest number of their type in every sampled frame, "
-            "first at (y, x) = ({}, {}): saturated or invalid, mask them with scan.mask",
-            mean.always_full.size(), y, x));
-    }
+// What the frames hold beside counts.
+void note_odd_counts(const MeanFrame& mean, const CountRules& rules, std::vector<std::string>& notes) {
+    const auto note = [&](std::ptrdiff_t number, std::string_view what) {
+        if (number == 0) return;
+        notes.push_back(fmt::format("frames: {} of {} used pixels of {} sampled frames {}", number,
+                                    mean.num_used, mean.num_samples, what));
+    };
+    note(
+        mean.num_without_count,
+        "hold no count (no number, negative, the largest number of their type, or masked there) and are left "
+        "out of their frame");
+    note(mean.num_negative,
+         rules.negative_is_zero
+             ? "are negative and taken as 0 (scan.mask.negative_counts)"
+             : "are negative; where a background was subtracted, set scan.mask.negative_counts: zero");
+    note(mean.num_saturated, "are saturated (scan.mask.saturated_above): at least so many counts");
+    if (mean.never_a_count.empty()) return;
+    const auto [y, x] = mean.never_a_count.front();
+    notes.push_back(
+        fmt::format("frames: {} used pixel(s) hold no count in every sampled frame, first at (y, x) = ({}, "
+                    "{}): a mask of all frames (scan.mask) would say so at once",
+                    mean.never_a_count.size(), y, x));
+}
+
+void note_mask(const ScanMask& mask, std::vector<std::string>& notes) {
     const auto num_masked = std::ranges::count(mask.used(), 0);
     if (num_masked > 0)
         notes.push_back(fmt::format("mask: {} of {} pixels are not used", num_masked, mask.used().size()));
@@ -265,6 +282,7 @@ struct ScanReader::Impl {
     ScanInfo info;
     ScanMask mask;
     Geometry geometry;
+    CountRules rules;
     PixelMap map;
     FrameReader reader;
 
@@ -274,11 +292,10 @@ struct ScanReader::Impl {
           info(start_info(config)),
           mask(layout, config, folder),
           geometry(resolve_geometry(config.geometry, layout, file.name(), info.notes)),
+          rules(count_rules(layout.frames.type(), config)),
           map(layout.frame_shape(), config.crop, config.orientation, geometry.propagation,
               look_at_frames(config)),
-          reader(layout.frames, mask, map,
-                 pattern_type_of(layout.frames.type(), mask.per_frame(), config.keys.frames_are_amplitudes),
-                 config.keys.frames_are_amplitudes) {
+          reader(layout.frames, mask, map, rules) {
         finish_info(config);
     }
 
@@ -294,16 +311,17 @@ struct ScanReader::Impl {
 
     DetectorCentre look_at_frames(const ScanConfig& config) {
         constexpr std::ptrdiff_t num_samples = 16;
-        const MeanFrame mean = mean_frame(layout.frames, mask, info.frames, num_samples);
-        note_doubtful_counts(mean, mask, info.notes);
+        const MeanFrame mean = mean_frame(layout.frames, mask, rules, info.frames, num_samples);
+        note_odd_counts(mean, rules, info.notes);
+        note_mask(mask, info.notes);
         if (geometry.propagation == Propagation::near_field) return DetectorCentre::middle;
         return decide_centre(mean, config, info.notes);
     }
 
     void finish_info(const ScanConfig& config) {
         info.frame_shape = map.shape();
-        info.pattern_type =
-            pattern_type_of(layout.frames.type(), mask.per_frame(), config.keys.frames_are_amplitudes);
+        info.pattern_type = rules.type;
+        info.saturated_from = static_cast<float>(rules.saturated_from);
         info.geometry = geometry;
         if (config.orientation.transpose) {
             std::swap(info.geometry.detector_pixel_size_m[0], info.geometry.detector_pixel_size_m[1]);

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "io/hdf5_writer.hpp"
+#include "scan/scan.hpp"
 
 namespace tessera {
 
@@ -46,7 +47,7 @@ void write_counts(hdf5::Writer& file, const SyntheticScan& scan) {
     const float most = *std::ranges::max_element(scan.patterns);
     if (!scan.integer_counts) {
         write_patterns<float>(file, scan.patterns);
-    } else if (most <= static_cast<float>(std::numeric_limits<std::uint16_t>::max())) {
+    } else if (most < static_cast<float>(unused_count<std::uint16_t>)) {
         write_patterns<std::uint16_t>(file, scan.patterns);
     } else if (most < 0x1p31F) {
         write_patterns<std::int32_t>(file, scan.patterns);

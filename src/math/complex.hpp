@@ -64,6 +64,13 @@ TESSERA_HD float where_not_negative(float condition, float value) {
 TESSERA_HD double where_not_negative(double condition, double value) {
     return condition >= 0 ? value : 0.0;
 }
+// value where a < b, else otherwise
+TESSERA_HD float where_less(float a, float b, float value, float otherwise) {
+    return a < b ? value : otherwise;
+}
+TESSERA_HD double where_less(double a, double b, double value, double otherwise) {
+    return a < b ? value : otherwise;
+}
 
 #include "math/complex-inl.hpp"
 

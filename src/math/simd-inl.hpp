@@ -85,6 +85,9 @@ inline Vec where_positive(Vec condition, Vec value, Vec otherwise) {
 inline Vec where_not_negative(Vec condition, Vec value) {
     return {hn::IfThenElseZero(hn::Ge(condition.raw, hn::Zero(FloatTag())), value.raw)};
 }
+inline Vec where_less(Vec a, Vec b, Vec value, Vec otherwise) {
+    return {hn::IfThenElse(hn::Lt(a.raw, b.raw), value.raw, otherwise.raw)};
+}
 // In a fixed order for one instruction set.
 inline float sum_of_lanes(Vec x) {
     return hn::GetLane(hn::SumOfLanes(FloatTag(), x.raw));

@@ -12,6 +12,13 @@
 // 2012, eq. 3) gaussian:  f = m (I - d)^2 / (2 (d+1))         factor = m (I - d) / (d+1) (Thibault 2012, eq.
 // 5)
 
+// What m becomes where counts from `saturated_from` on say only "at least so many": 0 where the model has as
+// much or more, m where it has less. Where they meet cost and derivative are 0, up to epsilon.
+template <class Real>
+TESSERA_HD Real one_sided_mask(Real intensity, Real counts, Real mask, Real saturated_from, Real none) {
+    return where_less(counts, saturated_from, mask, where_less(intensity, counts, mask, none));
+}
+
 template <class Real>
 struct Misfit {
     Real cost;

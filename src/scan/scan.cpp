@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <span>
 
 namespace tessera {
@@ -37,6 +38,7 @@ std::string fingerprint(const ScanInfo& scan) {
     print.add_all(scan.frames);
     print.add_all(scan.positions_px);
     print.add_all(scan.mask);
+    if (std::isfinite(scan.saturated_from)) print.add(&scan.saturated_from, sizeof scan.saturated_from);
     if (scan.background) print.add_all(*scan.background);
     if (scan.probe) print.add_all(*scan.probe);
     return print.text();

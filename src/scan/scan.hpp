@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/array.hpp"
@@ -12,11 +14,19 @@
 
 namespace tessera {
 
-// How counts are kept in memory: as the file has them where that is lossless. A negative count (i32 and f32
-// only) marks a pixel that this one frame does not use.
+// How counts are kept in memory: as the file has them where that is lossless.
 enum class PatternType { u8, u16, i32, f32 };
 std::size_t bytes_per_count(PatternType type);
 const char* name(PatternType type);
+
+// A pixel that one frame does not use is marked in the frame itself: the largest number of an unsigned type,
+// as detectors have it, and -1 of the others, where anything below zero will do.
+template <class Count>
+constexpr Count unused_count = std::is_unsigned_v<Count> ? std::numeric_limits<Count>::max() : Count(-1);
+template <class Count>
+constexpr bool is_unused(Count count) {
+    return std::is_unsigned_v<Count> ? count == unused_count<Count> : count < Count{0};
+}
 
 // Everything about a scan except the frames themselves, in the conventions of this program:
 // frames oriented and cropped, positions as probe positions along object rows and columns.
@@ -33,7 +43,9 @@ struct ScanInfo {
     // Detector maps in the order of the transform: for the far field the centre floor(M/2) is at index 0.
     Array<float, 2> mask;                       // (y, x): 1 use, 0 ignore
     std::optional<Array<float, 2>> background;  // (y, x): counts
-    std::optional<Array<cfloat, 3>> probe;      // (mode, y, x), not shifted
+    // So many counts of a frame's pixel, or more, say only that there were at least as many.
+    float saturated_from = std::numeric_limits<float>::infinity();
+    std::optional<Array<cfloat, 3>> probe;  // (mode, y, x), not shifted
     std::vector<std::string> notes;  // conventions found, doubtful values: what `inspect` and the log say
 };
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "scan/point_spread.hpp"
 #include "scan/positions.hpp"
 #include "scan/probe_modes.hpp"
 #include "scan/random.hpp"
@@ -106,8 +107,9 @@ Corner corner_of(const Array<double, 2>& positions_px, std::ptrdiff_t frame) {
 // The truth as waves in double precision, of what the file will hold, rounding included.
 class Forward {
   public:
-    Forward(const SyntheticScan& scan, SlicePropagation propagation)
+    Forward(const SyntheticScan& scan, SlicePropagation propagation, double blur_sigma_px)
         : scan_(scan),
+          blur_sigma_px_(blur_sigma_px),
           modes_(unstacked(scan.probe)),
           frame_shape_(scan.mask.extents()),
           window_transform_(modes_.front().extents()),
@@ -136,7 +138,8 @@ class Forward {
             }
             for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
         }
-        return near_field ? counts : origin_to_centre(counts);
+        if (!near_field) counts = origin_to_centre(counts);
+        return blur_sigma_px_ > 0 ? blurred(counts, blur_sigma_px_) : counts;
     }
 
   private:
@@ -179,6 +182,7 @@ class Forward {
     }
 
     const SyntheticScan& scan_;
+    double blur_sigma_px_;
     std::vector<Wave> modes_;
     Extents<2> frame_shape_;
     WaveTransform window_transform_, frame_transform_;
@@ -196,13 +200,14 @@ void record_frame(SyntheticScan& scan, const SimulationConfig& config, const For
             value = static_cast<double>(random.poisson(value));
         else if (scan.integer_counts)
             value = std::floor(value + 0.5);
+        if (config.detector.saturation) value = std::min(value, *config.detector.saturation);
         pattern[i] = scan.mask[i] != 0 ? static_cast<float>(value) : 0.0F;
     }
 }
 
 // Frames depend on nothing but their index, so any number of threads makes the same ones.
 void record(SyntheticScan& scan, const SimulationConfig& config) {
-    const Forward forward(scan, config.object.slice_propagation);
+    const Forward forward(scan, config.object.slice_propagation, config.detector.blur_sigma_px);
     const std::ptrdiff_t num_frames = scan.positions_px.extent(0);
     std::atomic<std::ptrdiff_t> next = 0;
     const auto work = [&] {

@@ -284,6 +284,8 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
                               : in.varies_probe                              ? 3
                               : in.keep_waves || slices > 1 || !in.gradients ? 1
                                                                              : 3;
+    // Five coefficients of a line search and the rows between, of real numbers.
+    const std::size_t blurred = in.blurs ? 3 * frame : 0;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -307,10 +309,11 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight", slots * (planes * window + batch_part_pixels(in)) * complex_bytes);
     add_probe_terms(in, own, add);
-    add("scratch of the workers", workers *
-                                      (waves * frame * modes + shifted + probe + slices_scratch_pixels(in) +
-                                       padded_windows_pixels(in) + opr_scratch_pixels(in)) *
-                                      complex_bytes);
+    add("scratch of the workers",
+        workers *
+            (waves * frame * modes + blurred + shifted + probe + slices_scratch_pixels(in) +
+             padded_windows_pixels(in) + opr_scratch_pixels(in)) *
+            complex_bytes);
     if (in.keep_waves || in.exit_waves) {
         const std::size_t bytes = waves_bytes(in, own);
         const std::size_t here = std::min(in.waves_memory_bytes.value_or(bytes), bytes);

@@ -40,6 +40,7 @@ struct ForecastInput {
     Exchange exchange = Exchange::neighbours;
     bool minibatches = false;  // engines with mini-batches; with their residuals, with momentum
     bool residuals = false, momentum = false;
+    bool blurs = false;  // the detector has a point spread
     bool refines_positions = false;
     bool varies_probe = false;  // each frame has a light, and the first mode deviates by eigen-probes
     int num_opr_modes = 0;

@@ -22,6 +22,8 @@ void for_each_problem(const Check& check) {
         {.frame = {9, 7}, .probe = {9, 7}, .num_modes = 1, .num_frames = 5, .seed = 2},
         {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 3, .num_frames = 1, .seed = 3},
         {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .seed = 4},
+        {.frame = {12, 15}, .probe = {7, 10}, .saturated_from = 12, .seed = 5},
+        {.frame = {12, 15}, .probe = {7, 10}, .blur_sigma = 0.7, .seed = 6},
     };
     for (const ProblemShape& sizes : shapes) {
         for (const reference::Interpolation interpolation : all_interpolations) {

@@ -54,6 +54,27 @@ std::vector<Case> cases() {
         {"more than one chunk of pixels",
          {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 1, .num_frames = 2, .seed = 6},
          PatternType::u16},
+        {"point spread",
+         {.frame = {12, 15}, .probe = {7, 10}, .num_modes = 2, .blur_sigma = 0.7, .seed = 11},
+         PatternType::u16},
+        {"point spread wider than the frame, saturated",
+         {.frame = {9, 7},
+          .probe = {9, 7},
+          .num_modes = 1,
+          .num_frames = 3,
+          .blur_sigma = 2.5,
+          .saturated_from = 12,
+          .seed = 12},
+         PatternType::f32},
+        {"point spread, three slices",
+         {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .blur_sigma = 1, .seed = 13},
+         PatternType::i32},
+        {"half of the pixels saturated, u16",
+         {.frame = {12, 15}, .probe = {7, 10}, .num_modes = 2, .saturated_from = 12, .seed = 9},
+         PatternType::u16},
+        {"half of the pixels saturated, f32",
+         {.frame = {12, 15}, .probe = {12, 15}, .num_modes = 1, .saturated_from = 12, .seed = 10},
+         PatternType::f32},
         {"three slices, small probe, two modes",
          {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .seed = 8},
          PatternType::f32},
@@ -93,6 +114,7 @@ double squared_error(const Problem& problem) {
         for (std::ptrdiff_t i = 0; i < model.size(); ++i) {
             const double counts = problem.patterns.slice(j)[i];
             if (counts < 0 || (!problem.mask.empty() && problem.mask[i] == 0)) continue;
+            if (counts >= problem.saturated_from && model[i] >= counts) continue;
             sum += std::pow(std::sqrt(model[i]) - std::sqrt(counts), 2);
         }
     }

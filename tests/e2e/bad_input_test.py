@@ -143,19 +143,12 @@ class BadInput(unittest.TestCase):
     def test_one_frame(self):
         self.expect_refusal(DATA, "scan.cxi", arguments=("reconstruct", "run.yaml", "--set", "scan.frames.stop=1"))
 
-    def test_negative_count(self):
-        with self.edit() as file:
-            frames = file[FRAMES][()].astype(np.int32)
-        frames[2, 5, 7] = -4
-        self.replace(FRAMES, frames)
-        self.expect_refusal(DATA, "scan.cxi", "data", "2", "(5, 7)", "-4")
-
-    def test_count_not_a_number(self):
+    def test_count_too_large(self):
         with self.edit() as file:
             frames = file[FRAMES][()].astype(np.float32)
-        frames[1, 2, 3] = np.nan
+        frames[2, 5, 7] = np.inf
         self.replace(FRAMES, frames)
-        self.expect_refusal(DATA, "scan.cxi", "data", "1", "(2, 3)", "nan")
+        self.expect_refusal(DATA, "scan.cxi", "data", "2", "(5, 7)", "inf")
 
     def test_no_counts_at_all(self):
         with self.edit() as file:

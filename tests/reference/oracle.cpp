@@ -128,6 +128,14 @@ double weight_of(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t 
     return problem.mask.empty() ? 1 : problem.mask(y, x);
 }
 
+// The same where the model has this intensity: saturated counts are no measure of a brighter one.
+double weight_of(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t y, std::ptrdiff_t x,
+                 double model) {
+    const double counts = problem.patterns(i_frame, y, x);
+    if (counts >= problem.saturated_from && model >= counts) return 0;
+    return weight_of(problem, i_frame, y, x);
+}
+
 // Calls visit(y, x, object_y, object_x) for every probe pixel of every frame, windows at their whole pixels.
 template <class Visit>
 void for_whole_windows(const Problem& problem, Visit visit) {
@@ -306,8 +314,32 @@ RealImage intensity(const Problem& problem, std::ptrdiff_t i_frame) {
     RealImage out(problem.frame_shape());
     for (std::ptrdiff_t i = 0; i < out.size(); ++i) {
         for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) out[i] += std::norm(fields.slice(k)[i]);
-        if (!problem.background.empty()) out[i] += problem.background[i];
     }
+    out = blurred(out, problem.blur_sigma);
+    if (problem.background.empty()) return out;
+    for (std::ptrdiff_t i = 0; i < out.size(); ++i) out[i] += problem.background[i];
+    return out;
+}
+
+RealImage blurred(const RealImage& image, double sigma) {
+    if (sigma == 0) return image;
+    const auto radius = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(std::ceil(4 * sigma)));
+    const std::ptrdiff_t height = image.extent(0), width = image.extent(1);
+    RealImage out(image.extents());
+    double all_weights = 0;
+    for (std::ptrdiff_t dy = -radius; dy <= radius; ++dy) {
+        for (std::ptrdiff_t dx = -radius; dx <= radius; ++dx) {
+            const double weight = std::exp(-static_cast<double>(dy * dy + dx * dx) / (2 * sigma * sigma));
+            all_weights += weight;
+            for (std::ptrdiff_t y = 0; y < height; ++y) {
+                for (std::ptrdiff_t x = 0; x < width; ++x) {
+                    const std::ptrdiff_t from_y = ((y + dy) % height + height) % height;
+                    out(y, x) += weight * image(from_y, ((x + dx) % width + width) % width);
+                }
+            }
+        }
+    }
+    for (double& value : out) value /= all_weights;
     return out;
 }
 
@@ -350,12 +382,13 @@ Cost cost(const Problem& problem) {
         double frame_cost = 0, differences = 0, used_counts = 0;
         for (std::ptrdiff_t y = 0; y < model.extent(0); ++y) {
             for (std::ptrdiff_t x = 0; x < model.extent(1); ++x) {
-                const double weight = weight_of(problem, j, y, x), counts = problem.patterns(j, y, x);
+                const double weight = weight_of(problem, j, y, x, model(y, x));
+                const double counts = problem.patterns(j, y, x);
+                used_counts += weight_of(problem, j, y, x) * std::max(counts, 0.0);
                 if (weight == 0) continue;
                 frame_cost += weight * pixel_cost(problem.noise_model, model(y, x), counts, problem.epsilon);
                 const double difference = std::sqrt(model(y, x)) - std::sqrt(counts);
                 differences += weight * difference * difference;
-                used_counts += weight * counts;
             }
         }
         result.per_frame.push_back(frame_cost);
@@ -376,16 +409,19 @@ Unknowns gradient(const Problem& problem) {
         Stack behind_object(problem.probe.extents());  // chi
         const RealImage model = intensity(problem, j);
         const Stack fields = far_fields(problem, j);
+        RealImage slope(model.extents());  // df/dI before the point spread
+        for (std::ptrdiff_t y = 0; y < model.extent(0); ++y) {
+            for (std::ptrdiff_t x = 0; x < model.extent(1); ++x) {
+                const double weight = weight_of(problem, j, y, x, model(y, x));
+                if (weight == 0) continue;
+                slope(y, x) = weight * pixel_slope(problem.noise_model, model(y, x),
+                                                   problem.patterns(j, y, x), problem.epsilon);
+            }
+        }
+        slope = blurred(slope, problem.blur_sigma);
         for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
             Image residual = mode_of(fields, k);  // becomes df/dPsi*
-            for (std::ptrdiff_t y = 0; y < model.extent(0); ++y) {
-                for (std::ptrdiff_t x = 0; x < model.extent(1); ++x) {
-                    const double weight = weight_of(problem, j, y, x), counts = problem.patterns(j, y, x);
-                    residual(y, x) *= weight == 0 ? 0.0
-                                                  : weight * pixel_slope(problem.noise_model, model(y, x),
-                                                                         counts, problem.epsilon);
-                }
-            }
+            for (std::ptrdiff_t i = 0; i < residual.size(); ++i) residual[i] *= slope[i];
             Image wave = propagate_back(residual, problem.transfer_function);
             if (moves_back(problem)) wave = shift(wave, window.frac_y, window.frac_x);
             const Image chi = cropped(wave, problem.probe_shape());

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <complex>
+#include <limits>
 #include <vector>
 
 #include "base/array.hpp"
@@ -74,6 +75,9 @@ struct Problem {
         patterns;          // (frame, y, x) counts, in transform order; negative: this frame ignores the pixel
     RealImage mask;        // (y, x) weights, 0: ignored; empty: all used
     RealImage background;  // (y, x) counts; empty: none
+    // So many counts or more say only that there were at least as many: no cost where the model has as much.
+    double saturated_from = std::numeric_limits<double>::infinity();
+    double blur_sigma = 0;    // pixels; of the detector's Gaussian point spread, periodic; 0: none
     Image transfer_function;  // (y, x) of the near field; empty: far field
     NoiseModel noise_model = NoiseModel::amplitude;
     // Added to I under a root, in a logarithm and in a denominator.
@@ -87,6 +91,10 @@ struct Problem {
     // Throws where the shapes do not fit together or a window leaves the object.
     void check() const;
 };
+
+// The point spread's part of the model, and its own adjoint: a double sum over a square of 4 sigma around
+// each pixel.
+RealImage blurred(const RealImage& image, double sigma);
 
 // --- Forward model
 // -------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ Problem random_problem(const ProblemShape& shape) {
     problem.interpolation = shape.interpolation;
     problem.noise_model = shape.noise_model;
     problem.epsilon = default_epsilon(shape.noise_model);
+    problem.saturated_from = shape.saturated_from;
+    problem.blur_sigma = shape.blur_sigma;
 
     const std::ptrdiff_t travel = 5;  // the windows overlap strongly
     for (std::ptrdiff_t j = 0; j < shape.num_frames; ++j) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "oracle.hpp"
 
@@ -18,6 +19,8 @@ struct ProblemShape {
     enum class Field { far, near } field = Field::far;
     enum class Detector { plain, masked_with_background } detector = Detector::masked_with_background;
     double mean_counts = 20;  // per pixel
+    double blur_sigma = 0;
+    double saturated_from = std::numeric_limits<double>::infinity();
     std::uint64_t seed = 1;
 };
 

@@ -10,6 +10,7 @@
 #include "codelets/illumination.hpp"
 #include "codelets/line_search.hpp"
 #include "codelets/noise.hpp"
+#include "scan/point_spread.hpp"
 #include "tiling/tiling.hpp"
 
 namespace tessera::test {
@@ -69,9 +70,9 @@ Shape2 shape2(const Extents<2>& extents) {
 double held_count(double count, PatternType type) {
     switch (type) {
         case PatternType::u8:
-            return count < 0 ? 2 : std::min(count, 255.0);
+            return std::min(count, 254.0);
         case PatternType::u16:
-            return count < 0 ? 2 : std::min(count, 65535.0);
+            return std::min(count, 65534.0);
         case PatternType::i32:
             return count;
         case PatternType::f32:
@@ -83,7 +84,8 @@ double held_count(double count, PatternType type) {
 template <class Count>
 void write_counts(const Array<double, 3>& patterns, Data& to) {
     auto* counts = to.before_tasks<Count>();
-    for (std::ptrdiff_t i = 0; i < patterns.size(); ++i) counts[i] = static_cast<Count>(patterns[i]);
+    for (std::ptrdiff_t i = 0; i < patterns.size(); ++i)
+        counts[i] = patterns[i] < 0 ? unused_count<Count> : static_cast<Count>(patterns[i]);
 }
 
 Data make_patterns(const reference::Problem& problem, const BatchShape& shape) {
@@ -121,6 +123,11 @@ Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
     for (const Image& between : problem.slice_transfer_functions) {
         for (const Value& value : between)
             *slice_transfer++ = single(value / static_cast<double>(between.size()));
+    }
+    if (problem.blur_sigma > 0) {
+        std::ranges::transform(point_spread(problem.blur_sigma),
+                               reinterpret_cast<float*>(base + blur_offset(shape)),
+                               [](double tap) { return static_cast<float>(tap); });
     }
     if (!shape.near_field) return data;
     auto* transfer = reinterpret_cast<cfloat*>(base + 2 * map);
@@ -166,6 +173,8 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type, const R
     shape.interpolation = program_interpolation(problem.interpolation);
     shape.near_field = !problem.transfer_function.empty();
     shape.has_background = !problem.background.empty();
+    if (problem.blur_sigma > 0) shape.blur_radius = point_spread_radius(problem.blur_sigma);
+    shape.saturated_from = static_cast<float>(problem.saturated_from);
     return shape;
 }
 

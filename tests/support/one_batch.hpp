@@ -14,7 +14,6 @@ namespace tessera::test {
 
 // What the program can hold of a made-up problem, so that a comparison with the oracle shows the program's
 // own rounding only: single precision everywhere, counts of `type` (f32: not whole), the program's epsilon.
-// Unsigned counts cannot mark a pixel as ignored: it counts then.
 reference::Problem as_held(reference::Problem problem, PatternType type);
 reference::Unknowns as_held(reference::Unknowns unknowns);
 

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/error.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "io/scan_reader.hpp"
+#include "io/scan_writer.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
@@ -101,6 +103,19 @@ TEST_F(OutOfCore, GivesTheSameBitsWithRedundantFrames) {
         EXPECT_TRUE(outcome.problem.patterns.reads_again());
         expect_bitwise_equal(outcome, reference);
     }
+}
+
+// The mark of what a frame does not use is made afresh each time.
+TEST_F(OutOfCore, GivesTheSameBitsWithUnusedAndSaturatedPixels) {
+    SyntheticScan scan = scan_.truth();
+    scan.integer_counts = false;
+    for (std::ptrdiff_t i = 0; i < scan.patterns.size(); i += 11)
+        scan.patterns[i] = i % 2 == 0 ? std::numeric_limits<float>::quiet_NaN() : -1.0F;
+    write_scan(scan_.folder() / "odd.cxi", scan, "");
+    config_.scan.file = scan_.folder() / "odd.cxi";
+    config_.scan.mask.saturated_above = 50;
+    const Outcome reference = run(config_);
+    expect_bitwise_equal(run(limited(config_, 0.3)), reference);
 }
 
 TEST_F(OutOfCore, GivesTheSameBitsWithSlices) {

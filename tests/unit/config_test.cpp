@@ -23,7 +23,7 @@ constexpr std::string_view full_run = R"(scan:
     focus_to_sample_m: 0.0143
     energy_eV: 12398.4198
     wavelength_m: 1.0e-10
-  mask: {file: mask.h5, key: /mask, invert: true}
+  mask: {file: mask.h5, key: /mask, invert: true, saturated_above: 60000.5, negative_counts: zero}
   frames: {start: 3, stop: 400, step: 2}
   crop: {size: [256, 128], center: [130, 120]}
   orientation: {transpose: on, flip_y: Yes, flip_x: TRUE}
@@ -93,7 +93,7 @@ RunConfig expected_full_run() {
     c.scan.file = "data/scan 1.h5";
     c.scan.format = ScanFormat::hdf5;
     c.scan.geometry = {Propagation::near_field, 5.2, 6.5e-6, 0.0143, 12398.4198, 1.0e-10, {}};
-    c.scan.mask = {"mask.h5", "/mask", true, {}};
+    c.scan.mask = {"mask.h5", "/mask", true, 60000.5, NegativeCounts::zero};
     c.scan.frames = {3, 400, 2};
     c.scan.crop.size = {256, 128};
     c.scan.crop.center = {130, 120};
@@ -380,7 +380,8 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
         "'HIO'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
-        "run.yaml:10: refine: unknown key (known here: scan, object, probe, engines, positions, tiling, "
+        "run.yaml:10: refine: unknown key (known here: scan, detector, object, probe, engines, positions, "
+        "tiling, "
         "runtime, output, tune)",
         "--set runtime.cpus=0: runtime.cpus: 0 is out of range (allowed: at least 1) (or "
         "auto)",

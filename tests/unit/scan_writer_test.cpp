@@ -127,8 +127,8 @@ TEST_F(ScanWriterTest, CountsChooseTheirType) {
         EXPECT_EQ(counts[2 * height * width], static_cast<double>(brightest));
         return reader.info().pattern_type;
     };
-    EXPECT_EQ(type_with(65535, true), PatternType::u16);
-    EXPECT_EQ(type_with(65536, true), PatternType::i32);
+    EXPECT_EQ(type_with(65534, true), PatternType::u16);
+    EXPECT_EQ(type_with(65535, true), PatternType::i32) << "which as uint16 is the mark of no count";
     EXPECT_EQ(type_with(60000.5F, false), PatternType::f32);
     auto scan = small_scan(Propagation::far_field);
     scan.patterns(0, 0, 0) = 3e9F;

@@ -45,6 +45,8 @@ detector:
   integer_counts: false
   background_per_pixel: 0.5
   masked_fraction: 0.01
+  blur_sigma_px: 0.8
+  saturation: 1200
 random_seed: 9
 file: out.cxi
 )";
@@ -75,7 +77,9 @@ TEST(SimulationFile, EveryKeyIsReadAndWritten) {
                          false,
                          false,
                          0.5,
-                         0.01};
+                         0.01,
+                         0.8,
+                         1200.0};
     expected.scan.fluctuation = {0.125, 0.5, 1e-4};
     expected.random_seed = 9;
     expected.file = "out.cxi";

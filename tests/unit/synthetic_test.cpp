@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -153,6 +154,45 @@ TEST(Simulate, NearFieldOfAUniformObjectDoesNotDependOnTheSubPixelPosition) {
             ASSERT_NEAR(scan.patterns.slice(frame)[i], expected[i], 1e-6 * largest) << frame << ", " << i;
     }
     EXPECT_GT(farthest, 0.3);
+}
+
+// The point spread only spreads: the light of a frame stays, and a frame is the sharp one folded with G.
+TEST(Simulate, ThePointSpreadFoldsTheFrame) {
+    SimulationConfig config = without_noise(small_scan());
+    const auto sharp = simulate(config);
+    config.detector.blur_sigma_px = 0.6;
+    const auto scan = simulate(config);
+    const auto [height, width] = scan.mask.extents();
+    constexpr std::ptrdiff_t radius = 3;
+    double all = 0, differs = 0;
+    for (std::ptrdiff_t dy = -radius; dy <= radius; ++dy)
+        for (std::ptrdiff_t dx = -radius; dx <= radius; ++dx)
+            all += std::exp(-static_cast<double>(dy * dy + dx * dx) / (2 * 0.36));
+    const float largest = *std::ranges::max_element(sharp.patterns);
+    for (std::ptrdiff_t y = 0; y < height; ++y)
+        for (std::ptrdiff_t x = 0; x < width; ++x) {
+            double expected = 0;
+            for (std::ptrdiff_t dy = -radius; dy <= radius; ++dy)
+                for (std::ptrdiff_t dx = -radius; dx <= radius; ++dx)
+                    expected += std::exp(-static_cast<double>(dy * dy + dx * dx) / (2 * 0.36)) / all *
+                                static_cast<double>(
+                                    sharp.patterns(1, (y + dy + height) % height, (x + dx + width) % width));
+            EXPECT_NEAR(scan.patterns(1, y, x), expected, 1e-6 * static_cast<double>(largest));
+            differs = std::max(differs, std::abs(expected - static_cast<double>(sharp.patterns(1, y, x))));
+        }
+    EXPECT_GT(differs, 0.01 * static_cast<double>(largest));
+}
+
+TEST(Simulate, SaturatedPixelsCountNoMore) {
+    SimulationConfig config = small_scan();
+    const auto all = simulate(config);
+    const float largest = *std::ranges::max_element(all.patterns);
+    config.detector.saturation = std::floor(0.25 * static_cast<double>(largest));
+    const auto clipped = simulate(config);
+    const auto most = static_cast<float>(*config.detector.saturation);
+    for (std::ptrdiff_t i = 0; i < all.patterns.size(); ++i)
+        EXPECT_EQ(clipped.patterns[i], std::min(all.patterns[i], most));
+    EXPECT_LT(most, largest);
 }
 
 TEST(Simulate, RasterPositionsAreExact) {

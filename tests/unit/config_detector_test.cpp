@@ -1,0 +1,45 @@
+// The keys that say what a detector does to counts.
+#include <gtest/gtest.h>
+
+#include "unit/config_texts.hpp"
+
+namespace tessera {
+namespace {
+
+TEST(RunFile, WhatFramesHoldBesideCounts) {
+    const RunConfig c = run_of("scan: {file: a.cxi, mask: {saturated_above: 6.5e4, negative_counts: zero}}");
+    EXPECT_EQ(c.scan.mask.saturated_above, 65000.0);
+    EXPECT_EQ(c.scan.mask.negative_counts, NegativeCounts::zero);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+    EXPECT_EQ(run_of(scan_line).scan.mask.saturated_above, std::nullopt);
+    EXPECT_EQ(run_of(scan_line).scan.mask.negative_counts, NegativeCounts::leave_out);
+    expect_problem("scan: {file: a.cxi, mask: {saturated_above: 0}}",
+                   "run.yaml:1: scan.mask.saturated_above: 0 is out of range (allowed: above 0)");
+    expect_problem("scan: {file: a.cxi, mask: {negative_counts: refuse}}",
+                   "run.yaml:1: scan.mask.negative_counts: expected one of leave_out, zero, got 'refuse'");
+}
+
+TEST(RunFile, ADetectorBlurs) {
+    const RunConfig c = run_of(with_scan("detector: {detector_blur_std: 0.8}"));
+    EXPECT_EQ(c.detector.blur_sigma_px, 0.8);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+    EXPECT_EQ(run_of(scan_line).detector.blur_sigma_px, 0);
+    expect_problem(
+        with_scan("detector: {blur_sigma_px: 11}"),
+        "run.yaml:2: detector.blur_sigma_px: 11 is out of range (allowed: at least 0, at most 10)");
+    for (const char* name : {"CG", "GD", "ePIE", "rPIE", "mPIE", "LSQML"})
+        run_of(with_scan(std::string("detector: {blur_sigma_px: 1}\nengines: [{name: ") + name + "}]"));
+    for (const char* name : {"DM", "RAAR", "AP"})
+        expect_problem(
+            with_scan(std::string("detector: {blur_sigma_px: 1}\nengines: [{name: ") + name + "}]"),
+            "run.yaml:3: engines[0].name: engines DM, RAAR and AP replace the modulus of single "
+            "pixels: with detector.blur_sigma_px above 0 use an engine with a gradient (CG, GD, "
+            "LSQML)");
+    expect_problem(with_scan("detector: {blur_sigma_px: 1}\nengines: [{name: LSQML, noise_model: poisson}]"),
+                   "run.yaml:3: engines[0].name: LSQML with noise_model: poisson takes the step of each "
+                   "pixel by itself: "
+                   "with detector.blur_sigma_px above 0 use noise_model: amplitude, or CG or GD");
+}
+
+}  // namespace
+}  // namespace tessera
