@@ -41,7 +41,6 @@ struct Result {
     Array<double, 2> position_shifts_px;  // (frame, 2): how far refinement moved each; empty: it did not
     std::array<double, 4> position_model = {};  // of the shifts: scale, asymmetry, rotation and shear (rad)
     std::optional<RemovedRamp> removed_ramp;    // null: nothing was taken off
-    std::vector<std::int64_t> frames;           // index in the scan file
     // Of a probe that varies, all empty where it does not: frame j sees sqrt(intensity_scale[j]) times the
     // modes, the first of them with the sum of opr_weights(j, i) opr_modes[i].
     std::vector<double> intensity_scale;                 // of mean 1
