@@ -9,8 +9,8 @@ namespace tessera {
 // What an object and its probe can trade, and is taken off a result: a ramp of phase, O e^{-ik.r} and
 // P e^{+ik.r}, and a constant, O / m and P m. The wave that enters the object's first slice is P O of it, so
 // the first slice takes part alone; of several slices it is their product that becomes flat. Every frame's
-// exit wave keeps its modulus, and gets one phase: exact at whole pixels, and with fourier interpolation as
-// far as the probe and its spectrum fade towards their edges.
+// exit wave keeps its modulus, and gets one phase: exact at whole pixels, with fourier interpolation as far
+// as the probe fades towards the window's edges, and with bilinear interpolation for small ramps.
 //
 // All of this runs on the CPU, also where GPUs compute: once or twice a run, on what goes to a file next.
 struct PhaseRamp {

@@ -576,6 +576,10 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.check(!c.runtime.mixed || !c.probe.support.fourier_radius, "probe.support.fourier_radius",
              "needs runtime.mixed: off, for all ranks must transform the probe alike, to the last bit");
     check_variable_probe(io, c);
+    io.check(
+        !c.runtime.mixed || !c.object.constraints.has_limits(), "runtime.mixed",
+        "must be off with limits in object.constraints: tiles that overlap are limited alike by one kind of "
+        "device alone");
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
         check_engine(io, c, i);
         check_refinement(io, c, i);

@@ -412,6 +412,17 @@ TEST_F(RampOfResult, IsTakenOffAndNoFrameNotices) {
     EXPECT_NEAR(tiled.result.removed_ramp->rad_per_px[1], removed.rad_per_px[1], 1e-4);
 }
 
+// A ramp has an edge where the window of a probe that moves by fractions begins again: it must be dark there.
+TEST_F(RampOfResult, IsTakenOffBetweenPixelsToo) {
+    config_.positions.interpolation = Interpolation::fourier;
+    config_.probe.support.radius = 0.8;
+    const Outcome with_ramp = run(config_);
+    config_.output.remove_ramp = true;
+    const Outcome without = run(config_);
+    EXPECT_GT(relative_difference(without.result.object, with_ramp.result.object), 0.05);
+    EXPECT_NEAR(cost_of_result(without, scan_.truth()) / cost_of_result(with_ramp, scan_.truth()), 1, 5e-3);
+}
+
 TEST_F(RampOfResult, LeavesAFlatRegionFlat) {
     for (const int num_slices : {1, 2}) {
         SCOPED_TRACE(num_slices);

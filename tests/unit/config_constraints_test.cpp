@@ -40,6 +40,10 @@ TEST(RunFile, ObjectsAreConstrained) {
                    key + "total_variation: -1 is out of range (allowed: at least 0, at most 10)");
     expect_problem(constraints("smoothing: 0.1, interval: 0"),
                    key + "interval: 0 is out of range (allowed: at least 1)");
+    expect_problem(
+        constraints("amplitude: [0.5, 1]") + "runtime: {mixed: on}\n",
+        "run.yaml:3: runtime.mixed: must be off with limits in object.constraints: tiles that overlap "
+        "are limited alike by one kind of device alone");
     expect_problem(constraints("start: 3"), key +
                                                 "start: has no meaning here (only for amplitude, phase_rad, "
                                                 "smoothing or total_variation)");

@@ -48,7 +48,7 @@ object:
   slice_propagation: fresnel
   regularize_layers: 0.25
   regularize_interval: 5
-  constraints: {amplitude: [0.5, 1.1], phase_rad: [-1, 0.5], smoothing: 0.2, total_variation: 0.01, start: 3, interval: 2}
+  constraints: {smoothing: 0.2, total_variation: 0.01, start: 3, interval: 2}
 probe:
   initial: zone_plate
   num_modes: 3
@@ -111,7 +111,7 @@ RunConfig expected_full_run() {
     c.scan.keys.frames_dc_at_corner = true;
     c.object = {
         17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25, 5, {}};
-    c.object.constraints = {std::array{0.5, 1.1}, std::array{-1.0, 0.5}, 0.2, 0.01, 3, 2};
+    c.object.constraints = {{}, {}, 0.2, 0.01, 3, 2};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
     c.probe.mode_power = 0.25;
