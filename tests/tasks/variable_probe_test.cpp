@@ -106,9 +106,9 @@ TEST_P(Flicker, IsFoundWithinOnePercent) {
 
 INSTANTIATE_TEST_SUITE_P(Engines, Flicker,
                          testing::Values(EngineCase{"cg", EngineName::CG},
-                                         EngineCase{"gd", EngineName::GD, 80},
+                                         EngineCase{"gd", EngineName::GD, 160},
                                          EngineCase{"rpie", EngineName::rPIE},
-                                         EngineCase{"lsqml", EngineName::LSQML}),
+                                         EngineCase{"lsqml", EngineName::LSQML, 80}),
                          [](const auto& chosen) { return std::string(chosen.param.name); });
 
 class Pointing : public testing::TestWithParam<EngineCase> {};
@@ -228,7 +228,7 @@ TEST(VariableProbeOfMovingFrames, IsFoundToo) {
     SimulationConfig simulation = flickering_scan();
     simulation.scan.position_error.jitter_px = 1;
     const SmallScan scan(simulation);
-    RunConfig config = run_of(scan, EngineName::LSQML, 40);
+    RunConfig config = run_of(scan, EngineName::LSQML, 80);
     config.positions.max_shift_px = 3;
     config.engines[0].refine_positions.emplace().start = 3;
     config.probe.variable.variable_intensity = true;
