@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "base/log.hpp"
 #include "codelets/position_rules.hpp"
@@ -31,6 +32,17 @@ MeanPowers mean_powers_of(const Problem& problem, const FrameStatistics& statist
         static_cast<double>(problem.probe_shape[0]) * static_cast<double>(problem.probe_shape[1]);
     return {*std::max_element(statistics.counts.begin(), statistics.counts.end()) / num_pixels,
             statistics.total_counts / (static_cast<double>(statistics.counts.size()) * probe_pixels)};
+}
+
+// <a, b>
+cdouble inner_product(const View<const cfloat, 2>& a, const View<const cfloat, 2>& b) {
+    cdouble sum = {0, 0};
+    for (std::ptrdiff_t r = 0; r < a.size(); ++r) {
+        const cdouble x = {static_cast<double>(a[r].re), static_cast<double>(a[r].im)},
+                      y = {static_cast<double>(b[r].re), static_cast<double>(b[r].im)};
+        sum = conj_mul_add(x, y, sum);
+    }
+    return sum;
 }
 
 }  // namespace
@@ -308,40 +320,61 @@ void Reconstruction::set_positions(Result& result) const {
     if (problem_.refines_positions()) add_shifts(result);
 }
 
-// Of the copied lights of all ranks.
-void Reconstruction::set_lights(Result& result) const {
-    if (!problem_.varies_probe()) return;
-    const auto num_frames = std::ssize(problem_.placement.windows);
-    const std::ptrdiff_t n = handles_.num_opr_modes, size = light_size(handles_.num_opr_modes);
-    std::vector<double> lights(static_cast<std::size_t>(num_frames * size));
+// Of the copied lights of all ranks, (frame, number); empty where the probe does not vary.
+std::vector<double> Reconstruction::gather_lights() const {
+    if (!problem_.varies_probe()) return {};
+    const auto size = static_cast<std::size_t>(light_size(handles_.num_opr_modes));
+    std::vector<double> lights(problem_.placement.windows.size() * size);
     snapshot_.get_lights(lights);
     handles_.owners.ranks->sum_disjoint(lights);
-    result.opr_weights = Array<cfloat, 2>({n > 0 ? num_frames : 0, n});
+    return lights;
+}
+
+// `result` has the probe. A frame's power is s^2 (sum_k |P_k|^2 + 2 Re sum_i w_i <P_0, E_i> + sum_i |w_i|^2).
+void Reconstruction::set_lights(Result& result, const std::vector<double>& lights) const {
+    if (lights.empty()) return;
+    const std::ptrdiff_t n = handles_.num_opr_modes, size = light_size(handles_.num_opr_modes);
+    const auto num_frames = std::ssize(problem_.placement.windows);
+    std::vector<cdouble> along(static_cast<std::size_t>(n), cdouble{0, 0});
+    if (n > 0) {
+        result.opr_modes = snapshot_.opr_modes();
+        result.opr_weights = Array<cfloat, 2>({num_frames, n});
+        const View<const cfloat, 2> first = result.probe.slice(0);
+        for (std::ptrdiff_t i = 0; i < n; ++i)
+            along[static_cast<std::size_t>(i)] = inner_product(first, result.opr_modes.slice(i));
+    }
     result.opr_mode_powers.assign(static_cast<std::size_t>(n), 0);
+    const double modes = std::accumulate(result.mode_powers.begin(), result.mode_powers.end(), 0.0);
+    double total = 0;
     for (std::ptrdiff_t j = 0; j < num_frames; ++j) {
         const double* light = &lights[static_cast<std::size_t>(j * size)];
-        result.intensity_scale.push_back(light[0] * light[0]);
+        double power = modes;
         for (std::ptrdiff_t i = 0; i < n; ++i) {
-            const double re = light[1 + 2 * i], im = light[2 + 2 * i];
-            result.opr_weights(j, i) = {static_cast<float>(re), static_cast<float>(im)};
-            result.opr_mode_powers[static_cast<std::size_t>(i)] +=
-                (re * re + im * im) / static_cast<double>(num_frames);
+            const cdouble w = {light[1 + 2 * i], light[2 + 2 * i]};
+            const auto mode = static_cast<std::size_t>(i);
+            result.opr_weights(j, i) = {static_cast<float>(w.re), static_cast<float>(w.im)};
+            result.opr_mode_powers[mode] += norm(w) / static_cast<double>(num_frames);
+            power += 2 * (w * along[mode]).re + norm(w);
         }
+        result.probe_amplitude.push_back(light[0]);
+        result.intensity_scale.push_back(light[0] * light[0] * power);
+        total += result.intensity_scale.back();
     }
-    if (n > 0) result.opr_modes = snapshot_.opr_modes();
+    for (double& scale : result.intensity_scale) scale *= static_cast<double>(num_frames) / total;
 }
 
 // Of the copied probe, places and lights.
 Result Reconstruction::result_of(const History& history, double cost, double data_error) const {
     Result result;
     set_positions(result);
-    set_lights(result);
+    const std::vector<double> lights = gather_lights();
     if (!handles_.owners.ranks->is_first()) return {};
     // Only the first mode has eigen-probes, so that it cannot be mixed with others.
     result.probe = handles_.num_opr_modes > 0 ? snapshot_.probe() : orthogonal_modes(snapshot_.probe());
     result.mode_powers = mode_powers(result.probe);
     if (const auto ramp = snapshot_.removed_ramp())
         result.removed_ramp = {{ramp->y, ramp->x}, {ramp->mean_re, ramp->mean_im}};
+    set_lights(result, lights);
     result.pixel_size_m = problem_.scan.pixel_size_m;
     result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {

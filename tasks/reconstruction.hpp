@@ -70,7 +70,8 @@ class Reconstruction {
     Result result_of(const History& history, double cost, double data_error) const;
     void set_positions(Result& result) const;
     void add_shifts(Result& result) const;
-    void set_lights(Result& result) const;
+    std::vector<double> gather_lights() const;
+    void set_lights(Result& result, const std::vector<double>& lights) const;
     std::vector<double> error_per_frame() const;
 
     const Problem& problem_;

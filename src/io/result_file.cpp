@@ -160,6 +160,9 @@ void write_lights(hdf5::Writer& file, const Result& result) {
     const std::string scale = process + "/intensity_scale";
     file.write(scale, result.intensity_scale);
     file.attribute(scale, "long_name", "power of the probe in each frame, 1 on average");
+    const std::string amplitude = process + "/probe_amplitude";
+    file.write(amplitude, result.probe_amplitude);
+    file.attribute(amplitude, "long_name", "of the modes, eigen-probes among them, in each frame");
     if (result.opr_modes.empty()) return;
     const std::string weights = process + "/opr_weights";
     file.write(weights, shape_of(result.opr_weights.extents()), result.opr_weights.data());
@@ -322,6 +325,7 @@ Result ResultReader::without_object() const {
         result.removed_ramp = {{k[0], k[1]}, {mean[0], mean[1]}};
     }
     result.intensity_scale = read_list<double>(file, process + "/intensity_scale");
+    result.probe_amplitude = read_list<double>(file, process + "/probe_amplitude");
     if (file.has_dataset(opr_image + "/data")) {
         result.opr_modes = read_image(file.dataset(opr_image + "/data"));
         const hdf5::Dataset weights = file.dataset(process + "/opr_weights");

@@ -41,9 +41,10 @@ struct Result {
     Array<double, 2> position_shifts_px;  // (frame, 2): how far refinement moved each; empty: it did not
     std::array<double, 4> position_model = {};  // of the shifts: scale, asymmetry, rotation and shear (rad)
     std::optional<RemovedRamp> removed_ramp;    // null: nothing was taken off
-    // Of a probe that varies, all empty where it does not: frame j sees sqrt(intensity_scale[j]) times the
-    // modes, the first of them with the sum of opr_weights(j, i) opr_modes[i].
-    std::vector<double> intensity_scale;                 // of mean 1
+    // Of a probe that varies, all empty where it does not: frame j sees probe_amplitude[j] times the modes,
+    // the first of them with the sum of opr_weights(j, i) opr_modes[i].
+    std::vector<double> probe_amplitude;
+    std::vector<double> intensity_scale;                 // power of what each frame sees, 1 on average
     Array<cfloat, 3> opr_modes;                          // (i, y, x): orthonormal, by falling power
     Array<cfloat, 2> opr_weights;                        // (frame, i), in sqrt(counts)
     std::vector<double> opr_mode_powers;                 // mean |weight|^2, in counts

@@ -45,7 +45,7 @@ CAN_MOUNT = unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount") and 
 FIELDS = ("image_1/data", "image_2/data", "process_1/cost", "process_1/step", "process_1/data_error",
           "process_1/data_error_per_frame", "process_1/positions_px")
 # Of a probe that varies.
-MORE_FIELDS = ("process_1/intensity_scale", "process_1/opr_weights", "image_3/data")
+MORE_FIELDS = ("process_1/intensity_scale", "process_1/probe_amplitude", "process_1/opr_weights", "image_3/data")
 
 
 class Ranks(unittest.TestCase):

@@ -163,6 +163,7 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b) {
     EXPECT_TRUE(same_bits(a.result.positions_px, b.result.positions_px));
     EXPECT_EQ(a.result.position_model, b.result.position_model);
     EXPECT_EQ(a.result.intensity_scale, b.result.intensity_scale);
+    EXPECT_EQ(a.result.probe_amplitude, b.result.probe_amplitude);
     EXPECT_TRUE(same_bits(a.result.opr_modes, b.result.opr_modes));
     EXPECT_TRUE(same_bits(a.result.opr_weights, b.result.opr_weights));
     EXPECT_EQ(a.result.cost, b.result.cost);

@@ -208,8 +208,14 @@ std::size_t bytes_of(const Handles& handles) {
 // forecast make the difference.
 TEST_F(HandlesTest, AreWhatTheForecastSays) {
     config_.tiling.tiles = {1, 1};
-    for (const auto& [waves, num_slices] :
-         {std::pair{Waves::keep, 1}, {Waves::recompute, 1}, {Waves::recompute, 4}}) {
+    struct Case {
+        Waves waves;
+        int num_slices = 1, num_opr_modes = 0;
+    };
+    for (const auto& [waves, num_slices, num_opr_modes] :
+         {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4},
+          Case{Waves::recompute, 1, 6}}) {
+        config_.probe.variable.num_opr_modes = num_opr_modes;
         config_.runtime.waves = waves;
         config_.object.num_slices = num_slices;
         config_.object.slice_spacings_m.assign(static_cast<std::size_t>(num_slices - 1), 1e-3);

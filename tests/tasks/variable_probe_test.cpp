@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <ostream>
 
 #include "codelets/runtime/runtime.hpp"
@@ -49,13 +50,33 @@ RunConfig run_of(const SmallScan& scan, EngineName engine, int num_iter) {
     return config;
 }
 
-// Root mean square, relative.
+// Away from the truth, root mean square, relative; but for a power that grows or falls exponentially across
+// the scan, which is the same as an object and a probe that do, so that nobody can see it.
 double intensity_error(const Outcome& outcome, const SyntheticScan& truth) {
-    double sum = 0;
     const auto& found = outcome.result.intensity_scale;
     EXPECT_EQ(found.size(), truth.beams.size());
+    // Least squares of 1, y and x, one after the other, each without what those before explain.
+    std::vector<double> rest;
     for (std::size_t j = 0; j < found.size(); ++j)
-        sum += std::pow(found[j] / truth.beams[j].intensity - 1, 2) / static_cast<double>(found.size());
+        rest.push_back(std::log(found[j] / truth.beams[j].intensity));
+    std::vector<std::vector<double>> explained;
+    for (std::ptrdiff_t shape = -1; shape < 2; ++shape) {
+        std::vector<double> values;
+        for (std::size_t j = 0; j < rest.size(); ++j)
+            values.push_back(shape < 0 ? 1 : truth.positions_px(static_cast<std::ptrdiff_t>(j), shape));
+        const auto dot = [](const auto& a, const auto& b) {
+            return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+        };
+        const auto remove = [&](std::vector<double>& from, const std::vector<double>& what) {
+            const double share = dot(from, what) / dot(what, what);
+            for (std::size_t j = 0; j < from.size(); ++j) from[j] -= share * what[j];
+        };
+        for (const auto& before : explained) remove(values, before);
+        remove(rest, values);
+        explained.push_back(std::move(values));
+    }
+    double sum = 0;
+    for (const double value : rest) sum += value * value / static_cast<double>(rest.size());
     return std::sqrt(sum);
 }
 
@@ -85,9 +106,9 @@ TEST_P(Flicker, IsFoundWithinOnePercent) {
 
 INSTANTIATE_TEST_SUITE_P(Engines, Flicker,
                          testing::Values(EngineCase{"cg", EngineName::CG},
-                                         EngineCase{"gd", EngineName::GD, 80},
+                                         EngineCase{"gd", EngineName::GD, 160},
                                          EngineCase{"rpie", EngineName::rPIE},
-                                         EngineCase{"lsqml", EngineName::LSQML}),
+                                         EngineCase{"lsqml", EngineName::LSQML, 80}),
                          [](const auto& chosen) { return std::string(chosen.param.name); });
 
 class Pointing : public testing::TestWithParam<EngineCase> {};
@@ -207,7 +228,7 @@ TEST(VariableProbeOfMovingFrames, IsFoundToo) {
     SimulationConfig simulation = flickering_scan();
     simulation.scan.position_error.jitter_px = 1;
     const SmallScan scan(simulation);
-    RunConfig config = run_of(scan, EngineName::LSQML, 40);
+    RunConfig config = run_of(scan, EngineName::LSQML, 80);
     config.positions.max_shift_px = 3;
     config.engines[0].refine_positions.emplace().start = 3;
     config.probe.variable.variable_intensity = true;

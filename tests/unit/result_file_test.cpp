@@ -55,6 +55,7 @@ void expect_equal(const Result& a, const Result& b) {
     same(a.opr_modes, b.opr_modes);
     same(a.opr_weights, b.opr_weights);
     EXPECT_EQ(a.intensity_scale, b.intensity_scale);
+    EXPECT_EQ(a.probe_amplitude, b.probe_amplitude);
     EXPECT_EQ(a.opr_mode_powers, b.opr_mode_powers);
     EXPECT_EQ(a.pixel_size_m, b.pixel_size_m);
     EXPECT_EQ(a.origin_m, b.origin_m);
@@ -114,6 +115,7 @@ TEST_F(ResultFileTest, ComesBackAsWritten) {
 TEST_F(ResultFileTest, AProbeThatVariesComesBack) {
     Result result = some_result();
     result.intensity_scale = {0.75, 1, 1.25};
+    result.probe_amplitude = {0.875, 1, 1.125};
     write_result(folder_ / "result.h5", result);
     expect_equal(read_result(folder_ / "result.h5"), result);
     result.opr_modes = Array<cfloat, 3>({2, 4, 5}, cfloat{0.5, -1});
