@@ -316,7 +316,7 @@ class Frames {
         program.num_teams = 1;
         program.counts = reinterpret_cast<const std::byte*>(counts.data());
         program.bytes_per_frame = area * std::ptrdiff_t{sizeof(std::uint16_t)};
-        program.detector = {mask.data(), nullptr, nullptr, nullptr};
+        program.detector = {mask.data(), nullptr, nullptr, nullptr, nullptr};
         program.object = object.data();
         program.probe = probe.data();
         program.spectrum = interpolation == Interpolation::fourier ? probe.data() : nullptr;
