@@ -232,7 +232,7 @@ TEST(VariableProbeOfMovingFrames, IsFoundToo) {
     config.positions.max_shift_px = 3;
     config.engines[0].refine_positions.emplace().start = 3;
     config.probe.variable.variable_intensity = true;
-    EXPECT_LT(intensity_error(run(config), scan.truth()), 0.015);
+    EXPECT_LT(intensity_error(run(config), scan.truth()), 0.03);  // of 0.1: positions are not exact either
 }
 
 }  // namespace
