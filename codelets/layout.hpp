@@ -159,8 +159,8 @@ struct BatchShape {
     bool has_background = false;
     float saturated_from = std::numeric_limits<float>::infinity();  // counts: at least so many
     std::int32_t blur_radius = 0;  // of the detector's point spread, in pixels; 0: none
-    bool on_chip = false;      // on a GPU, by kernels that keep waves on the chip where there are any
-    bool reaches_out = false;  // windows of some frames reach beyond the tile: into vacuum
+    bool on_chip = false;          // on a GPU, by kernels that keep waves on the chip where there are any
+    bool reaches_out = false;      // windows of some frames reach beyond the tile: into vacuum
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
     std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }

@@ -75,10 +75,10 @@ struct SimulatedDetectorConfig {
     Propagation propagation = Propagation::far_field;  // automatic is not allowed here
     std::optional<double> focus_to_sample_m;           // near field
     bool photon_noise = true;
-    bool integer_counts = true;       // false: float32 expected counts (with photon_noise: false)
-    double background_per_pixel = 0;  // expected counts, known to the reconstruction through the file
-    double masked_fraction = 0;       // random dead pixels, and a cross-shaped gap when > 0
-    double blur_sigma_px = 0;         // Gaussian point spread of a pixel, periodic at the frame's borders
+    bool integer_counts = true;        // false: float32 expected counts (with photon_noise: false)
+    double background_per_pixel = 0;   // expected counts, known to the reconstruction through the file
+    double masked_fraction = 0;        // random dead pixels, and a cross-shaped gap when > 0
+    double blur_sigma_px = 0;          // Gaussian point spread of a pixel, periodic at the frame's borders
     std::optional<double> saturation;  // counts beyond which a pixel counts no more
     bool operator==(const SimulatedDetectorConfig&) const = default;
 };

@@ -13,8 +13,8 @@ class FrameSource {
     // Reads frame `i_frame` (0 <= i < number of selected frames) for each i in `which` (ascending) and writes
     // each as frame_shape counts of the scan's pattern type, cropped, oriented and (far field) shifted so
     // that the detector's centre is at index 0, to destinations[i]: one pointer per entry of `which`. Masked
-    // pixels are written as 0, those that this frame does not use as unused_count. Several threads may read at once. A frame that cannot be read is a data Error
-    // that names the file and the frame.
+    // pixels are written as 0, those that this frame does not use as unused_count. Several threads may read
+    // at once. A frame that cannot be read is a data Error that names the file and the frame.
     virtual void read_frames(std::span<const std::ptrdiff_t> which,
                              std::span<void* const> destinations) const = 0;
 

@@ -45,7 +45,7 @@ struct ScanInfo {
     std::optional<Array<float, 2>> background;  // (y, x): counts
     // So many counts of a frame's pixel, or more, say only that there were at least as many.
     float saturated_from = std::numeric_limits<float>::infinity();
-    std::optional<Array<cfloat, 3>> probe;      // (mode, y, x), not shifted
+    std::optional<Array<cfloat, 3>> probe;  // (mode, y, x), not shifted
     std::vector<std::string> notes;  // conventions found, doubtful values: what `inspect` and the log say
 };
 

@@ -25,12 +25,12 @@ struct SyntheticScan {
     bool integer_counts = true;
 };
 
-// I = G sum_k |F psi_k|^2 + background in double precision, G the detector's point spread, sub-pixel positions by the Fourier shift of the
-// probe on its own window, from the nearest pixel; psi_k = P_k O(r), through several slices u_1 = P_k,
-// u_{l+1} = F^-1 H F (u_l O_l(r)), psi_k = u_L O_L(r) on the probe's window. In the near field the exit wave
-// is shifted back: the beam stands still on the detector. The guess has as many modes and photons as the
-// probe; without a defocus error it is the probe. Throws usage errors. Cost: 3 transforms per frame and mode,
-// 2 more for every further slice; frames are shared among all cores.
+// I = G sum_k |F psi_k|^2 + background in double precision, G the detector's point spread, sub-pixel
+// positions by the Fourier shift of the probe on its own window, from the nearest pixel; psi_k = P_k O(r),
+// through several slices u_1 = P_k, u_{l+1} = F^-1 H F (u_l O_l(r)), psi_k = u_L O_L(r) on the probe's
+// window. In the near field the exit wave is shifted back: the beam stands still on the detector. The guess
+// has as many modes and photons as the probe; without a defocus error it is the probe. Throws usage errors.
+// Cost: 3 transforms per frame and mode, 2 more for every further slice; frames are shared among all cores.
 SyntheticScan simulate(const SimulationConfig& config);
 
 }  // namespace tessera

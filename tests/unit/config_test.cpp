@@ -375,7 +375,8 @@ TEST(RunFile, AllProblemsAreToldInTheOrderOfTheirLines) {
         "'HIO'",
         "run.yaml:7: engines[0].num_iter: expected a whole number, got 'many'",
         "run.yaml:9: engines[1].beta: has no meaning here (only for engine CG)",
-        "run.yaml:10: refine: unknown key (known here: scan, detector, object, probe, engines, positions, tiling, "
+        "run.yaml:10: refine: unknown key (known here: scan, detector, object, probe, engines, positions, "
+        "tiling, "
         "runtime, output, tune)",
         "--set runtime.cpus=0: runtime.cpus: 0 is out of range (allowed: at least 1) (or "
         "auto)",
