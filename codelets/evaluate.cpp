@@ -14,10 +14,9 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(5));
     sums = BatchSums{};
-    FrameEvaluation evaluation(s, buffers.get<const std::byte>(2), buffers.get<const std::byte>(3),
-                               buffers.get<const std::byte>(4));
+    FrameEvaluation evaluation(s, buffers.get<const std::byte>(1), buffers.get<const std::byte>(2),
+                               buffers.get<const std::byte>(3), buffers.get<const std::byte>(4));
     const auto* frames = buffers.get<const FramePosition>(1);
-    const Lights lights(buffers.get<const std::byte>(1), s);
     auto* errors = buffers.get<double>(6);
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
