@@ -67,7 +67,7 @@ TESSERA_HD double light_slope(const double* gradient, const double* step, int n)
 // The steps tried are 1/128 ... 1 of the whole one.
 inline constexpr double light_ladder_centre = 0.125;
 TESSERA_HD float light_trial_step(int i) {
-    return static_cast<float>(::ldexp(light_ladder_centre, i - static_cast<int>(num_trials) / 2));
+    return ::ldexpf(static_cast<float>(light_ladder_centre), i - static_cast<int>(num_trials) / 2);
 }
 
 // ---- update_opr_modes
@@ -120,10 +120,11 @@ TESSERA_HD void opr_steps(const LightMoments& m, int n, double num_frames, cdoub
 }
 
 // Of a pixel where the object has so much of its largest power: bounded as a preconditioner is.
-TESSERA_HD double opr_step_factor(double step_size, double power, double largest) {
-    constexpr double regularisation = 0.1;
-    const double weight = (1 - regularisation) * power + regularisation * largest;
-    return weight > 0 ? step_size / weight : 0.0;
+template <class Real>
+TESSERA_HD Real opr_step_factor(Real step_size, Real power, Real largest) {
+    constexpr Real regularisation = static_cast<Real>(0.1);
+    const Real weight = (1 - regularisation) * power + regularisation * largest;
+    return weight > 0 ? step_size / weight : Real{0};
 }
 
 inline constexpr int max_mixed = max_opr_modes + 1;

@@ -362,13 +362,28 @@ struct LargestPower {
     }
 };
 
+// What is decided in double, as pixels use it.
+struct OprStep {
+    cfloat matrix[max_opr_modes * max_opr_modes];
+    float step_size, largest_power;
+};
+struct OprMixingOfPixels {
+    cfloat matrix[rules::max_mixed * rules::max_mixed];
+    float amplitude;
+};
+
 struct OprStepScalars {
     UpdateOprModesArgs args;
     const cfloat* moments;
-    cdouble* steps;
+    const double* largest_power;
+    OprStep* step;
     TESSERA_HD void operator()() const {
-        rules::opr_steps(rules::light_moments(moments, args.num_opr_modes, args.num_frames),
-                         args.num_opr_modes, args.num_frames, steps);
+        const int n = args.num_opr_modes;
+        cdouble matrix[max_opr_modes * max_opr_modes];
+        rules::opr_steps(rules::light_moments(moments, n, args.num_frames), n, args.num_frames, matrix);
+        for (int i = 0; i < n * n; ++i) step->matrix[i] = rules::in_single(matrix[i]);
+        step->step_size = static_cast<float>(args.step_size);
+        step->largest_power = static_cast<float>(*largest_power);
     }
 };
 
@@ -376,20 +391,19 @@ struct OprStepScalars {
 struct StepOprModes {
     UpdateOprModesArgs args;
     const cfloat* sums;
-    const cdouble* steps;
-    const double* largest;
+    const OprStep* step;
     const IterationState* state;
     cfloat* modes;
     TESSERA_HD void operator()(std::int32_t r, std::int32_t, std::int32_t) const {
         if (state->stopped != 0) return;
         const int n = args.num_opr_modes;
         const std::ptrdiff_t area = area_of(args.probe);
-        const double factor =
-            rules::opr_step_factor(args.step_size, static_cast<double>(sums[n * area + r].re), *largest);
+        const float factor =
+            rules::opr_step_factor(step->step_size, sums[n * area + r].re, step->largest_power);
         for (int i = 0; i < n; ++i) {
-            cdouble step = {0, 0};
-            for (int l = 0; l < n; ++l) step = step + steps[i * n + l] * rules::in_double(sums[l * area + r]);
-            modes[i * area + r] = rules::in_single(rules::in_double(modes[i * area + r]) - factor * step);
+            cfloat sum = {0, 0};
+            for (int l = 0; l < n; ++l) sum = mul_add(step->matrix[i * n + l], sums[l * area + r], sum);
+            modes[i * area + r] = scale_add(-factor, sum, modes[i * area + r]);
         }
     }
 };
@@ -422,7 +436,7 @@ struct TurnModelScalars {
     const cfloat* moments;
     const IterationState* state;
     cdouble* gram;
-    rules::OprMixing* mixing;
+    OprMixingOfPixels* mixing;
     LightTurn* turn;
     TESSERA_HD void operator()() const {
         if (state->stopped != 0) return;
@@ -433,29 +447,32 @@ struct TurnModelScalars {
             for (int j = 0; j < i; ++j) gram[i * size + j] = conj(gram[j * size + i]);
             gram[i * size + i].im = 0;
         }
-        rules::turn_model(args, *sums, m, gram, *mixing, *turn);
+        rules::OprMixing mixed;
+        rules::turn_model(args, *sums, m, gram, mixed, *turn);
+        for (int i = 0; i < size * size; ++i) mixing->matrix[i] = rules::in_single(mixed.matrix[i]);
+        mixing->amplitude = static_cast<float>(mixed.amplitude);
     }
 };
 
 // x: the pixel.
 struct MixOprModes {
     UpdateOprModesArgs args;
-    const rules::OprMixing* mixing;
+    const OprMixingOfPixels* mixing;
     const IterationState* state;
     MixedModes modes;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t, std::int32_t) const {
         if (state->stopped != 0) return;
         const int size = args.num_opr_modes + 1;
-        cdouble before[rules::max_mixed];
-        for (int i = 0; i < size; ++i) before[i] = rules::in_double(modes(i, pixel));
+        cfloat before[rules::max_mixed];
+        for (int i = 0; i < size; ++i) before[i] = modes(i, pixel);
         for (int i = 0; i < size; ++i) {
-            cdouble sum = {0, 0};
-            for (int l = 0; l < size; ++l) sum = sum + mixing->matrix[i * size + l] * before[l];
-            modes(i, pixel) = rules::in_single(sum);
+            cfloat sum = {0, 0};
+            for (int l = 0; l < size; ++l) sum = mul_add(mixing->matrix[i * size + l], before[l], sum);
+            modes(i, pixel) = sum;
         }
         for (std::int32_t k = 1; k < args.num_modes; ++k) {
             cfloat& value = modes.first[k * modes.area + pixel];
-            value = static_cast<float>(mixing->amplitude) * value;
+            value = mixing->amplitude * value;
         }
     }
 };
@@ -495,14 +512,14 @@ void update_opr_modes_device(const UpdateOprModesArgs& args, const Buffers& buff
     const MixedModes modes = {moving_field(probe, args.probe_size()).value,
                               reinterpret_cast<cfloat*>(probe + moving_field_bytes(args.probe_size())), area};
     auto* gram = device.scratch<cdouble>(Scratch::row_sums, static_cast<std::size_t>(size * size));
-    auto* mixing = device.scratch<rules::OprMixing>(Scratch::light_equations, 1);
+    auto* mixing = device.scratch<OprMixingOfPixels>(Scratch::light_equations, 1);
     if (n > 0) {
-        auto* steps = device.scratch<cdouble>(Scratch::light_steps, static_cast<std::size_t>(n * n));
+        auto* step = device.scratch<OprStep>(Scratch::light_steps, 1);
         auto* largest = device.scratch<double>(Scratch::groups, 1);
         device.reduce_rows<1, Maximum>(1, area, LargestPower{sums + static_cast<std::ptrdiff_t>(n) * area},
                                        largest);
-        device.once(OprStepScalars{args, moments, steps});
-        device.for_each({area}, StepOprModes{args, sums, steps, largest, state, modes.opr_modes});
+        device.once(OprStepScalars{args, moments, largest, step});
+        device.for_each({area}, StepOprModes{args, sums, step, state, modes.opr_modes});
         for (std::int32_t i = 0; i < size; ++i)
             device.reduce_rows<MixedProducts::num_sums, Sum>(size, area, MixedProducts{i, modes},
                                                              &gram[i * size].re);

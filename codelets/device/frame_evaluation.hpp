@@ -36,9 +36,7 @@ class FrameEvaluations {
             propagator_.forward(waves_);
             const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), false,
                                      waves_};
-            device_.reduce_rows<Compare::num_sums, Sum>(num_frames,
-                                                        static_cast<std::int32_t>(s_.frame.area()), compare,
-                                                        costs + 2 * static_cast<std::ptrdiff_t>(first));
+            spread_.compare(compare, num_frames, costs + 2 * static_cast<std::ptrdiff_t>(first));
         }
     }
 
