@@ -65,7 +65,9 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
         case Scratch::row_sums:
             return frames * num_costs * sizeof(double);
         case Scratch::slice_waves:
-            return turn * static_cast<std::size_t>(s.num_slices - 1) * s.probe_size() * sizeof(cfloat);
+            return turn * static_cast<std::size_t>(s.num_slices - 1) *
+                   std::max(s.probe_size(), uses.fits_lights ? opr_modes * s.probe.area() : 0) *
+                   sizeof(cfloat);
         case Scratch::slice_gradients:
             return s.num_slices > 1 ? turn * s.probe_size() * sizeof(cfloat) : 0;
         case Scratch::moved_positions:

@@ -144,7 +144,7 @@ BufferBytes FourierProjectionArgs::buffer_bytes() const {
     return {patterns_bytes(shape),
             frames_bytes(shape),
             detector_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
+            probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
             overlap_out_bytes(shape),

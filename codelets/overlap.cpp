@@ -90,12 +90,8 @@ Cost overlap_cost(const OverlapArgs& args) {
 }  // namespace
 
 BufferBytes OverlapArgs::buffer_bytes() const {
-    return {frames_bytes(shape),
-            moving_field_bytes(shape.probe_size()),
-            moving_field_bytes(shape.tile_size()),
-            sizeof(IterationState),
-            overlap_out_bytes(shape),
-            exit_wave_bytes(shape)};
+    return {frames_bytes(shape),    probe_bytes(shape),       moving_field_bytes(shape.tile_size()),
+            sizeof(IterationState), overlap_out_bytes(shape), exit_wave_bytes(shape)};
 }
 
 const Codelet<OverlapArgs> overlap_object =

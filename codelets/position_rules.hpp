@@ -171,22 +171,36 @@ TESSERA_HD void tried_shift(const SearchPositionsArgs& args, const FramePlace& p
     }
 }
 
-TESSERA_HD FramePosition position_at(const FramePlace& place, const double (&shift)[2],
-                                     Interpolation interpolation) {
+TESSERA_HD FoundPlace begin_search(const SearchPositionsArgs& args, double squared_error,
+                                   const IterationState& state) {
+    FoundPlace found;
+    found.squared_error = squared_error;
+    const bool is_suspicious =
+        squared_error * args.num_frames_in_scan > args.suspicious_error * state.squared_error;
+    found.is_suspicious = state.stopped == 0 && is_suspicious ? 1 : 0;
+    return found;
+}
+
+TESSERA_HD void keep_better(const SearchPositionsArgs& args, const FramePlace& place, int number,
+                            double squared_error, FoundPlace& found) {
+    if (found.is_suspicious == 0 || !(squared_error < found.squared_error)) return;
+    found.squared_error = squared_error;
+    found.is_elsewhere = 1;
+    tried_shift(args, place, number, found.shift);
+}
+
+TESSERA_HD FramePosition tried_position(const SearchPositionsArgs& args, const FramePlace& place,
+                                        int number) {
     FramePlace there = place;
-    for (int axis = 0; axis < 2; ++axis) there.shift[axis] = shift[axis];
-    return position_of(there, interpolation);
+    tried_shift(args, place, number, there.shift);
+    return position_of(there, args.shape.interpolation);
 }
 
-TESSERA_HD bool is_suspicious(const SearchPositionsArgs& args, double squared_error,
-                              const IterationState& state) {
-    return squared_error * args.num_frames_in_scan > args.suspicious_error * state.squared_error;
-}
-
-TESSERA_HD void put_at(const double (&shift)[2], Interpolation interpolation, FramePlace& place,
-                       FramePosition& position) {
+TESSERA_HD void put_frame(const FoundPlace& found, Interpolation interpolation, FramePlace& place,
+                          FramePosition& position) {
+    if (found.is_elsewhere == 0) return;
     for (int axis = 0; axis < 2; ++axis) {
-        place.shift[axis] = shift[axis];
+        place.shift[axis] = found.shift[axis];
         place.velocity[axis] = 0;
     }
     position = position_of(place, interpolation);

@@ -61,7 +61,7 @@ struct UpdateOprModesArgs {
 };
 
 // With W = sum_j conj(w_ji) w_jl and C the object's power: E -= step (W C / num_frames)^-1 g; then the model
-// is written anew without a change of any frame's probe:
+// is written anew, and but for the last of these no frame's probe changes:
 //   the mean of the weights moves into P_0, that of the squared amplitudes into all modes;
 //   eigen-probes become orthonormal, and the weights' second moments diagonal, by falling power.
 // Where frames have amplitudes of their own, what of E_i is along P_0 is left out: amplitudes do that.

@@ -86,7 +86,8 @@ struct EngineSettings {
     }
     // Do the lights of frames change after it?
     bool varies_at(int iteration) const {
-        return variable.is_wanted() && !projects_waves(config.name) && iteration >= variable.start &&
+        return variable.is_wanted() && probe_at(iteration) == ProbeMotion::moving &&
+               !projects_waves(config.name) && iteration >= variable.start &&
                (iteration - variable.start) % variable.interval == 0;
     }
     // Is what is kept of far fields no longer that of object, probe and positions?

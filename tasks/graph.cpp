@@ -254,15 +254,17 @@ void Graph::search_positions(const PositionSearch& search) {
     args.max_shift_px = handles_.max_shift_px;
     args.suspicious_error = search.suspicious_error;
     args.num_frames_in_scan = handles_.scan_moments.num_frames;
-    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data&) {
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         const TileHandles& tile = handles_.tiles[t];
         const Data& patterns = patterns_of(batch);
         args.shape = shape_of(batch);
         args.first = batch.first_place;
         tessera::search_positions.submit(args,
                                          {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                          &tile.object, &handles_.state, &tile.places},
+                                          &tile.object, &handles_.state, &tile.places, &out},
                                          priority_of(batch));
+        put_frames.submit({batch.shape.num_frames, batch.first_place, batch.shape.interpolation},
+                          {&out, &tile.places, &batch.frames}, summing);
     });
 }
 

@@ -45,7 +45,6 @@ enum class Scratch {
     slope_ramps,
     exit_waves,
     moved_waves,
-    found_places,
     tried_positions,
     opr_spectra,
     opr_probe,

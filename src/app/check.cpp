@@ -68,7 +68,8 @@ void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::s
     fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
 }
 
-// Over the frames: a gradient, and a line search, derivatives by positions and lights where there are any.
+// Over the frames: a gradient, and a line search, derivatives by positions and lights where there are any. (A
+// search for frames in wrong places is another, but rare.)
 int passes_per_iteration(const Problem& problem) {
     const auto& engines = problem.config.engines;
     const bool searches = std::any_of(engines.begin(), engines.end(), [](const EngineConfig& engine) {

@@ -489,6 +489,9 @@ static void check_support(KeyVisitor& io, const RunConfig& c, std::size_t i) {
     io.check(!c.engines[i].projection.probe_support_radius || !c.probe.support.radius,
              fmt::format("engines[{}].probe_support_radius", i),
              "is what probe.support.radius says for all engines; give one of them");
+    io.check(!c.engines[i].projection.probe_support_radius || c.probe.support.interval == 1,
+             fmt::format("engines[{}].probe_support_radius", i),
+             "holds in every iteration: it goes with probe.support.interval: 1");
 }
 
 // Frames that move: tiles have room for it, and each frame belongs to one of them.
@@ -549,7 +552,7 @@ static void check_blur(KeyVisitor& io, const RunConfig& c, std::size_t i) {
     io.check(
         !projects_waves(c.engines[i].name), key,
         fmt::format("{} replace the modulus of single pixels: with detector.blur_sigma_px above 0 use an "
-                    "engine with a gradient (CG, GD, LSQML)",
+                    "engine with a gradient (CG, GD, ePIE, rPIE, mPIE, LSQML)",
                     projecting_engines));
     io.check(c.engines[i].name != EngineName::LSQML || c.engines[i].noise_model == NoiseModel::amplitude, key,
              "LSQML with noise_model: poisson takes the step of each pixel by itself: with "

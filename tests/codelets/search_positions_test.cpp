@@ -69,8 +69,11 @@ class SearchedBatch {
 
     void search() {
         const Data held = data_of(places), at = data_of(frames), said = data_of_one(state);
+        const Data found(found_places_bytes(batch.shape.num_frames));
         search_positions.submit(
-            args, {&batch.patterns, &at, &batch.detector, &batch.probe, &batch.object, &said, &held});
+            args, {&batch.patterns, &at, &batch.detector, &batch.probe, &batch.object, &said, &held, &found});
+        put_frames.submit({batch.shape.num_frames, args.first, batch.shape.interpolation},
+                          {&found, &held, &at});
         places = content<FramePlace>(held, places.size());
         frames = content<FramePosition>(at, frames.size());
         throw_task_failure();
