@@ -7,6 +7,7 @@
 
 #include "codelets/device_scratch.hpp"
 #include "codelets/position_rules.hpp"
+#include "codelets/search_positions.hpp"
 #include "codelets/variable_probe.hpp"
 #include "scan/geometry.hpp"
 #include "scan/point_spread.hpp"
@@ -183,8 +184,9 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
     if (problem.varies_probe()) set_first_lights(handles, largest_batch(problem), num_frames);
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
                                 handles.batches.size());
-    const std::size_t bytes = std::max(out_bytes(largest, problem.batch_probe_size(), planes),
-                                       position_derivatives_bytes(problem.tiling.batch_size));
+    const std::size_t bytes = std::max({out_bytes(largest, problem.batch_probe_size(), planes),
+                                        position_derivatives_bytes(problem.tiling.batch_size),
+                                        found_places_bytes(problem.tiling.batch_size)});
     for (std::size_t slot = 0; slot < slots; ++slot) handles.out.emplace_back(bytes);
     return handles;
 }
