@@ -257,7 +257,7 @@ class BadInput(unittest.TestCase):
         sizes = {path.relative_to(self.folder / "all"): -(-path.stat().st_size // 4096) * 4096
                  for path in (self.folder / "all").rglob("*") if path.is_file()}
         result = sizes[Path("result.h5")] + sizes[Path("result.job")]
-        room = result + max(int(fraction * (sum(sizes.values()) - result)), 16 << 10)
+        room = result + max(int(fraction * (sum(sizes.values()) - result)), 8 << 10)
         disk = self.small_disk(room)
         done = run(self.folder, "reconstruct", "run.yaml", "--output", str(disk / "result.h5"), *words)
         self.assertEqual(done.returncode, 0, done.stderr)

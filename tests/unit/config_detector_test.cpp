@@ -34,7 +34,7 @@ TEST(RunFile, ADetectorBlurs) {
             with_scan(std::string("detector: {blur_sigma_px: 1}\nengines: [{name: ") + name + "}]"),
             "run.yaml:3: engines[0].name: engines DM, RAAR and AP replace the modulus of single "
             "pixels: with detector.blur_sigma_px above 0 use an engine with a gradient (CG, GD, "
-            "LSQML)");
+            "ePIE, rPIE, mPIE, LSQML)");
     expect_problem(with_scan("detector: {blur_sigma_px: 1}\nengines: [{name: LSQML, noise_model: poisson}]"),
                    "run.yaml:3: engines[0].name: LSQML with noise_model: poisson takes the step of each "
                    "pixel by itself: "
