@@ -17,6 +17,7 @@ namespace tessera {
 // The schemas of the files, for reading and for writing: run_config.cpp, simulation_config.cpp,
 // batch_config.cpp, machine_config.cpp.
 void describe(KeyVisitor& io, RunConfig& c);
+void describe(KeyVisitor& io, EngineConfig& c);  // engine_config.cpp
 void describe(KeyVisitor& io, SimulationConfig& c);
 void describe(KeyVisitor& io, BatchConfig& c);
 void describe(KeyVisitor& io, MachineConfig& c);
@@ -26,6 +27,10 @@ std::string read_value(const YamlNode& node, const Rule& rule, VariedKeys& varie
 std::string value_text(const VariedKeys& varied, const Rule& rule);
 
 // Words and ranges that several files use.
+// As messages name them.
+inline constexpr std::string_view projecting_engines = "engines DM, RAAR and AP";
+inline constexpr std::string_view minibatch_engines = "engines ePIE, rPIE, mPIE and LSQML";
+inline constexpr std::string_view gradient_engines = "engines CG, GD, ePIE, rPIE, mPIE and LSQML";
 inline constexpr Word<Propagation> propagation_words[] = {{"auto", Propagation::automatic},
                                                           {"far_field", Propagation::far_field},
                                                           {"near_field", Propagation::near_field}};
