@@ -122,6 +122,8 @@ struct ObjectConfig {
     int margin_px = 8;
     InitialObject initial = InitialObject::flat;
     std::optional<std::filesystem::path> file;  // an earlier result, for initial: file
+    int num_modes = 1;                          // objects that the beam meets one at a time: intensities add
+    double mode_spread = 0.05;                  // how much the modes after the first differ from it at first
     int num_slices = 1;                         // along the beam; the wave travels from each to the next
     std::vector<double> slice_spacings_m;       // num_slices - 1 of them; one value in the file means all
     SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;
@@ -362,8 +364,18 @@ struct TuneConfig {
 };
 
 // What the detector does to the intensity.
+// Counts of every frame that are not of its wave, found beside object and probe.
+struct RefineBackgroundConfig {
+    int start = 5;         // the first iteration of each engine after which it changes
+    int interval = 1;      // iterations from one time to the next
+    double step_size = 1;  // share of the Gauss-Newton step
+    bool operator==(const RefineBackgroundConfig&) const = default;
+};
+
 struct DetectorConfig {
     double blur_sigma_px = 0;  // Gaussian point spread of a pixel; 0: none
+    int upsampling = 1;        // pixels of the far field along each side of a detector pixel
+    std::optional<RefineBackgroundConfig> refine_background;
     bool operator==(const DetectorConfig&) const = default;
 };
 
