@@ -85,6 +85,13 @@ std::vector<CheckpointManifest> kept_with(std::vector<CheckpointManifest> kept,
     return kept;
 }
 
+// While one is written the run has a part of its cores and its memory's bandwidth less, with exit waves also
+// the disk's pace: seldom enough for that not to be seen, often enough for what a killed job loses.
+double interval_after(double seconds) {
+    constexpr double written_to_computed = 100, least_s = 60, most_s = 3600;
+    return std::clamp(written_to_computed * seconds, least_s, most_s);
+}
+
 // Runs `job` on the output thread.
 template <class Job>
 auto post(OutputThread& output, Job job) {
@@ -117,6 +124,7 @@ class WavesOnTheirWay {
     // On the output thread: `num_waves` of them. A disk that is full is no reason to end a run, nor to keep
     // it waiting.
     void write(const std::filesystem::path& folder, std::int64_t number, int rank, std::size_t num_waves) {
+        began_s_ = now_s();
         std::optional<CheckpointWavesWriter> writer;
         const auto attempt = [&](const auto& step) {
             if (has_failed_) return;
@@ -136,6 +144,7 @@ class WavesOnTheirWay {
         attempt([&] { file_ = writer->finish(); });
     }
     const CheckpointFile& file() const { return file_; }
+    double began_s() const { return began_s_; }
 
   private:
     Arrival take(std::size_t index) {
@@ -149,6 +158,7 @@ class WavesOnTheirWay {
     std::map<std::size_t, Arrival> arrived_;
     bool has_failed_ = false;
     CheckpointFile file_;
+    double began_s_ = 0;
 };
 
 SavedFields saved_fields(const TileHandles& tile) {
@@ -200,6 +210,7 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
         kept_ = {*setup_.began_with};
         is_any_on_disk_ = true;
     }
+    interval_s_ = setup_.interval_s.value_or(interval_after(0));
     enter(Phase::idle);
     num_old_votes_ = 0;
 }
@@ -277,7 +288,7 @@ void Checkpoints::take_record(int iteration, std::int64_t votes, const StateBefo
     if (phase_ == Phase::idle) {
         if (all_are_ready && copied_ && copied_ != written_) {
             enter(has_waves(*copied_) ? Phase::waiting_for_point : Phase::waiting_for_copies);
-        } else if (is_manifest_done() && now_s() - idle_since_s_ >= setup_.interval_s) {
+        } else if (is_manifest_done() && now_s() - idle_since_s_ >= interval_s_) {
             vote_ = true;
         }
     }
@@ -315,10 +326,12 @@ void Checkpoints::write_copies(const StateBefore& state_before) {
     part_ = post(output_, [part = part_of(state, *accesses), accesses, copies = copies_, waves = waves_,
                            folder = setup_.folder, num_iterations = manifest_.num_iterations,
                            rank = handles_.owners.ranks->rank()] {
+        const double began_s = waves != nullptr ? waves->began_s() : now_s();
         Written written;
         written.part = write_part_or_warn(folder, num_iterations, rank, part);
         if (waves != nullptr) written.waves = waves->file();
         accesses->clear();
+        written.seconds = now_s() - began_s;
         vote_ = true;
         return written;
     });
@@ -366,6 +379,7 @@ void Checkpoints::add_files(const std::vector<std::int64_t>& bytes,
 void Checkpoints::gather_parts() {
     const Ranks& ranks = *handles_.owners.ranks;
     const Written own = part_.get();
+    interval_s_ = setup_.interval_s.value_or(interval_after(own.seconds));
     const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
     const auto add = [&](const CheckpointFile& file, const std::function<std::string(int)>& name_of) {
         std::vector<std::int64_t> bytes(size), checksums(size);

@@ -40,7 +40,9 @@ class Checkpoints {
   public:
     struct Setup {
         std::filesystem::path folder;
-        double interval_s = 600;
+        // Null: what writing the last one took, times 100; at least a minute (also before the first), at most
+        // an hour.
+        std::optional<double> interval_s;
         std::string scan, frames;                                        // fingerprints
         std::optional<CheckpointManifest> began_with;                    // that the run goes on from
         std::function<void(const CheckpointManifest&)> on_written = {};  // on the first rank
@@ -86,6 +88,7 @@ class Checkpoints {
     // What a rank has written.
     struct Written {
         CheckpointFile part, waves;  // no name: it could not be written, or there are none
+        double seconds = 0;          // that this took
     };
 
     bool has_waves(const Point& point) const;
@@ -112,6 +115,7 @@ class Checkpoints {
     Phase phase_ = Phase::idle;
     int num_old_votes_ = 0;  // records to come whose votes may be for an earlier phase
     double idle_since_s_ = 0;
+    double interval_s_ = 0;        // between this and the next
     std::deque<Point> submitted_;  // copies that may be on their way
     std::optional<Point> copied_, written_;
     CheckpointManifest manifest_;  // of what is being written

@@ -313,7 +313,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.varies_probe = problem.varies_probe();
     input.num_opr_modes = problem.config.probe.variable.num_opr_modes;
     input.pictures = problem.config.output.pictures;
-    input.checkpoints = problem.config.output.checkpoint_interval_s > 0;
+    input.checkpoints = problem.config.output.has_checkpoints();
     input.gpu_scratch_bytes =
         nominal_device_scratch_bytes(largest_batch(problem), problem.device_scratch_uses());
     return input;

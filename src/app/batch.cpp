@@ -194,8 +194,7 @@ void Batch::judge(BatchEntry& entry, const BatchRun& run) const {
         entry.outcome = BatchOutcome::failed;
         entry.message =
             WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status)) : run.last_error();
-        if (sighting && sighting->was_probably_killed_for_memory())
-            entry.message += ", most likely for memory: " + memory_text(sighting->status);
+        if (sighting && sighting->was_killed_for_memory()) entry.message += ", " + sighting->likely_end();
     }
 }
 

@@ -98,9 +98,9 @@ void add_simulate(CLI::App& program, CommandLine& line) {
 }
 
 void add_inspect(CLI::App& program, CommandLine& line) {
-    CLI::App* command = program.add_subcommand("inspect", "Say what is in a scan or result file");
-    command->add_option("FILE", line.inspect, "A scan or a result")->required();
-    command->footer("Example:\n  tessera inspect scan.cxi");
+    CLI::App* command = program.add_subcommand("inspect", "Say what is in a scan, a result or checkpoints");
+    command->add_option("FILE", line.inspect, "A scan, a result or a folder of checkpoints")->required();
+    command->footer("Examples:\n  tessera inspect scan.cxi\n  tessera inspect result.checkpoint");
 }
 
 void add_compare(CLI::App& program, CommandLine& line) {

@@ -185,10 +185,8 @@ void tell_of_the_run_before(const std::filesystem::path& result) {
         return;  // somebody else's file
     }
     if (!before || !before->ended_without_a_word()) return;
-    log::warning("the run before ended without a word after {} iterations{}", before->status.iteration,
-                 before->was_probably_killed_for_memory()
-                     ? ", most likely killed for memory: " + memory_text(before->status)
-                     : "");
+    log::warning("the run before ended without a word after {} iterations ({})", before->status.iteration,
+                 before->likely_end());
 }
 
 // --resume: what to go on from, and the settings that the run began with.
@@ -417,7 +415,7 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
         post_snapshot(writer, config.output, std::move(result), std::move(object));
     };
     std::optional<Checkpoints> checkpoints;
-    if (config.output.checkpoint_interval_s > 0) {
+    if (config.output.has_checkpoints()) {
         checkpoints.emplace(problem, handles, checkpoint_setup(prepared, statistics, progress), writer);
         hooks.checkpoints = &*checkpoints;
     }

@@ -43,10 +43,7 @@ std::string how_it_stands(const JobSighting& job) {
         case JobState::running:
             break;
     }
-    return fmt::format("ended without a word {} ({}){}", ago(status.updated),
-                       job.was_probably_killed_for_memory()
-                           ? "most likely killed for memory: " + memory_text(status)
-                           : "killed, or its machine went away",
+    return fmt::format("ended without a word {} ({}){}", ago(status.updated), job.likely_end(),
                        status.checkpoint_iterations >= 0 ? "; reconstruct --resume goes on" : "");
 }
 
@@ -62,7 +59,7 @@ void print(const std::filesystem::path& file, const JobSighting& job) {
     }
     if (job.is_alive && status.iteration > 0) {
         fmt::print("  {:.0f} frames/s, {} left, {}\n", status.frames_per_s, duration(status.seconds_left),
-                   memory_text(status));
+                   memory_text(status.memory_bytes, status.memory_bound_bytes));
     }
     if (status.checkpoint_iterations >= 0)
         fmt::print("  checkpoint after {} iterations, {}\n", status.checkpoint_iterations,

@@ -3,8 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cstdint>
-#include <filesystem>
+#include <algorithm>
 #include <fstream>
 #include <optional>
 #include <string_view>
@@ -32,9 +31,14 @@ std::optional<std::size_t> number_in(const fs::path& file) {
     return std::nullopt;
 }
 
+struct GroupLimit {
+    std::size_t bytes = SIZE_MAX;
+    fs::path group;
+};
+
 // The least limit of the process's control group and those around it, as batch systems and containers set it.
-std::optional<std::size_t> control_group_limit() {
-    std::optional<std::size_t> least;
+GroupLimit control_group_limit() {
+    GroupLimit least;
     std::ifstream groups("/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
         const bool is_v2 = line.starts_with("0::");
@@ -44,26 +48,56 @@ std::optional<std::size_t> control_group_limit() {
         const char* name = is_v2 ? "memory.max" : "memory.limit_in_bytes";
         fs::path group = line.substr(is_v2 ? 3 : path + std::string_view(":memory:").size());
         for (;; group = group.parent_path()) {
-            const auto limit = number_in(root / group.relative_path() / name);
-            if (limit && (!least || *limit < *least)) least = limit;
+            const fs::path folder = root / group.relative_path();
+            const auto limit = number_in(folder / name);
+            if (limit && *limit < least.bytes) least = {*limit, folder};
             if (group.empty() || group == group.root_path()) break;
         }
     }
     return least;
 }
 
+// Of a file with a line "key number" each.
+std::optional<std::size_t> number_after(const fs::path& file, std::string_view key) {
+    std::ifstream lines(file);
+    std::string found;
+    for (std::size_t number = 0; lines >> found >> number;) {
+        if (found == key) return number;
+    }
+    return std::nullopt;
+}
+
+constexpr std::string_view address_space_limit = "ulimit -v";
+
 }  // namespace
 
 MemoryBound memory_bound() {
-    MemoryBound bound = {physical_memory_bytes(), "the machine's memory"};
-    const auto also = [&](std::size_t bytes, const char* from) {
-        if (bytes < bound.bytes) bound = {bytes, from};
-    };
-    if (const auto limit = control_group_limit()) also(*limit, "the control group's memory limit");
+    MemoryBound bound = {physical_memory_bytes(), "the machine's memory", {}};
+    if (auto limit = control_group_limit(); limit.bytes < bound.bytes)
+        bound = {limit.bytes, "the control group's memory limit", std::move(limit.group)};
     rlimit address_space{};
-    if (getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY)
-        also(address_space.rlim_cur, "ulimit -v");
+    if (getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY &&
+        address_space.rlim_cur < bound.bytes)
+        bound = {address_space.rlim_cur, std::string(address_space_limit), {}};
     return bound;
+}
+
+// Pages of files, which the system takes back at need, are left out.
+std::size_t memory_in_use(const MemoryBound& bound) {
+    if (bound.from == address_space_limit) return resident_bytes();
+    if (bound.group.empty()) return bound.bytes - std::min(bound.bytes, available_memory_bytes());
+    const auto statistics = bound.group / "memory.stat";
+    if (const auto anonymous = number_after(statistics, "anon"))  // version 2
+        return *anonymous + number_after(statistics, "shmem").value_or(0);
+    return number_after(statistics, "total_rss").value_or(0) +
+           number_after(statistics, "total_shmem").value_or(0);
+}
+
+std::int64_t num_killed_for_memory(const fs::path& group) {
+    constexpr std::string_view key = "oom_kill";
+    auto number = number_after(group / "memory.events", key);               // version 2
+    if (!number) number = number_after(group / "memory.oom_control", key);  // version 1
+    return static_cast<std::int64_t>(number.value_or(0));
 }
 
 std::size_t available_memory_bytes() {

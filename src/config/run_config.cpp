@@ -292,7 +292,7 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
 static void describe(KeyVisitor& io, OutputConfig& c) {
     io.key("file", c.file);
     io.key("save_interval", c.save_interval, at_least(0));
-    io.key("checkpoint_interval", c.checkpoint_interval_s, at_least(0).in(Unit::seconds));
+    io.key("checkpoint_interval", c.checkpoint_interval_s, at_least(0).in(Unit::seconds).or_auto());
     io.key("pictures", c.pictures);
     io.key("remove_ramp", c.remove_ramp);
     io.key("flat_region", c.flat_region, at_least(0));

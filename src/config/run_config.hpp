@@ -330,10 +330,13 @@ struct RuntimeConfig {
 struct OutputConfig {
     std::filesystem::path file = "result.h5";  // relative to the working directory
     int save_interval = 0;                     // iterations between intermediate results; 0: only the last
-    double checkpoint_interval_s = 600;        // written as seconds, 90s, 10min, 2h; 0: no checkpoints
+    // Written as seconds, 90s, 10min, 2h; 0: no checkpoints; null: auto, as the disk lets them
+    // (tasks/checkpoints.hpp).
+    std::optional<double> checkpoint_interval_s;
     bool pictures = true;
     bool remove_ramp = false;                       // of phase, which object and probe can trade
     std::optional<std::array<int, 4>> flat_region;  // (y0, y1, x0, x1) of the object that is vacuum
+    bool has_checkpoints() const { return checkpoint_interval_s.value_or(1) > 0; }
     bool operator==(const OutputConfig&) const = default;
 };
 

@@ -6,15 +6,69 @@
 #include <array>
 #include <limits>
 
-#include "base/error.hpp"
 #include "io/hdf5_types.hpp"
 
 namespace tessera::hdf5 {
 
 static_assert(std::same_as<hid_t, Id>);
 
+namespace {
+
+// As the system calls it; empty: none.
+std::string& failed_read() {
+    static std::string failure;
+    return failure;
+}
+
+// "Input/output error" of "file read failed: time = ..., errno = 5, error message = 'Input/output error',
+// ..."
+std::string system_error_in(std::string_view complaint) {
+    constexpr std::string_view before = "error message = '";
+    const std::size_t begin = complaint.find(before);
+    if (begin == complaint.npos) return {};
+    complaint.remove_prefix(begin + before.size());
+    return std::string(complaint.substr(0, complaint.find('\'')));
+}
+
+std::string complaint_on(hid_t stack) {
+    std::string complaint;
+    H5Ewalk2(
+        stack, H5E_WALK_UPWARD,
+        [](unsigned, const H5E_error2_t* entry, void* out) -> herr_t {
+            auto& first = *static_cast<std::string*>(out);
+            if (first.empty() && entry->desc != nullptr) first = entry->desc;
+            return 0;
+        },
+        &complaint);
+    const std::string error = system_error_in(complaint);
+    return error.empty() ? complaint : error;
+}
+
+// Of every call that fails.
+herr_t keep_failed_read(hid_t stack, void*) {
+    H5Ewalk2(
+        stack, H5E_WALK_UPWARD,
+        [](unsigned, const H5E_error2_t* entry, void*) -> herr_t {
+            if (entry->min_num == H5E_READERROR && entry->desc != nullptr && failed_read().empty())
+                failed_read() = system_error_in(entry->desc);
+            return 0;
+        },
+        nullptr);
+    return 0;
+}
+
+}  // namespace
+
 void silence() {
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    H5Eset_auto2(H5E_DEFAULT, keep_failed_read, nullptr);
+}
+
+void forget_failed_read() {
+    failed_read().clear();
+}
+
+void throw_failed_read(const std::filesystem::path& file) {
+    if (!failed_read().empty()) throw data_error("{}: cannot be read ({})", file.string(), failed_read());
 }
 
 Handle::Handle(const Handle& other) : id_(other.id_) {
@@ -32,16 +86,7 @@ std::string text(const Shape& shape) {
 }
 
 std::string last_complaint() {
-    std::string complaint;
-    H5Ewalk2(
-        H5E_DEFAULT, H5E_WALK_UPWARD,
-        [](unsigned, const H5E_error2_t* entry, void* out) -> herr_t {
-            auto& first = *static_cast<std::string*>(out);
-            if (first.empty() && entry->desc != nullptr) first = entry->desc;
-            return 0;
-        },
-        &complaint);
-    return complaint;
+    return complaint_on(H5E_DEFAULT);
 }
 
 namespace {

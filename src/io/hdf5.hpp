@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.hpp"
 #include "math/complex.hpp"
 
 // A small owning layer over HDF5's C interface, for reading. Every failure is a data error that names the
@@ -159,8 +160,26 @@ class File {
 
 // The library's most specific complaint about the last failed call; empty if there is none.
 std::string last_complaint();
-// Stops HDF5 from printing to stderr.
+// Stops HDF5 from printing to stderr. From then on it is kept what the system says of a read that fails.
 void silence();
+
+void forget_failed_read();
+// Nothing where no read has failed since.
+void throw_failed_read(const std::filesystem::path& file);
+// Runs `read`. Where the disk fails a dataset looks missing to HDF5, an attribute absent and a file foreign:
+// a data Error says what the system said of it, in place of what `read` makes of that.
+template <class Read>
+auto with_disk_errors(const std::filesystem::path& file, const Read& read) {
+    forget_failed_read();
+    try {
+        auto result = read();
+        throw_failed_read(file);
+        return result;
+    } catch (const Error&) {
+        throw_failed_read(file);
+        throw;
+    }
+}
 // The in-memory type of T; complex is a compound {r, i} as h5py writes it.
 template <Element T>
 Handle memory_type();

@@ -10,6 +10,8 @@
 #include "base/error.hpp"
 #include "io/hdf5.hpp"
 #include "io/hdf5_layout.hpp"
+#include "io/inspect_checkpoints.hpp"
+#include "io/inspection_row.hpp"
 #include "io/result_file.hpp"
 #include "io/scan_reader.hpp"
 #include "io/truth_file.hpp"
@@ -22,9 +24,7 @@ bool is_result(const hdf5::File& file) {
     return file.has_dataset("/entry_1/image_1/data") && file.has_dataset("/entry_1/process_1/positions_px");
 }
 
-std::string row(std::string_view label, std::string_view value) {
-    return fmt::format("{:<12}{}\n", label, value);
-}
+using inspection::row;
 
 struct Span {
     double least = INFINITY, most = -INFINITY;
@@ -238,6 +238,7 @@ std::string inspect_unknown(const hdf5::File& file, const Error& why) {
 }  // namespace
 
 std::string inspect_file(const std::filesystem::path& path) {
+    if (std::filesystem::is_directory(path) || path.extension() == ".yaml") return inspect_checkpoints(path);
     const hdf5::File file(path);
     if (is_result(file)) return inspect_result(path);
     try {

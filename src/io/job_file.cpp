@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -14,7 +15,6 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "base/memory.hpp"
 #include "config/yaml_document.hpp"
 #include "io/atomic_file.hpp"
 
@@ -59,6 +59,9 @@ void for_each_member(Status& s, const Visit& visit) {
     visit("seconds_left", s.seconds_left);
     visit("memory_bytes", s.memory_bytes);
     visit("memory_bound_bytes", s.memory_bound_bytes);
+    visit("memory_in_use_bytes", s.memory_in_use_bytes);
+    visit("memory_group", s.memory_group);
+    visit("num_memory_kills", s.num_memory_kills);
     visit("checkpoint_iterations", s.checkpoint_iterations);
     visit("checkpointed", s.checkpointed);
     visit("exit_code", s.exit_code);
@@ -160,7 +163,9 @@ JobFile::JobFile(const std::filesystem::path& result, int num_ranks) {
         status.process = ::getpid();
         status.num_ranks = num_ranks;
         status.started = now();
-        status.memory_bound_bytes = memory_bound().bytes;
+        status.memory_bound_bytes = memory_bound_.bytes;
+        status.memory_group = memory_bound_.group.string();
+        status.num_memory_kills = num_killed_for_memory(memory_bound_.group);
     });
 }
 
@@ -189,22 +194,34 @@ void JobFile::write(Pace pace) {
     written_ = time;
     status_.updated = now();
     status_.memory_bytes = resident_bytes();
+    status_.memory_in_use_bytes = memory_in_use(memory_bound_);
     std::string text = json(status_);
     text.resize(file_bytes - 1, ' ');
     text += '\n';
     [[maybe_unused]] const ssize_t ignored = ::pwrite(descriptor_, text.data(), text.size(), 0);
 }
 
-std::string memory_text(const JobStatus& status) {
+std::string memory_text(std::size_t in_use, std::size_t bound) {
     constexpr double gibibyte = 1u << 30;
-    return fmt::format("{:.2f} of {:.2f} GiB in use", static_cast<double>(status.memory_bytes) / gibibyte,
-                       static_cast<double>(status.memory_bound_bytes) / gibibyte);
+    return fmt::format("{:.2f} of {:.2f} GiB in use", static_cast<double>(in_use) / gibibyte,
+                       static_cast<double>(bound) / gibibyte);
 }
 
-bool JobSighting::was_probably_killed_for_memory() const {
+bool JobSighting::was_killed_for_memory() const {
     constexpr double close = 0.85;
-    return ended_without_a_word() && status.memory_bound_bytes > 0 &&
-           static_cast<double>(status.memory_bytes) > close * static_cast<double>(status.memory_bound_bytes);
+    const auto bound = static_cast<double>(status.memory_bound_bytes);
+    const bool was_close = bound > 0 && static_cast<double>(status.memory_in_use_bytes) > close * bound;
+    return ended_without_a_word() && (num_killed_for_memory > 0 || was_close);
+}
+
+std::string JobSighting::likely_end() const {
+    if (!was_killed_for_memory()) return "killed, or its machine went away";
+    const auto memory = memory_text(status.memory_in_use_bytes, status.memory_bound_bytes);
+    if (num_killed_for_memory == 0) return "most likely killed for memory: " + memory;
+    return fmt::format(
+        "killed for memory: {} when it last said so, and the system has ended {} of its control group's "
+        "processes since",
+        memory, num_killed_for_memory);
 }
 
 std::optional<JobSighting> look_at_job(const std::filesystem::path& file) {
@@ -215,6 +232,11 @@ std::optional<JobSighting> look_at_job(const std::filesystem::path& file) {
     sighting.is_alive = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     ::close(descriptor);
     sighting.status = parse(file);
+    const JobStatus& status = sighting.status;
+    if (status.host == host_name() && !status.memory_group.empty()) {
+        const auto killed = num_killed_for_memory(status.memory_group);
+        sighting.num_killed_for_memory = std::max<std::int64_t>(killed - status.num_memory_kills, 0);
+    }
     return sighting;
 }
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "base/memory.hpp"
+
 namespace tessera {
 
 enum class JobState { preparing, running, done, stopped, failed };
@@ -21,8 +23,11 @@ struct JobStatus {
     int iteration = 0, num_iter = 0;  // of the whole run
     double cost = 0, data_error = 0;
     double frames_per_s = 0, seconds_left = 0;
-    std::size_t memory_bytes = 0, memory_bound_bytes = 0;  // of the first rank, and what it may use
-    int checkpoint_iterations = -1;                        // -1: there is none
+    // Of the first rank; what it may use; and what all have in use that share this bound (base/memory.hpp).
+    std::size_t memory_bytes = 0, memory_bound_bytes = 0, memory_in_use_bytes = 0;
+    std::string memory_group;           // the control group whose limit the bound is
+    std::int64_t num_memory_kills = 0;  // its processes that were ended for lack of memory before this run
+    int checkpoint_iterations = -1;     // -1: there is none
     std::int64_t checkpointed = 0;
     int exit_code = 0;
     std::string message;  // how it ended
@@ -61,18 +66,22 @@ class JobFile {
     std::mutex lock_;
     JobStatus status_;
     std::filesystem::path file_;
+    MemoryBound memory_bound_ = memory_bound();
     bool is_new_ = false;
     int descriptor_ = -1;
     std::chrono::steady_clock::time_point written_{};
 };
 
-std::string memory_text(const JobStatus& status);  // "7.9 of 8.0 GiB in use"
+std::string memory_text(std::size_t in_use, std::size_t bound);  // "7.9 of 8.0 GiB in use"
 
 struct JobSighting {
     JobStatus status;
     bool is_alive = false;  // somebody holds the lock
-    // Ended without a word, close to the memory that it might use: most likely for that.
-    bool was_probably_killed_for_memory() const;
+    // Processes of its control group ended for lack of memory since it began, as far as this machine knows.
+    std::int64_t num_killed_for_memory = 0;
+    bool was_killed_for_memory() const;  // or most likely so
+    // "killed, or its machine went away", "most likely killed for memory: 7.9 of 8.0 GiB in use"
+    std::string likely_end() const;
     bool ended_without_a_word() const {
         return !is_alive && (status.state == JobState::preparing || status.state == JobState::running);
     }

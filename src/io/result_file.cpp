@@ -359,12 +359,14 @@ void ResultReader::read_object(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrd
 }
 
 Result read_result(const std::filesystem::path& path) {
-    const ResultReader reader(path);
-    Result result = reader.without_object();
-    result.object = Array<cfloat, 3>(reader.object_shape());
-    for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice)
-        reader.read_object(slice, 0, 0, result.object.slice(slice));
-    return result;
+    return hdf5::with_disk_errors(path, [&] {
+        const ResultReader reader(path);
+        Result result = reader.without_object();
+        result.object = Array<cfloat, 3>(reader.object_shape());
+        for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice)
+            reader.read_object(slice, 0, 0, result.object.slice(slice));
+        return result;
+    });
 }
 
 }  // namespace tessera

@@ -363,7 +363,8 @@ struct ScanReader::Impl {
 };
 
 ScanReader::ScanReader(const ScanConfig& config, const std::filesystem::path& folder)
-    : impl_(std::make_unique<Impl>(config, folder)) {}
+    : impl_(hdf5::with_disk_errors(folder / config.file,
+                                   [&] { return std::make_unique<Impl>(config, folder); })) {}
 
 ScanReader::~ScanReader() = default;
 

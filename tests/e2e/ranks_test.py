@@ -67,7 +67,10 @@ class Ranks(unittest.TestCase):
         return {"args": words, "cwd": self.folder, "env": {**os.environ, **RANKS_ON_ANY_MACHINE}, "text": True}
 
     def run_ranks(self, *parts):
-        return subprocess.run(**self.command(*parts), capture_output=True, timeout=150)
+        try:
+            return subprocess.run(**self.command(*parts), capture_output=True, timeout=150)
+        except subprocess.TimeoutExpired as late:
+            self.fail(f"not done after {late.timeout} s; so far:\n{(late.stdout or b'').decode()}{(late.stderr or b'').decode()}")
 
     def start_long_run(self, number):
         """Returns when some iterations are done: the process, of which mpirun is the leader."""
@@ -127,7 +130,8 @@ class Ranks(unittest.TestCase):
                      ["engines=[{name: AP, num_iter: 2}, {name: mPIE, num_iter: 2}, {name: CG, num_iter: 2}]"]):
             settings = [word for setting in case for word in ("--set", setting)]
             expected = None
-            for number in (1, 2, 4, 7) if case[0].endswith(("=CG", "=DM", "=LSQML")) else (1, 3):
+            # Every rank is two threads that look for work all the time: many of them on few cores take their time.
+            for number in (1, 2, 4, 7) if case == ["engines[0].name=CG"] else (1, 3):
                 with self.subTest(settings=case, ranks=number):
                     done = self.run_ranks((number, "run.yaml", *settings, "--output", f"{number}.h5"))
                     self.assertEqual(done.returncode, 0, done.stderr)

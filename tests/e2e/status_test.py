@@ -2,6 +2,7 @@
 """What a run says of itself while it lives, what is left of it when it is killed, and two runs with one result.
 status_test.py PROGRAM [TEST]"""
 
+import contextlib
 import json
 import os
 import signal
@@ -46,9 +47,9 @@ class Status(unittest.TestCase):
         self.assertEqual(done.returncode, expected, done.stderr)
         return done.stdout + done.stderr
 
-    def begin(self):
-        """A run that goes on, and has written a checkpoint."""
-        job = subprocess.Popen([PROGRAM, "--quiet", "reconstruct", "run.yaml"], cwd=self.folder, stderr=subprocess.PIPE,
+    def begin(self, *before):
+        """A run that goes on, and has written a checkpoint; `before`: words that start the program."""
+        job = subprocess.Popen([*before, PROGRAM, "--quiet", "reconstruct", "run.yaml"], cwd=self.folder, stderr=subprocess.PIPE,
                                text=True)
         self.addCleanup(job.stderr.close)
         self.addCleanup(job.wait)
@@ -87,13 +88,56 @@ class Status(unittest.TestCase):
         self.assertIn("the run before ended without a word", told)
         self.assertIn("the run goes on after", told)
 
-    def test_of_a_run_that_was_killed_for_memory(self):
+    @contextlib.contextmanager
+    def control_group(self, limit_bytes):
+        """A folder of a new control group (of version 1 or 2) below this process's, with a memory limit."""
+        groups = [line.rstrip().split(":", 2) for line in open("/proc/self/cgroup")]
+        version_1 = [path for _, controllers, path in groups if "memory" in controllers.split(",")]
+        if version_1:
+            group, limit = Path("/sys/fs/cgroup/memory" + version_1[0]), "memory.limit_in_bytes"
+        else:
+            group, limit = Path("/sys/fs/cgroup" + groups[-1][2]), "memory.max"
+        group /= f"tessera_test_{os.getpid()}"
+        try:
+            group.mkdir()
+            (group / limit).write_text(str(limit_bytes))
+        except OSError as refused:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+            self.skipTest(f"a control group with a memory limit cannot be made here: {refused}")
+        try:
+            yield group
+        finally:
+            for _ in range(100):  # the system takes its time with those that have ended
+                with contextlib.suppress(OSError):
+                    group.rmdir()
+                    break
+                time.sleep(0.05)
+
+    def test_of_a_run_that_is_killed_for_memory(self):
+        """Really: something else in its control group takes all there is, and the system ends the run."""
+        limit = 400 << 20
+        with self.control_group(limit) as group:
+            enter = f"echo $$ > {group}/cgroup.procs && "
+            job, _ = self.begin("sh", "-c", enter + 'echo 1000 > /proc/$$/oom_score_adj && exec "$0" "$@"')
+            greedy = subprocess.Popen(["sh", "-c", enter + 'exec "$0" "$@"', sys.executable, "-c",
+                                       "import time; hold = bytearray(b'x') * %d; time.sleep(60)" % (limit - (16 << 20))])
+            self.addCleanup(greedy.wait)
+            self.addCleanup(greedy.kill)
+            self.assertEqual(job.wait(timeout=60), -signal.SIGKILL)
+            self.assertIn("killed for memory", self.program("status", "run.yaml"))
+            told = self.program("reconstruct", "run.yaml", "--resume", "--set", "runtime.time_limit=0.2s", expected=STOPPED)
+            self.assertRegex(told, "killed for memory: [0-9.]+ of 0.39 GiB .*has ended 1 of its control group's processes")
+            greedy.kill()
+            greedy.wait()
+
+    def test_of_a_run_that_was_close_to_its_memory(self):
         job, _ = self.begin()
         job.send_signal(signal.SIGKILL)
         job.wait(timeout=60)
         file = self.folder / "result.job"
         status = json.loads(file.read_text())
-        status["memory_bytes"] = int(0.97 * status["memory_bound_bytes"])
+        status["memory_in_use_bytes"] = int(0.97 * status["memory_bound_bytes"])
         file.write_text(json.dumps(status))
         self.assertIn("most likely killed for memory", self.program("status", "run.yaml"))
         told = self.program("reconstruct", "run.yaml", "--resume", "--set", "runtime.time_limit=0.2s", expected=STOPPED)

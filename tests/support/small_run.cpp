@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -63,6 +64,25 @@ SimulationConfig near_field_scan() {
     config.probe.defocus_m = 0;
     config.probe.guess_defocus_error = 0;
     return config;
+}
+
+SimulationConfig jittered_scan(int side) {
+    SimulationConfig config;
+    config.object.pattern = ObjectPattern::random_features;
+    config.object.feature_size_px = 4;
+    config.probe.shape = ProbeShape::gaussian;
+    config.probe.diameter_px = 10;
+    config.probe.defocus_m = 12e-3;
+    config.probe.photons_per_frame = 1e6;
+    config.scan.pattern = ScanPattern::jittered;
+    config.scan.grid = {side, side};
+    config.scan.step_px = 4;
+    config.detector.shape = {40, 40};
+    return config;
+}
+
+int most_workers() {
+    return std::min(num_usable_cores(), 2);
 }
 
 SmallScan::SmallScan(const SimulationConfig& config) : truth_(simulate(config)) {
@@ -195,6 +215,30 @@ void expect_equal_overlaps(const Outcome& outcome) {
         }
     }
     EXPECT_GT(compared, 0);
+}
+
+FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& truth) {
+    std::array<std::ptrdiff_t, 2> shift{}, first{}, shape{};
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+        const auto a = static_cast<std::ptrdiff_t>(axis);
+        shift[axis] = std::lround(result.positions_px(0, a) - truth.positions_px(0, a));
+        double least = truth.positions_px(0, a), most = least;
+        for (std::ptrdiff_t j = 1; j < truth.positions_px.extent(0); ++j) {
+            least = std::min(least, truth.positions_px(j, a));
+            most = std::max(most, truth.positions_px(j, a));
+        }
+        first[axis] = std::lround(least) + truth.probe.extent(a + 1) / 2;
+        shape[axis] = std::lround(most) - std::lround(least);
+    }
+    FoundAndTrue both = {Array<cfloat, 2>(Extents<2>{shape[0], shape[1]}),
+                         Array<cfloat, 2>(Extents<2>{shape[0], shape[1]})};
+    for (std::ptrdiff_t y = 0; y < shape[0]; ++y) {
+        for (std::ptrdiff_t x = 0; x < shape[1]; ++x) {
+            both.truth(y, x) = truth.object(0, first[0] + y, first[1] + x);
+            both.found(y, x) = result.object(0, first[0] + shift[0] + y, first[1] + shift[1] + x);
+        }
+    }
+    return both;
 }
 
 double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b) {

@@ -18,6 +18,9 @@ SimulationConfig far_field_scan();
 // The same with 32 x 40 pixels behind a focus.
 SimulationConfig near_field_scan();
 
+// side x side frames of 40 x 40 pixels, jittered; a small defocused probe on fine features.
+SimulationConfig jittered_scan(int side);
+
 // A simulated scan as a CXI file in a folder of its own, removed at the end.
 class SmallScan {
   public:
@@ -54,6 +57,8 @@ struct RunSettings {
     bool resume = false;                     // from the last one, if there is one
 };
 
+int most_workers();  // of a run: two, where there are so many cores
+
 // Starts StarPU, reconstructs, stops StarPU.
 Outcome run(const RunConfig& config, const RunSettings& settings = {});
 
@@ -62,6 +67,12 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b);
 
 // Every pair of tiles holds the same bits of the object where they overlap, and some do.
 void expect_equal_overlaps(const Outcome& outcome);
+
+// The same pixels of both: where the centres of the frames' windows are.
+struct FoundAndTrue {
+    Array<cfloat, 2> found, truth;
+};
+FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& truth);
 
 // ||a - b|| / ||b||
 double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b);

@@ -263,30 +263,14 @@ TEST(ProbeSupport, LeavesTheProbeItsPower) {
 
 // ||c O - T|| / ||T|| with the best factor c, where the centres of the windows are.
 double object_error(const Result& result, const SyntheticScan& truth) {
-    const Array<double, 2>& positions = result.positions_px;
-    std::array<std::ptrdiff_t, 2> shift{}, first{}, last{};
-    for (std::size_t axis = 0; axis < 2; ++axis) {
-        const auto a = static_cast<std::ptrdiff_t>(axis);
-        shift[axis] = std::lround(positions(0, a) - truth.positions_px(0, a));
-        double least = truth.positions_px(0, a), most = least;
-        for (std::ptrdiff_t j = 1; j < truth.positions_px.extent(0); ++j) {
-            least = std::min(least, truth.positions_px(j, a));
-            most = std::max(most, truth.positions_px(j, a));
-        }
-        const std::ptrdiff_t half = truth.probe.extent(axis + 1) / 2;
-        first[axis] = std::lround(least) + half;
-        last[axis] = std::lround(most) + half;
-    }
+    const auto [found, expected] = where_windows_centre(result, truth);
     std::complex<double> cross = 0;
     double found_power = 0, true_power = 0;
-    for (std::ptrdiff_t y = first[0]; y < last[0]; ++y) {
-        for (std::ptrdiff_t x = first[1]; x < last[1]; ++x) {
-            const auto t = in_double(truth.object(0, y, x)),
-                       o = in_double(result.object(0, y + shift[0], x + shift[1]));
-            cross += std::conj(t) * o;
-            found_power += std::norm(o);
-            true_power += std::norm(t);
-        }
+    for (std::ptrdiff_t i = 0; i < found.size(); ++i) {
+        const auto t = in_double(expected[i]), o = in_double(found[i]);
+        cross += std::conj(t) * o;
+        found_power += std::norm(o);
+        true_power += std::norm(t);
     }
     return std::sqrt(std::max(0.0, 1 - std::norm(cross) / (found_power * true_power)));
 }

@@ -6,17 +6,12 @@
 #include <limits>
 
 #include "base/error.hpp"
-#include "codelets/runtime/runtime.hpp"
 #include "io/scan_reader.hpp"
 #include "io/scan_writer.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
 namespace {
-
-int most_workers() {
-    return std::min(num_usable_cores(), 2);
-}
 
 Problem problem_of(const RunConfig& config) {
     return make_problem(config, ScanReader(config.scan, {}).info(), machine_for(config.runtime, Ranks()));

@@ -7,15 +7,10 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "codelets/runtime/runtime.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
 namespace {
-
-int most_workers() {
-    return std::min(num_usable_cores(), 2);
-}
 
 // Several turns of object and probe in most iterations, and none of the extras left out.
 EngineConfig busy(EngineName name) {

@@ -5,31 +5,16 @@
 #include <cmath>
 #include <ostream>
 
-#include "codelets/runtime/runtime.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
 namespace {
 
-int most_workers() {
-    return std::min(num_usable_cores(), 2);
-}
-
 // 100 frames, each up to three pixels beside where the scan says along each axis, and a linear map of 1 %.
 SimulationConfig misplaced_scan() {
-    SimulationConfig config;
-    config.object.pattern = ObjectPattern::random_features;
-    config.object.feature_size_px = 4;
-    config.probe.shape = ProbeShape::gaussian;
-    config.probe.diameter_px = 10;
-    config.probe.defocus_m = 12e-3;
-    config.probe.photons_per_frame = 1e6;
-    config.scan.pattern = ScanPattern::jittered;
-    config.scan.grid = {10, 10};
-    config.scan.step_px = 4;
+    SimulationConfig config = jittered_scan(10);
     config.scan.position_error = {
         .jitter_px = 3, .scale = 0.01, .asymmetry = 0.01, .rotation_rad = 0.005, .shear_rad = -0.01};
-    config.detector.shape = {40, 40};
     return config;
 }
 

@@ -4,15 +4,10 @@
 
 #include <algorithm>
 
-#include "codelets/runtime/runtime.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
 namespace {
-
-int most_workers() {
-    return std::min(num_usable_cores(), 2);
-}
 
 class Schedule : public testing::TestWithParam<Waves> {
   protected:

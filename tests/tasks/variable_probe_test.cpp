@@ -7,37 +7,18 @@
 #include <numeric>
 #include <ostream>
 
-#include "codelets/runtime/runtime.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {
 namespace {
 
-int most_workers() {
-    return std::min(num_usable_cores(), 2);
-}
-
-SimulationConfig steady_scan() {
-    SimulationConfig config;
-    config.object.pattern = ObjectPattern::random_features;
-    config.object.feature_size_px = 4;
-    config.probe.shape = ProbeShape::gaussian;
-    config.probe.diameter_px = 10;
-    config.probe.defocus_m = 12e-3;
-    config.probe.photons_per_frame = 1e6;
-    config.scan.pattern = ScanPattern::jittered;
-    config.scan.grid = {9, 9};
-    config.scan.step_px = 4;
-    config.detector.shape = {40, 40};
-    return config;
-}
 SimulationConfig flickering_scan() {
-    SimulationConfig config = steady_scan();
+    SimulationConfig config = jittered_scan(9);
     config.scan.fluctuation.intensity = 0.1;
     return config;
 }
 SimulationConfig pointing_scan() {
-    SimulationConfig config = steady_scan();
+    SimulationConfig config = jittered_scan(9);
     config.scan.fluctuation.pointing_px = 0.5;
     return config;
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "io/inspect.hpp"
 #include "unit/io_test_files.hpp"
 
 namespace tessera::test {
@@ -152,6 +153,23 @@ TEST_F(CheckpointFileTest, OthersAreRemovedAndWhatIsNotOursStays) {
     EXPECT_EQ(names(), (std::set<std::string>{"000020.rank-0000.h5", "000020.rank-0001.h5", "000020.yaml",
                                               "000030.rank-0000.h5", "000030.rank-0001.h5", "000030.yaml",
                                               "notes.txt", "result.h5"}));
+}
+
+TEST_F(CheckpointFileTest, AreInspected) {
+    EXPECT_THROW(inspect_file(folder_.path()), Error);
+    for (const int number : {5, 12}) write_manifest(folder(), make(number));
+    const std::string good = inspect_file(folder());
+    for (const char* part :
+         {"000012.yaml\n", "after 5 iterations of the run, 7 of them of engines[1]; 4 x 3 tiles",
+          "2 files of 2 ranks", "as they were written", "goes on from 000012.yaml"}) {
+        EXPECT_NE(good.find(part), std::string::npos) << part << " is not in\n" << good;
+    }
+    std::ofstream(folder() / checkpoint_part_name(12, 1), std::ios::app) << "more";
+    const std::string damaged = inspect_file(folder());
+    for (const char* part : {"rank-0001.h5: has", "goes on from 000005.yaml"}) {
+        EXPECT_NE(damaged.find(part), std::string::npos) << part << " is not in\n" << damaged;
+    }
+    EXPECT_NE(inspect_file(manifest_path(folder(), 12)).find("none is good"), std::string::npos);
 }
 
 TEST_F(CheckpointFileTest, FolderIsBesideTheResult) {

@@ -143,4 +143,9 @@ bool has_note(const ScanInfo& info, const std::string& part);
 // Positions equal up to one common shift.
 void expect_positions(const ScanInfo& info, const std::vector<std::array<double, 2>>& expected_px);
 
+// Detector index that lands at pattern index i: the centre floor(n/2) goes to 0.
+inline int unshifted(int i, int n) {
+    return (i + n / 2) % n;
+}
+
 }  // namespace tessera::test
