@@ -174,6 +174,7 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.choice("initial", c.initial, initial_objects);
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
+    io.also_called("num_modes", "num_object_modes");
     io.key("num_modes", c.num_modes, within(1, max_object_modes));
     io.key("mode_spread", c.mode_spread, above_up_to(0, 1).only_if(c.num_modes > 1, "num_modes above 1"));
     describe_slices(io, c);

@@ -9,6 +9,7 @@
 #include "codelets/line_search.hpp"
 #include "codelets/noise.hpp"
 #include "codelets/overlap.hpp"
+#include "codelets/turn_modes.hpp"
 #include "support/filled_data.hpp"
 #include "support/one_batch.hpp"
 
@@ -403,6 +404,67 @@ TEST(DivideObjectWithModes, HasOneWeightForAll) {
     for (std::size_t i = 0; i < modes * area; ++i) {
         const double weight = static_cast<double>(sums[modes * area + i % area].re) + 0.25;
         EXPECT_LT(std::abs(value_of(found[i]) - value_of(value[i]) - value_of(sums[i]) / weight), 2e-6) << i;
+    }
+}
+
+// ---- The form that results have
+
+// <O_m, O_n> under the light of all frames, in double.
+std::vector<Value> products_of(const Problem& problem) {
+    const RealImage light = reference::illumination(problem);
+    std::vector<Value> products;
+    for (std::ptrdiff_t m = 0; m < problem.num_object_modes; ++m) {
+        for (std::ptrdiff_t n = 0; n < problem.num_object_modes; ++n) {
+            Value sum = 0;
+            for (std::ptrdiff_t i = 0; i < light.size(); ++i)
+                sum += light[i] * std::conj(problem.object.slice(m)[i]) * problem.object.slice(n)[i];
+            products.push_back(sum);
+        }
+    }
+    return products;
+}
+
+TEST(TurnModes, MakesThemOrthogonalUnderTheLightByFallingPower) {
+    Problem problem = as_held(reference::random_problem({.num_object_modes = 3}), PatternType::i32);
+    OneBatch batch(problem, PatternType::i32);
+    constexpr std::size_t sums_size = 20;  // more than there are products
+    const Data sums(sums_bytes(sums_size)), turn(mode_turn_bytes(3));
+    clear.submit({sums.bytes()}, {&sums});
+    for (int times = 0; times < 2; ++times)  // two batches
+        find_mode_products.submit({batch.shape, sums_size},
+                                  {&batch.frames, &batch.probe, &batch.object, &sums});
+    const std::vector<Value> before = products_of(problem);
+    {
+        const HostAccess access(sums, Access::read);
+        const cfloat* found = probe_part(access.as<const std::byte>());
+        for (std::size_t i = 0; i < 9; ++i)
+            EXPECT_LT(std::abs(value_of(found[i]) - 2.0 * before[i]), 1e-6 * std::abs(before[0])) << i;
+    }
+    note_mode_turn.submit({3, sums_size, 2.0}, {&sums, &turn});
+    std::vector<cfloat> pixels;
+    for (const Value& value : problem.object)
+        pixels.push_back({static_cast<float>(value.real()), static_cast<float>(value.imag())});
+    const Shape2 shape = {static_cast<std::int32_t>(problem.object.extent(1)),
+                          static_cast<std::int32_t>(problem.object.extent(2))};
+    const Data object = data_of(pixels, field_bytes(shape, 3));
+    turn_modes.submit({3, shape}, {&turn, &object});
+    const auto turned = content<cfloat>(object, pixels.size());
+    const double cost = reference::cost(problem).total;
+    for (std::size_t i = 0; i < turned.size(); ++i)
+        problem.object[static_cast<std::ptrdiff_t>(i)] = value_of(turned[i]);
+    EXPECT_NEAR(reference::cost(problem).total, cost, 1e-5 * cost);
+    const std::vector<Value> after = products_of(problem);
+    const auto powers = content<double>(turn, 3);
+    const auto mixing = content<double>(turn, 3 + 18);
+    for (std::size_t m = 0; m < 3; ++m) {
+        for (std::size_t n = 0; n < 3; ++n) {
+            if (m == n) continue;
+            EXPECT_LT(std::abs(after[3 * m + n]), 2e-6 * std::abs(after[0]));
+        }
+        EXPECT_NEAR(powers[m], after[4 * m].real(), 2e-6 * after[0].real());
+        if (m > 0) EXPECT_LE(powers[m], powers[m - 1]);
+        EXPECT_GE(mixing[3 + 8 * m], 0);
+        EXPECT_NEAR(mixing[4 + 8 * m], 0, 1e-12);
     }
 }
 

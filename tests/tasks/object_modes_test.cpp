@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "io/result_file.hpp"
+#include "io/scan_reader.hpp"
 #include "support/small_run.hpp"
 
 namespace tessera::test {

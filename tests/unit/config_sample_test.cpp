@@ -134,6 +134,7 @@ TEST(RunFile, ObjectsHaveModesOrSlices) {
     };
     EXPECT_EQ(run_of(object("3\n  mode_spread: 0.2")).object.num_modes, 3);
     EXPECT_EQ(run_of(object("2")).object.mode_spread, 0.05);
+    EXPECT_EQ(run_of(with_scan("object: {num_object_modes: 4}")).object.num_modes, 4) << "PtyPy's name";
     expect_problem(object("0"),
                    "run.yaml:3: object.num_modes: 0 is out of range (allowed: at least 1, at most 100)");
     expect_problem(object("two"), "run.yaml:3: object.num_modes: expected a whole number, got 'two'");
