@@ -12,15 +12,15 @@ void add(cfloat* to, const cfloat* from, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] = to[i] + from[i];
 }
 
-// Row by row between two arrays of the same number of slices: visit(row of `in`, row of `dense`). The
+// Row by row between two arrays of the same number of planes: visit(row of `in`, row of `dense`). The
 // rectangle begins at (y, x) of `in` and is all of `dense`.
 template <class In, class Dense, class Visit>
-void for_each_row(In* in, Shape2 in_shape, Dense* dense, const Strip& rectangle, std::int32_t num_slices,
+void for_each_row(In* in, Shape2 in_shape, Dense* dense, const Strip& rectangle, std::int32_t num_planes,
                   const Visit& visit) {
     const auto [y0, x0, shape] = rectangle;
-    for (std::int32_t slice = 0; slice < num_slices; ++slice) {
-        In* plane = in + volume(in_shape, slice);
-        Dense* dense_plane = dense + volume(shape, slice);
+    for (std::int32_t i = 0; i < num_planes; ++i) {
+        In* plane = in + volume(in_shape, i);
+        Dense* dense_plane = dense + volume(shape, i);
         for (int y = 0; y < shape.y; ++y) {
             visit(plane + static_cast<std::ptrdiff_t>(y0 + y) * in_shape.x + x0,
                   dense_plane + static_cast<std::ptrdiff_t>(y) * shape.x);
@@ -41,7 +41,7 @@ void add_batch_window_cpu(const AddBatchArgs& args, const Buffers& buffers) {
     auto* field = buffers.get<cfloat>(1);
     for_each_row(
         field, args.tile, window_part(out, args.probe_size), {args.window_y, args.window_x, args.window},
-        args.num_slices,
+        args.num_planes,
         [&](cfloat* to, const cfloat* from) { add(to, from, static_cast<std::size_t>(args.window.x)); });
 }
 
@@ -60,7 +60,7 @@ void add_batch_scalars_cpu(const AddBatchArgs&, const Buffers& buffers) {
 Cost add_batch_cost(const AddBatchArgs& args) {
     if (args.parts == BatchParts::scalars) return {16, 2 * sizeof(BatchSums)};
     const std::size_t probe = args.parts == BatchParts::window ? 0 : args.probe_size;
-    return pixels_cost(static_cast<double>(volume(args.window, args.num_slices) + probe), 2,
+    return pixels_cost(static_cast<double>(volume(args.window, args.num_planes) + probe), 2,
                        3 * sizeof(cfloat));
 }
 
@@ -79,47 +79,47 @@ void cut_strip_cpu(const CutStripArgs& args, const Buffers& buffers) {
     const auto* field = buffers.get<const cfloat>(0);
     auto* strip = buffers.get<cfloat>(1);
     const std::size_t row_bytes = static_cast<std::size_t>(args.strip.shape.x) * sizeof(cfloat);
-    for_each_row(field, args.tile, strip, args.strip, args.num_slices, [&](const cfloat* from, cfloat* to) {
+    for_each_row(field, args.tile, strip, args.strip, args.num_planes, [&](const cfloat* from, cfloat* to) {
         std::memcpy(static_cast<void*>(to), from, row_bytes);
     });
 }
 
 Cost cut_strip_cost(const CutStripArgs& args) {
-    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_slices)), 0, 2 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_planes)), 0, 2 * sizeof(cfloat));
 }
 
 void add_strip_cpu(const AddStripArgs& args, const Buffers& buffers) {
     const auto* strip = buffers.get<const cfloat>(0);
     auto* field = buffers.get<cfloat>(1);
-    for_each_row(field, args.tile, strip, args.strip, args.num_slices, [&](cfloat* to, const cfloat* from) {
+    for_each_row(field, args.tile, strip, args.strip, args.num_planes, [&](cfloat* to, const cfloat* from) {
         add(to, from, static_cast<std::size_t>(args.strip.shape.x));
     });
 }
 
 Cost add_strip_cost(const AddStripArgs& args) {
-    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_slices)), 2, 3 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_planes)), 2, 3 * sizeof(cfloat));
 }
 
 void paste_strip_cpu(const PasteStripArgs& args, const Buffers& buffers) {
     const auto* strip = buffers.get<const cfloat>(0);
     auto* field = buffers.get<cfloat>(1);
     const std::size_t row_bytes = static_cast<std::size_t>(args.strip.shape.x) * sizeof(cfloat);
-    for_each_row(field, args.tile, strip, args.strip, args.num_slices, [&](cfloat* to, const cfloat* from) {
+    for_each_row(field, args.tile, strip, args.strip, args.num_planes, [&](cfloat* to, const cfloat* from) {
         std::memcpy(static_cast<void*>(to), from, row_bytes);
     });
 }
 
 Cost paste_strip_cost(const PasteStripArgs& args) {
-    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_slices)), 0, 2 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.strip.shape, args.num_planes)), 0, 2 * sizeof(cfloat));
 }
 
 void copy_rectangle_cpu(const CopyRectangleArgs& args, const Buffers& buffers) {
     const auto* source = buffers.get<const cfloat>(0);
     auto* target = buffers.get<cfloat>(1);
     const auto& [y0, x0, shape] = args.rectangle;
-    for (std::int32_t slice = 0; slice < args.num_slices; ++slice) {
+    for (std::int32_t plane = 0; plane < args.num_planes; ++plane) {
         for (int y = y0; y < y0 + shape.y; ++y) {
-            const std::size_t row = volume(args.tile, slice) +
+            const std::size_t row = volume(args.tile, plane) +
                                     static_cast<std::size_t>(y) * static_cast<std::size_t>(args.tile.x);
             std::copy_n(source + row + x0, shape.x, target + row + x0);
         }
@@ -127,7 +127,7 @@ void copy_rectangle_cpu(const CopyRectangleArgs& args, const Buffers& buffers) {
 }
 
 Cost copy_rectangle_cost(const CopyRectangleArgs& args) {
-    return pixels_cost(static_cast<double>(volume(args.rectangle.shape, args.num_slices)), 0,
+    return pixels_cost(static_cast<double>(volume(args.rectangle.shape, args.num_planes)), 0,
                        2 * sizeof(cfloat));
 }
 
@@ -143,7 +143,7 @@ Cost copy_cost(const CopyArgs& args) {
 
 BufferBytes AddBatchArgs::buffer_bytes() const {
     if (parts == BatchParts::scalars) return {sizeof(BatchSums), sizeof(BatchSums)};
-    const std::size_t out = out_bytes(window, probe_size, num_slices), field = field_bytes(tile, num_slices);
+    const std::size_t out = out_bytes(window, probe_size, num_planes), field = field_bytes(tile, num_planes);
     if (parts == BatchParts::window) return {out, field};
     return {out, field, sums_bytes(probe_size)};
 }

@@ -16,8 +16,8 @@ extern const Codelet<ClearArgs> clear;
 
 enum class BatchParts : std::int32_t { scalars, window, scalars_and_window };
 
-// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), slice by
-// slice, the probe part and the BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only
+// A batch's out into its tile: the window into `field` (an extended tile) at (window_y, window_x), plane by
+// plane, the probe part and the BatchSums into `sums`. Buffers: out R, field RW, sums RW. With `scalars` only
 // the BatchSums move and the field is not needed: Buffers of add_batch_scalars: out R, sums RW. With `window`
 // only the window moves: Buffers of add_batch_window: out R, field RW.
 struct AddBatchArgs {
@@ -25,7 +25,7 @@ struct AddBatchArgs {
     Shape2 window, tile;
     std::size_t probe_size = 0;
     BatchParts parts = BatchParts::scalars_and_window;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     BufferBytes buffer_bytes() const;
 };
 extern const Codelet<AddBatchArgs> add_batch;
@@ -39,19 +39,19 @@ struct AddSumsArgs {
 };
 extern const Codelet<AddSumsArgs> add_sums;
 
-// A rectangle of an extended tile, in all its slices.
+// A rectangle of an extended tile, in all its planes.
 struct Strip {
     std::int32_t y = 0, x = 0;
     Shape2 shape;
 };
 
-// strip = field[rectangle], dense (slice, y, x). Buffers: field R, strip W.
+// strip = field[rectangle], dense (plane, y, x). Buffers: field R, strip W.
 struct CutStripArgs {
     Shape2 tile;
     Strip strip;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     BufferBytes buffer_bytes() const {
-        return {field_bytes(tile, num_slices), field_bytes(strip.shape, num_slices)};
+        return {field_bytes(tile, num_planes), field_bytes(strip.shape, num_planes)};
     }
 };
 extern const Codelet<CutStripArgs> cut_strip;
@@ -60,9 +60,9 @@ extern const Codelet<CutStripArgs> cut_strip;
 struct AddStripArgs {
     Shape2 tile;
     Strip strip;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     BufferBytes buffer_bytes() const {
-        return {field_bytes(strip.shape, num_slices), field_bytes(tile, num_slices)};
+        return {field_bytes(strip.shape, num_planes), field_bytes(tile, num_planes)};
     }
 };
 extern const Codelet<AddStripArgs> add_strip;
@@ -71,9 +71,9 @@ extern const Codelet<AddStripArgs> add_strip;
 struct PasteStripArgs {
     Shape2 tile;
     Strip strip;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     BufferBytes buffer_bytes() const {
-        return {field_bytes(strip.shape, num_slices), field_bytes(tile, num_slices)};
+        return {field_bytes(strip.shape, num_planes), field_bytes(tile, num_planes)};
     }
 };
 extern const Codelet<PasteStripArgs> paste_strip;
@@ -82,9 +82,9 @@ extern const Codelet<PasteStripArgs> paste_strip;
 struct CopyRectangleArgs {
     Shape2 tile;
     Strip rectangle;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     BufferBytes buffer_bytes() const {
-        return {field_bytes(tile, num_slices), field_bytes(tile, num_slices)};
+        return {field_bytes(tile, num_planes), field_bytes(tile, num_planes)};
     }
 };
 extern const Codelet<CopyRectangleArgs> copy_rectangle;

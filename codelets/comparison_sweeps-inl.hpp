@@ -65,13 +65,13 @@ class Saturation {
 template <class Lanes>
 HWY_INLINE Vec sum_of_modes(const cfloat* waves, Lanes lanes, const BatchShape& s) {
     Vec intensity = norm(load(waves, lanes));
-    for (int k = 1; k < s.num_modes; ++k)
+    for (int k = 1; k < s.num_waves(); ++k)
         intensity = norm_add(load(waves + static_cast<std::size_t>(k) * s.frame.area(), lanes), intensity);
     return intensity;
 }
 template <class Lanes>
 HWY_INLINE void multiply_modes(Vec by, cfloat* waves, Lanes lanes, const BatchShape& s) {
-    for (int k = 0; k < s.num_modes; ++k) {
+    for (int k = 0; k < s.num_waves(); ++k) {
         cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
         store(by * load(static_cast<const cfloat*>(wave), lanes), wave, lanes);
     }
@@ -166,7 +166,7 @@ template <class Lanes>
 HWY_INLINE IntensitySlopes slopes_of(const FieldsByPlace& fields, std::size_t i, Lanes lanes,
                                      const BatchShape& s) {
     IntensitySlopes sum = {zero(), zero(), zero()};
-    for (int k = 0; k < s.num_modes; ++k) {
+    for (int k = 0; k < s.num_waves(); ++k) {
         const std::size_t at = static_cast<std::size_t>(k) * s.frame.area() + i;
         const ComplexVec field = load(fields.here + at, lanes);
         sum.intensity = norm_add(field, sum.intensity);
@@ -247,7 +247,7 @@ double far_field_step(const cfloat* waves, const Count* HWY_RESTRICT counts, con
         for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
             const std::size_t i = chunk + j;
             Vec intensity = zero();
-            for (std::size_t k = 0; k < static_cast<std::size_t>(s.num_modes); ++k)
+            for (std::size_t k = 0; k < static_cast<std::size_t>(s.num_waves()); ++k)
                 intensity = norm_add(load(waves + k * n + i, lanes), intensity);
             intensity = intensity * broadcast(scale);
             if (detector.background != nullptr) intensity = intensity + load(detector.background + i, lanes);
@@ -277,7 +277,7 @@ template <class Lanes>
 HWY_INLINE IntensityPolynomial<Vec> polynomial_of(const FieldsAlong& fields, std::size_t i, Lanes lanes,
                                                   const BatchShape& s) {
     IntensityPolynomial<Vec> p = {zero(), zero(), zero(), zero(), zero()};
-    for (int k = 0; k < s.num_modes; ++k) {
+    for (int k = 0; k < s.num_waves(); ++k) {
         const std::size_t at = static_cast<std::size_t>(k) * s.frame.area() + i;
         p = fields.c != nullptr ? add_mode(p, load(static_cast<const cfloat*>(fields.a + at), lanes),
                                            load(static_cast<const cfloat*>(fields.b + at), lanes),

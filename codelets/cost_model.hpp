@@ -8,20 +8,20 @@
 namespace tessera {
 
 // Flops and bytes of a batch: `propagations` through the object to the detector or back, and `shifts` of the
-// probe (fourier interpolation) per mode and frame, plus the pixel work.
+// probe (fourier interpolation) per wave and frame, plus the pixel work.
 inline Cost frames_cost(const BatchShape& s, double propagations, double shifts,
                         double flops_per_pixel = 60) {
     const auto transform = [](Shape2 shape) {
         const double n = static_cast<double>(shape.area());
         return 5 * n * std::log2(std::max(n, 2.0));
     };
-    const double frames = s.num_frames, modes = s.num_modes;
+    const double frames = s.num_frames, waves = s.num_waves();
     const double between_slices = 2.0 * (s.num_slices - 1) * transform(s.probe);
     const double transforms = propagations * ((s.near_field ? 2 : 1) * transform(s.frame) + between_slices) +
                               (s.interpolation == Interpolation::fourier ? shifts * transform(s.probe) : 0.0);
     const double pixels = static_cast<double>(s.frame.area()) * s.num_slices;
-    return {frames * modes * (transforms + flops_per_pixel * pixels),
-            static_cast<double>(patterns_bytes(s)) + frames * modes * pixels * 8 * sizeof(cfloat)};
+    return {frames * waves * (transforms + flops_per_pixel * pixels),
+            static_cast<double>(patterns_bytes(s)) + frames * waves * pixels * 8 * sizeof(cfloat)};
 }
 
 inline Cost pixels_cost(double pixels, double flops_per_pixel, double bytes_per_pixel) {

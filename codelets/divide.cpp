@@ -15,17 +15,19 @@ void divide_object_cpu(const DivideObjectArgs& args, const Buffers& buffers) {
     const auto* state = buffers.get<const IterationState>(2);
     if (state->stopped != 0 || state->overlap_done != 0) return;
     const auto* sums = buffers.get<const cfloat>(1);
-    cfloat* value = moving_field(buffers.get<std::byte>(0), args.tile.area()).value;
+    const std::size_t area = args.tile.area(), size = volume(args.tile, args.num_modes);
+    cfloat* value = moving_field(buffers.get<std::byte>(0), size).value;
     const auto inertia = static_cast<float>(args.inertia);
-    update_by_overlap(value, sums, sums + args.tile.area(), inertia, args.tile.area());
+    for (std::size_t first = 0; first < size; first += area)
+        update_by_overlap(value + first, sums + first, sums + size, inertia, area);
     if (args.most_amplitude > 0) {
         clip_amplitudes(value, static_cast<float>(args.least_amplitude),
-                        static_cast<float>(args.most_amplitude), args.tile.area());
+                        static_cast<float>(args.most_amplitude), size);
     }
 }
 
 Cost divide_object_cost(const DivideObjectArgs& args) {
-    return pixels_cost(static_cast<double>(args.tile.area()), 10, 4 * sizeof(cfloat));
+    return pixels_cost(static_cast<double>(volume(args.tile, args.num_modes)), 10, 4 * sizeof(cfloat));
 }
 
 void clear_outside_support(const DivideProbeArgs& args, cfloat* probe) {

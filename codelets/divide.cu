@@ -7,15 +7,18 @@
 namespace tessera {
 namespace {
 
+// x: pixel, y: mode.
 struct UpdateObject {
+    std::int32_t area;
     float inertia, least, most;  // most = 0: amplitudes stay
     const cfloat* numerator;
     const cfloat* weight;
     const IterationState* state;
     cfloat* value;
-    TESSERA_HD void operator()(std::int32_t i, std::int32_t, std::int32_t) const {
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t mode, std::int32_t) const {
         if (is_idle(*state)) return;
-        cfloat updated = pixel::overlap_update(value[i], numerator[i], weight[i].re, inertia);
+        const std::ptrdiff_t i = std::ptrdiff_t{mode} * area + pixel;
+        cfloat updated = pixel::overlap_update(value[i], numerator[i], weight[pixel].re, inertia);
         if (most > 0) updated = pixel::clip_amplitude(updated, least, most, 1e-30f);
         value[i] = updated;
     }
@@ -94,11 +97,14 @@ struct RollProbe {
 
 void divide_object_device(const DivideObjectArgs& args, const Buffers& buffers, Device& device) {
     const auto* sums = buffers.get<const cfloat>(1);
-    device.for_each({static_cast<std::int32_t>(args.tile.area())},
-                    UpdateObject{static_cast<float>(args.inertia), static_cast<float>(args.least_amplitude),
-                                 static_cast<float>(args.most_amplitude), sums, sums + args.tile.area(),
-                                 buffers.get<const IterationState>(2),
-                                 moving_field(buffers.get<std::byte>(0), args.tile.area()).value});
+    const std::size_t size = volume(args.tile, args.num_modes);
+    const auto area = static_cast<std::int32_t>(args.tile.area());
+    device.for_each(
+        {area, args.num_modes},
+        UpdateObject{area, static_cast<float>(args.inertia), static_cast<float>(args.least_amplitude),
+                     static_cast<float>(args.most_amplitude), sums, sums + size,
+                     buffers.get<const IterationState>(2),
+                     moving_field(buffers.get<std::byte>(0), size).value});
 }
 
 void divide_probe_device(const DivideProbeArgs& args, const Buffers& buffers, Device& device) {

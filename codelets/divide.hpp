@@ -11,16 +11,17 @@ namespace tessera {
 
 struct DivideObjectArgs {
     Shape2 tile;
+    std::int32_t num_modes = 1;                      // of the object
     double inertia = 0;                              // > 0, in units of the weight
     double least_amplitude = 0, most_amplitude = 0;  // 0, 0: any
     BufferBytes buffer_bytes() const {
-        return {moving_field_bytes(tile.area()), field_bytes(tile, num_overlap_planes),
+        return {moving_field_bytes(volume(tile, num_modes)), field_bytes(tile, num_overlap_planes(num_modes)),
                 sizeof(IterationState)};
     }
 };
 
-// Of an extended tile; amplitudes are then clipped. Buffers: object RW, field R (numerator, weight), state R.
-// Nothing happens once the state says stopped or that the overlap projection is done.
+// Of an extended tile; amplitudes are then clipped. Buffers: object RW, field R (numerators, weight), state
+// R. Nothing happens once the state says stopped or that the overlap projection is done.
 extern const Codelet<DivideObjectArgs> divide_object;
 
 enum class ProbeCentering : std::int32_t { off, on };

@@ -16,10 +16,10 @@ struct InteriorDots {
                                float (&sums)[DotsAtPixel::num_sums]) const {
         const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(row) * pixels_per_row + pixel;
         const std::ptrdiff_t row_of_all = i / args.interior.x, x = i % args.interior.x;
-        const std::ptrdiff_t slice = row_of_all / args.interior.y, y = row_of_all % args.interior.y;
-        if (state->stopped != 0 || slice >= args.num_slices) return;
+        const std::ptrdiff_t plane = row_of_all / args.interior.y, y = row_of_all % args.interior.y;
+        if (state->stopped != 0 || plane >= args.num_planes) return;
         const std::ptrdiff_t at =
-            (slice * args.tile.y + args.interior_y + y) * args.tile.x + args.interior_x + x;
+            (plane * args.tile.y + args.interior_y + y) * args.tile.x + args.interior_x + x;
         dots.add(at, at, static_cast<float>(state->illumination_max), sums);
     }
 };
@@ -40,11 +40,11 @@ struct DotsFinishSums {
 }  // namespace
 
 void dots_device(const DotsArgs& args, const Buffers& buffers, Device& device) {
-    const auto object = moving_field(buffers.get<const std::byte>(2), volume(args.tile, args.num_slices));
+    const auto object = moving_field(buffers.get<const std::byte>(2), volume(args.tile, args.num_planes));
     const DotsAtPixel at_pixel = {buffers.get<const cfloat>(0), buffers.get<const cfloat>(1),
                                   object.direction, buffers.get<const float>(3),
                                   static_cast<float>(args.alpha)};
-    const std::size_t size = volume(args.interior, args.num_slices);
+    const std::size_t size = volume(args.interior, args.num_planes);
     const auto num_rows = static_cast<std::int32_t>((size + pixels_per_row - 1) / pixels_per_row);
     const std::int32_t width = size < pixels_per_row ? static_cast<std::int32_t>(size) : pixels_per_row;
     auto* rows = device.scratch<double>(Scratch::row_sums, 3 * static_cast<std::size_t>(num_rows));

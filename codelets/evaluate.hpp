@@ -12,7 +12,7 @@ struct EvaluateArgs {
 
 // Cost and squared error of a batch, and of each of its frames, without a gradient: the end of a run.
 // Buffers: patterns R, frames R, detector R, probe R, object R, out W (only its BatchSums), frame errors W:
-// sum m (sqrt(I) - sqrt(d))^2 of each frame, double (frame). Cost: 1 transform a mode and frame,
+// sum m (sqrt(I) - sqrt(d))^2 of each frame, double (frame). Cost: 1 transform a wave and frame,
 // 2 more for every further slice.
 extern const Codelet<EvaluateArgs> evaluate;
 

@@ -35,26 +35,28 @@ class ProjectionOfBatch {
         project(counts, psi);
         if (args_.object == ObjectPartial::skip) return;
         cfloat* window = window_part(out_, overlap_probe_size(s_));
-        for (int k = 0; k < s_.num_modes; ++k) model_.add_object_residual(k, mode(psi, k), window);
-        model_.add_probe_power(window + s_.window.area());
+        for (int i = 0; i < s_.num_waves(); ++i) model_.add_object_residual(i, wave_of(psi, i), window);
+        model_.add_probe_power(window + volume(s_.window, s_.num_object_modes));
     }
 
   private:
     template <class Value>
-    Value* mode(Value* waves, int k) const {
-        return waves + static_cast<std::size_t>(k) * s_.frame.area();
+    Value* wave_of(Value* waves, int i) const {
+        return waves + static_cast<std::size_t>(i) * s_.frame.area();
     }
     void exit_waves(cfloat* waves) {
-        for (int k = 0; k < s_.num_modes; ++k) model_.exit_wave(k, mode(waves, k));
+        for (int i = 0; i < s_.num_waves(); ++i) model_.exit_wave(i, wave_of(waves, i));
     }
+    const cfloat* probe_of(int wave) const { return model_.probe(s_.probe_mode_of(wave)); }
+    Window<const cfloat> object_of(int wave) { return model_.object(s_.object_mode_of(wave)); }
     bool overlap_is_projected() const { return args_.map.reflect == 1; }
 
     // Of P O, whose far fields are left in waves_.
     template <class Count>
     void add_cost(const Count* counts) {
-        for (int k = 0; k < s_.num_modes; ++k) {
-            model_.exit_wave(k, mode(waves_, k));
-            propagator_.forward(mode(waves_, k));
+        for (int i = 0; i < s_.num_waves(); ++i) {
+            model_.exit_wave(i, wave_of(waves_, i));
+            propagator_.forward(wave_of(waves_, i));
         }
         const FrameCost cost =
             compare<Factor::skip, NoiseModel::amplitude>(waves_, counts, detector_, propagator_.scale(), s_);
@@ -66,10 +68,10 @@ class ProjectionOfBatch {
     template <class Count>
     void project(const Count* counts, cfloat* psi) {
         if (args_.cost == OverlapCost::skip || !overlap_is_projected()) {
-            for (int k = 0; k < s_.num_modes; ++k) {
-                reflected_wave(model_.probe(k), model_.object(), mode(psi, k), args_.map.reflect,
-                               mode(waves_, k), s_);
-                propagator_.forward(mode(waves_, k));
+            for (int i = 0; i < s_.num_waves(); ++i) {
+                reflected_wave(probe_of(i), object_of(i), wave_of(psi, i), args_.map.reflect,
+                               wave_of(waves_, i), s_);
+                propagator_.forward(wave_of(waves_, i));
             }
         }
         const double power =
@@ -79,17 +81,17 @@ class ProjectionOfBatch {
         if (power <= args_.power_bound) {
             const WaveWeights by = {map.psi + map.fourier * (1 - map.reflect),
                                     map.overlap + map.fourier * map.reflect, 0};
-            for (int k = 0; k < s_.num_modes; ++k)
-                update_exit_wave<false>(model_.probe(k), model_.object(), nullptr, by, mode(psi, k), s_);
+            for (int i = 0; i < s_.num_waves(); ++i)
+                update_exit_wave<false>(probe_of(i), object_of(i), nullptr, by, wave_of(psi, i), s_);
             return;
         }
         const auto share = static_cast<float>(std::sqrt(args_.power_bound / power));
         const WaveWeights by = {map.psi, map.overlap, map.fourier};
-        for (int k = 0; k < s_.num_modes; ++k) {
-            cfloat* wave = mode(waves_, k);
+        for (int i = 0; i < s_.num_waves(); ++i) {
+            cfloat* wave = wave_of(waves_, i);
             apply_modulus(quotients_, share, propagator_.scale(), wave, s_.frame.area());
             propagator_.backward(wave);
-            update_exit_wave<true>(model_.probe(k), model_.object(), wave, by, mode(psi, k), s_);
+            update_exit_wave<true>(probe_of(i), object_of(i), wave, by, wave_of(psi, i), s_);
         }
     }
 

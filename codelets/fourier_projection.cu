@@ -5,6 +5,13 @@
 namespace tessera {
 namespace {
 
+// P O of wave z at a pixel of the probe.
+TESSERA_HD cfloat overlap_at(const BatchShape& s, const FramePosition* frames, const ProbeModes& probe,
+                             const ObjectWindow& object, std::int32_t z, std::int32_t y, std::int32_t x) {
+    const WaveIndex of = wave_at(s, z);
+    return probe(s, of.frame, of.mode, y, x) * object.of_mode(s, of.object_mode)(s, frames[of.frame], y, x);
+}
+
 // wave = reflect P O + (1 - reflect) psi. x, y: of the frame.
 struct ReflectedWave {
     BatchShape s;
@@ -20,8 +27,7 @@ struct ReflectedWave {
         const std::int32_t py = y - before.y, px = x - before.x;
         cfloat wave = (1 - reflect) * psi[i];
         if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
-            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
-            wave = scale_add(reflect, probe(s, frame, mode, py, px) * object(s, frames[frame], py, px), wave);
+            wave = scale_add(reflect, overlap_at(s, frames, probe, object, z, py, px), wave);
         }
         waves[i] = wave;
     }
@@ -34,10 +40,7 @@ struct Modulus {
     float scale;
     TESSERA_HD pixel::ModulusError<float> operator()(const cfloat* waves, std::int32_t frame,
                                                      std::int32_t pixel, float& used) const {
-        const std::ptrdiff_t area = area_of(s.frame);
-        const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
-        float intensity = 0;
-        for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+        const float intensity = sum_of_modes(s, waves, frame, pixel);
         const Measured all = measurements(s, frame, pixel);
         const Measured m = all.compared_with(fma(intensity, scale, all.background), s.saturated_from);
         used = m.mask;
@@ -80,8 +83,8 @@ struct ApplyModulus {
         const float quotient = modulus(waves, frame, pixel, used).quotient;
         const float factor = modulus.scale * pixel::relaxed_modulus_factor(quotient, share, 1.0f);
         const BatchShape& s = modulus.s;
-        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area_of(s.frame) + pixel;
-        for (std::int32_t k = 0; k < s.num_modes; ++k)
+        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_waves() * area_of(s.frame) + pixel;
+        for (std::int32_t k = 0; k < s.num_waves(); ++k)
             wave[k * area_of(s.frame)] = factor * wave[k * area_of(s.frame)];
     }
 };
@@ -103,9 +106,7 @@ struct UpdateExitWave {
         const std::int32_t py = y - before.y, px = x - before.x;
         cfloat wave = scale_add(map.fourier, waves[i], map.psi * psi[i]);
         if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
-            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
-            wave = scale_add(map.overlap, probe(s, frame, mode, py, px) * object(s, frames[frame], py, px),
-                             wave);
+            wave = scale_add(map.overlap, overlap_at(s, frames, probe, object, z, py, px), wave);
         }
         psi[i] = wave;
     }
@@ -163,7 +164,7 @@ class ProjectionOfBatch {
     void take_turn(std::int32_t first, std::int32_t num_frames) {
         const auto* frames = buffers_.get<const FramePosition>(1) + first;
         cfloat* psi = psi_ + first * static_cast<std::ptrdiff_t>(s_.waves_size());
-        const Extent waves = {s_.frame.x, s_.frame.y, num_frames * s_.num_modes};
+        const Extent waves = {s_.frame.x, s_.frame.y, num_frames * s_.num_waves()};
         place_ramps(device_, s_, frames, num_frames, ramps_);
         propagator_.place(frames, num_frames);
         const ProbeModes probe = probe_.at(ramps_, num_frames);

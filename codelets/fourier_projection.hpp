@@ -30,11 +30,12 @@ struct FourierProjectionArgs {
 // sqrt(I) are off the measured ones a = sqrt(max(d - b, 0)) by e = sum m (sqrt(I) - a)^2 / sum m,
 //   F(w) = w                                                     where e <= power_bound
 //   F(w) = U^-1 [U w (a + (sqrt(I) - a) sqrt(power_bound / e)) / sqrt(I)]   else, on pixels with m = 1
-// with U from the sample to the detector and I summed over modes (Dong et al., NYSDS 2018; bound as in
+// with U from the sample to the detector and I summed over all waves of the frame, one for each mode of the
+// probe and each of the object (Dong et al., NYSDS 2018; bound as in
 // PtyPy). BatchSums: cost and squared_error of P O before the iteration, when asked for; bad_frames. Window:
 // numerator and weight of the object (codelets/overlap.hpp), when asked for. Buffers: patterns R, frames R,
 // detector R, probe R, object R, state R, out W (overwritten; layout of overlap_out_bytes()), wave RW.
-// Returns at once, with out cleared, when the state says stopped. Cost: 2 transforms a mode and frame, or 1
+// Returns at once, with out cleared, when the state says stopped. Cost: 2 transforms a wave and frame, or 1
 // where nothing changes; 1 more for the cost; near field twice that; fourier interpolation 1 more.
 extern const Codelet<FourierProjectionArgs> fourier_projection;
 

@@ -32,9 +32,9 @@ class FrameEvaluation {
     FrameCost at(const FramePosition& where, std::int32_t j, const Count* counts) {
         model_.place(where, lights_.of(j));
         propagator_.place(where);
-        for (int k = 0; k < s_.num_modes; ++k) {
-            cfloat* wave = waves_ + static_cast<std::size_t>(k) * s_.frame.area();
-            model_.exit_wave(k, wave);
+        for (int i = 0; i < s_.num_waves(); ++i) {
+            cfloat* wave = waves_ + static_cast<std::size_t>(i) * s_.frame.area();
+            model_.exit_wave(i, wave);
             propagator_.forward(wave);
         }
         FrameCost cost;

@@ -53,7 +53,7 @@ class Propagator {
         phase_ramp(at.frac_x, s_.frame.x, 1.0f, ramp_x_);
     }
 
-    // One mode's wave, in place.
+    // One wave, in place.
     void forward(cfloat* wave) const {
         plan_.forward(wave);
         if (transfer_ == nullptr) return;
@@ -106,6 +106,9 @@ enum class Moving { nothing, object, object_and_probe };
 // Every slice is read at the frame's position, bilinear between its pixels or at the whole pixel; fourier
 // interpolation moves u_0 = P_k by the fraction, as with one slice, and with it all that follows. Where a
 // window reaches beyond the tile there is vacuum, O = 1, which never moves: no direction, no gradient.
+// Of an object with modes every mode O_m makes waves of its own, psi_mk = P_k O_m(r), and
+//   g_O,m = sum_k conj(P_k) chi_mk,  g_P,k = sum_m conj(O_m(r)) chi_mk
+// `wave` counts them, `plane` slices or modes.
 class FrameModel {
   public:
     using Slot = Workspace::Slot;
@@ -165,19 +168,19 @@ class FrameModel {
         value_of_probe_ = probe_here_;
     }
 
-    // Of the frame that place() was called for: one mode of the probe, the object's window in a slice.
+    // Of the frame that place() was called for: one mode of the probe, the object's window in a plane.
     const cfloat* probe(int k) const { return mode(probe_here_, k); }
     const cfloat* probe_direction(int k) const { return mode(probe_direction_here_, k); }
-    Window<const cfloat> object(int slice = 0) {
-        if (moved_object_.pixels == nullptr) return object_.slice(slice);
-        if (moved_object_.slice != slice) {
-            HWY_NAMESPACE::move(object_.slice(slice), object_direction(slice), moved_object_.step,
+    Window<const cfloat> object(int plane) {
+        if (moved_object_.pixels == nullptr) return object_.plane(plane);
+        if (moved_object_.plane != plane) {
+            HWY_NAMESPACE::move(object_.plane(plane), object_direction(plane), moved_object_.step,
                                 moved_object_.pixels, s_);
-            moved_object_.slice = slice;
+            moved_object_.plane = plane;
         }
         return {moved_object_.pixels, s_.probe.x};
     }
-    Window<const cfloat> object_direction(int slice = 0) { return object_direction_.slice(slice); }
+    Window<const cfloat> object_direction(int plane) { return object_direction_.plane(plane); }
 
     // From here to the next place() or move(): probe and object of this frame are where a step along their
     // directions leads to.
@@ -221,20 +224,22 @@ class FrameModel {
         probe_here_ = mode_here;
     }
 
-    // Mode k behind the object, in the frame's shape. What reaches the slices is kept for add_gradients().
-    void exit_wave(int k, cfloat* wave) {
+    // Wave i behind the object, in the frame's shape. What reaches the slices is kept for add_gradients().
+    void exit_wave(int i, cfloat* wave) {
+        const int k = s_.probe_mode_of(i);
         for (int slice = 0; slice + 1 < s_.num_slices; ++slice) {
             cfloat* next = wave_into(slice + 1, k);
             HWY_NAMESPACE::exit_wave(incident(slice, k), object(slice), next, window_);
             travel<false>(next, slice);
         }
         const int last = s_.num_slices - 1;
-        HWY_NAMESPACE::exit_wave(incident(last, k), object(last), wave, s_);
+        HWY_NAMESPACE::exit_wave(incident(last, k), object(last + s_.object_mode_of(i)), wave, s_);
     }
 
-    // Adds the gradients of mode k's back-propagated wave chi to the batch's window (origin at s.window_y,
+    // Adds the gradients of wave i, back-propagated to chi, to the batch's window (origin at s.window_y,
     // s.window_x of the tile) and to its probe part; finish() must follow the last frame.
-    void add_gradients(int k, const cfloat* chi, cfloat* window_part, cfloat* probe_part, Moving moving) {
+    void add_gradients(int i, const cfloat* chi, cfloat* window_part, cfloat* probe_part, Moving moving) {
+        const int k = s_.probe_mode_of(i), first = s_.object_mode_of(i);
         const BatchShape* shape = &s_;
         for (int slice = s_.num_slices - 1; slice > 0; --slice) {
             cfloat* before = plane(slice_gradients_, slice % 2);
@@ -245,19 +250,19 @@ class FrameModel {
         }
         cfloat* probe_gradient = mode(probe_part, k);
         if (moving == Moving::object) {
-            add_gradients<Target::none>(0, k, chi, *shape, window_part, nullptr);
+            add_gradients<Target::none>(first, k, chi, *shape, window_part, nullptr);
         } else if (fourier_) {
             cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe.area());
-            add_gradients<Target::overwrite>(0, k, chi, *shape, window_part, product);
+            add_gradients<Target::overwrite>(first, k, chi, *shape, window_part, product);
             plan_->forward(product);
             add_conjugate_ramp(product, ramp_y_, ramp_x_, probe_gradient, s_);
         } else {
-            add_gradients<Target::add>(0, k, chi, *shape, window_part, probe_gradient);
+            add_gradients<Target::add>(first, k, chi, *shape, window_part, probe_gradient);
         }
     }
 
-    // The gradient of one mode of this frame's probe by its back-propagated wave chi: where the probe
-    // belongs before it is shifted, with fourier interpolation as a spectrum.
+    // The gradient of one mode of this frame's probe by its back-propagated wave chi, of an object of one
+    // mode: where the probe belongs before it is shifted, with fourier interpolation as a spectrum.
     const cfloat* probe_gradient(const cfloat* chi) {
         cfloat* product = workspace_.get<cfloat>(Slot::quotients, s_.probe.area());
         multiply_conjugate(chi, object(s_.num_slices - 1), product, s_);
@@ -277,41 +282,46 @@ class FrameModel {
         for (int i = 0; fourier_ && i < count; ++i) plan_->backward(plane(gradients, i));
     }
 
-    // What the overlap projection divides, and by what (one slice): mode k's part of
-    //   sum conj(P) (psi - P O)  on the batch's window
-    void add_object_residual(int k, const cfloat* psi, cfloat* window_part) {
+    // What the overlap projection divides, and by what (one slice): wave i's part of
+    //   sum_k conj(P_k) (psi_mk - P_k O_m)  on the batch's window, (mode, y, x)
+    void add_object_residual(int i, const cfloat* psi, cfloat* window_part) {
+        const int k = s_.probe_mode_of(i), m = s_.object_mode_of(i);
+        const Window<cfloat> place = in_window(window_part + volume(s_.window, m));
         if (!bilinear_) {
-            HWY_NAMESPACE::add_object_residual(psi, probe(k), object(), in_window(window_part), s_);
+            HWY_NAMESPACE::add_object_residual(psi, probe(k), object(m), place, s_);
             return;
         }
         cfloat* between = workspace_.get<cfloat>(Slot::product, s_.probe.area());
         std::memset(static_cast<void*>(between), 0, s_.probe.area() * sizeof(cfloat));
-        HWY_NAMESPACE::add_object_residual(psi, probe(k), object(), {between, s_.probe.x}, s_);
-        spread(between, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_part), s_);
+        HWY_NAMESPACE::add_object_residual(psi, probe(k), object(m), {between, s_.probe.x}, s_);
+        spread(between, bilinear_weights(at_.frac_y, at_.frac_x), place, s_);
     }
     //   sum_k |P_k|^2  on the batch's window, in real parts: exactly the numerator's curvature, or with
     //   bilinear interpolation at least that
-    void add_probe_power(cfloat* window_part) {
+    void add_probe_power(cfloat* window_plane) {
         if (power_ == nullptr || fourier_) power_ = power_of_probe();
         if (bilinear_) {
-            spread(power_, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_part), s_);
+            spread(power_, bilinear_weights(at_.frac_y, at_.frac_x), in_window(window_plane), s_);
         } else {
-            add_dense(power_, in_window(window_part), s_);
+            add_dense(power_, in_window(window_plane), s_);
         }
     }
-    //   sum conj(O) (psi - P O)  on the probe; finish() must follow the last frame
-    void add_probe_residual(int k, const cfloat* psi, cfloat* probe_part) {
+    //   sum_m conj(O_m) (psi_mk - P_k O_m)  on the probe; finish() must follow the last frame
+    void add_probe_residual(int i, const cfloat* psi, cfloat* probe_part) {
+        const int k = s_.probe_mode_of(i), m = s_.object_mode_of(i);
         if (!fourier_) {
-            probe_residual<Target::add>(psi, probe(k), object(), mode(probe_part, k), s_);
+            probe_residual<Target::add>(psi, probe(k), object(m), mode(probe_part, k), s_);
             return;
         }
         cfloat* product = workspace_.get<cfloat>(Slot::product, s_.probe.area());
-        probe_residual<Target::overwrite>(psi, probe(k), object(), product, s_);
+        probe_residual<Target::overwrite>(psi, probe(k), object(m), product, s_);
         plan_->forward(product);
         add_conjugate_ramp(product, ramp_y_, ramp_x_, mode(probe_part, k), s_);
     }
-    //   sum |O|^2  on the probe, in real parts: with fourier interpolation at whole pixels
-    void add_object_power(cfloat* probe_plane) { add_power(object(), {probe_plane, s_.probe.x}, s_); }
+    //   sum_m |O_m|^2  on the probe, in real parts: with fourier interpolation at whole pixels
+    void add_object_power(cfloat* probe_plane) {
+        for (int m = 0; m < s_.num_object_modes; ++m) add_power(object(m), {probe_plane, s_.probe.x}, s_);
+    }
 
     // Fourier interpolation adds up the probe gradient's spectrum; one transform per batch brings it back.
     void finish(cfloat* probe_gradient, Moving moving) const {
@@ -320,11 +330,11 @@ class FrameModel {
     }
 
   private:
-    // The object that move() leads to, one slice at a time.
+    // The object that move() leads to, one plane at a time.
     struct MovedObject {
         cfloat* pixels = nullptr;  // null: not moved
         float step = 0;
-        int slice = -1;  // that it holds now
+        int plane = -1;  // that it holds now
     };
 
     // This frame's place in the batch's window.
@@ -352,7 +362,10 @@ class FrameModel {
     cfloat* wave_into(int slice, int k) const {
         return mode(slice_waves_ + static_cast<std::size_t>(slice - 1) * s_.probe_size(), k);
     }
-    const cfloat* incident(int slice, int k) const { return slice == 0 ? probe(k) : wave_into(slice, k); }
+    // As it meets a plane: modes are met by the probe itself.
+    const cfloat* incident(int plane, int k) const {
+        return plane == 0 || s_.num_slices == 1 ? probe(k) : wave_into(plane, k);
+    }
 
     // Through the free space behind a slice; adjoint: back.
     template <bool adjoint>
@@ -363,40 +376,40 @@ class FrameModel {
         plan_->backward(wave);
     }
 
-    // One slice's: `shape` says how chi lies in memory.
+    // One plane's: `shape` says how chi lies in memory.
     template <Target target>
-    void add_gradients(int slice, int k, const cfloat* chi, const BatchShape& shape, cfloat* window_part,
+    void add_gradients(int plane, int k, const cfloat* chi, const BatchShape& shape, cfloat* window_part,
                        cfloat* before) {
         const std::ptrdiff_t row = at_.y - s_.window_y, column = at_.x - s_.window_x;
-        cfloat* plane = window_part + volume(s_.window, slice);
+        cfloat* window = window_part + volume(s_.window, plane);
         if (!object_.reaches_out()) {
-            const Window<cfloat> place = {plane + row * s_.window.x + column, s_.window.x};
-            add_gradients_at<target>(slice, k, chi, shape, place, before);
+            const Window<cfloat> place = {window + row * s_.window.x + column, s_.window.x};
+            add_gradients_at<target>(plane, k, chi, shape, place, before);
             return;
         }
-        const Shape2 read = WindowSlices::pixels_read(s_);
+        const Shape2 read = WindowPlanes::pixels_read(s_);
         cfloat* padded = workspace_.get<cfloat>(Slot::padded_gradient, read.area());
         std::memset(static_cast<void*>(padded), 0, read.area() * sizeof(cfloat));
-        add_gradients_at<target>(slice, k, chi, shape, {padded, read.x}, before);
+        add_gradients_at<target>(plane, k, chi, shape, {padded, read.x}, before);
         const WindowPart part = part_inside(s_.window, at_.y - s_.window_y, at_.x - s_.window_x, read);
         for (int y = part.y0; y < part.y1; ++y) {
             const cfloat* from = padded + static_cast<std::ptrdiff_t>(y) * read.x;
-            cfloat* to = plane + (row + y) * s_.window.x + column;
+            cfloat* to = window + (row + y) * s_.window.x + column;
             for (int x = part.x0; x < part.x1; ++x) to[x] = to[x] + from[x];
         }
     }
 
     template <Target target>
-    void add_gradients_at(int slice, int k, const cfloat* chi, const BatchShape& shape, Window<cfloat> place,
+    void add_gradients_at(int plane, int k, const cfloat* chi, const BatchShape& shape, Window<cfloat> place,
                           cfloat* before) {
         if (!bilinear_) {
-            HWY_NAMESPACE::add_gradients<target>(chi, incident(slice, k), object(slice), place, before,
+            HWY_NAMESPACE::add_gradients<target>(chi, incident(plane, k), object(plane), place, before,
                                                  shape);
             return;
         }
         cfloat* between = workspace_.get<cfloat>(Slot::product, s_.probe.area());
         std::memset(static_cast<void*>(between), 0, s_.probe.area() * sizeof(cfloat));
-        HWY_NAMESPACE::add_gradients<target>(chi, incident(slice, k), object(slice), {between, s_.probe.x},
+        HWY_NAMESPACE::add_gradients<target>(chi, incident(plane, k), object(plane), {between, s_.probe.x},
                                              before, shape);
         spread(between, bilinear_weights(at_.frac_y, at_.frac_x), place, s_);
     }
@@ -451,7 +464,7 @@ class FrameModel {
     const FftPlan* plan_;  // of the probe's shape
     FieldView<const cfloat> probe_;
     const cfloat* opr_modes_;  // null: the probe does not vary, or by its power alone
-    WindowSlices object_, object_direction_;
+    WindowPlanes object_, object_direction_;
     const cfloat* slice_transfers_;  // include the 1/size of their two transforms
     Workspace& workspace_;
     FramePosition at_;

@@ -20,9 +20,9 @@ inline void far_fields(const GradientArgs& args, FrameModel& model, const Propag
         std::memcpy(static_cast<void*>(waves), kept, bytes);
         return;
     }
-    for (int k = 0; k < s.num_modes; ++k) {
-        cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
-        model.exit_wave(k, wave);
+    for (int i = 0; i < s.num_waves(); ++i) {
+        cfloat* wave = waves + static_cast<std::size_t>(i) * s.frame.area();
+        model.exit_wave(i, wave);
         propagator.forward(wave);
     }
     if (args.waves == KeptWaves::refresh) std::memcpy(static_cast<void*>(kept), waves, bytes);
@@ -70,10 +70,10 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             sums.bad_frames += std::isfinite(cost.cost) ? 0 : 1;
-            for (int k = 0; k < s.num_modes; ++k) {
-                cfloat* wave = waves + static_cast<std::size_t>(k) * s.frame.area();
+            for (int i = 0; i < s.num_waves(); ++i) {
+                cfloat* wave = waves + static_cast<std::size_t>(i) * s.frame.area();
                 propagator.backward(wave);
-                model.add_gradients(k, wave, window_part(out, s.probe_size()), probe_part(out), moving);
+                model.add_gradients(i, wave, window_part(out, s.probe_size()), probe_part(out), moving);
             }
             if (residual != nullptr) {
                 std::memcpy(static_cast<void*>(residual_waves(residual) + frame * s.waves_size()), waves,

@@ -8,7 +8,7 @@
 namespace tessera {
 namespace {
 
-// Kept A += s B + s^2 C with the step taken since, and the waves = A. Kept: (frame, A B C, mode, y, x).
+// Kept A += s B + s^2 C with the step taken since, and the waves = A. Kept: (frame, A B C, wave, y, x).
 struct AdvanceWaves {
     std::ptrdiff_t size;  // of a frame's waves
     const IterationState* state;
@@ -43,10 +43,7 @@ struct FallAlongFarFields {
     IntensityScale scale;
     const cfloat* waves;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
-        const std::ptrdiff_t area = area_of(s.frame);
-        const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
-        float intensity = 0;
-        for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+        float intensity = sum_of_modes(s, waves, frame, pixel);
         const Measured all = measurements(s, frame, pixel);
         intensity = fma(intensity, scale(frame), all.background);
         const Measured m = all.compared_with(intensity, s.saturated_from);
@@ -170,7 +167,7 @@ class GradientOfBatch {
                        std::int32_t slice, const cfloat* chi) {
         cfloat* window = window_part(out_, s_.probe_size()) + volume(s_.window, slice);
         device_.for_each(
-            {s_.window.x, s_.window.y},
+            {s_.window.x, s_.window.y, s_.num_object_modes},
             GatherObjectGradient{shape, frames, num_frames, object_.incident(slice), chi, state_, window});
     }
 

@@ -28,13 +28,12 @@ struct GradientArgs {
 //   window += sum_k conj(P_k) chi_k,  probe part_k += conj(O(r)) chi_k,  BatchSums: cost, squared_error,
 //   bad_frames
 // Objects of several slices (codelets/frame_model-inl.hpp has the walk through them): the window is (slice,
-// y, x); no division by their number. Kept waves are for one slice.
-// With `residual` the last buffer gets chi of every frame and the step of its far field along chi: 1 for the
-// amplitude model, which chi corrects in full; of the poisson model Newton's.
-// Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (overwritten) [, wave RW
-// or residual RW].
-// Returns at once, with out cleared, when the state says stopped.
-// Cost: 2 transforms a mode and frame (near field 4; fourier interpolation 2 more; kept waves 1 less; every
+// y, x); no division by their number. Kept waves are for one slice. Objects with modes: waves psi_mk = P_k
+// O_m, window (mode, y, x) of sum_k, probe parts of sum_m. With `residual` the last buffer gets chi of every
+// frame and the step of its far field along chi: 1 for the amplitude model, which chi corrects in full; of
+// the poisson model Newton's. Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W
+// (overwritten) [, wave RW or residual RW]. Returns at once, with out cleared, when the state says stopped.
+// Cost: 2 transforms a wave and frame (near field 4; fourier interpolation 2 more; kept waves 1 less; every
 // further slice 4 more), about 60 flops a pixel.
 extern const Codelet<GradientArgs> gradient;
 extern const Codelet<GradientArgs> gradient_keeping_waves;

@@ -31,14 +31,14 @@ void travel(cfloat* modes, const cfloat* transfer, const BatchShape& s) {
     }
 }
 
-// Calls visit(slice, power) with the probe's power, (y, x), in one slice after the other.
+// Calls visit(plane, power) with the probe's power, (y, x), in one plane after the other.
 template <class Visit>
-void for_power_in_slices(const cfloat* probe, const cfloat* transfers, const BatchShape& s,
+void for_power_in_planes(const cfloat* probe, const cfloat* transfers, const BatchShape& s,
                          const Visit& visit) {
     Workspace& workspace = Workspace::of_this_worker();
     float* power = workspace.get<float>(Workspace::Slot::product, s.probe.area());
     set_power(probe, s, power);
-    visit(0, power);
+    for (int mode = 0; mode < s.num_object_modes; ++mode) visit(mode, power);
     if (s.num_slices == 1) return;
     cfloat* waves = workspace.get<cfloat>(Workspace::Slot::slice_waves, s.probe_size());
     std::memcpy(static_cast<void*>(waves), probe, s.probe_size() * sizeof(cfloat));
@@ -59,12 +59,14 @@ void add_to_window(const float* power, const FramePosition& at, const BatchShape
     }
 }
 
-void add_to_coverage(const cfloat* object, const FramePosition& at, const BatchShape& s, cfloat* coverage) {
+// `vacuum`: |O|^2 beyond the tile.
+void add_to_coverage(const cfloat* object, float vacuum, const FramePosition& at, const BatchShape& s,
+                     cfloat* coverage) {
     const WindowPart part = part_inside(s.tile, at.y, at.x, s.probe);
     for (int y = 0; y < s.probe.y; ++y) {
         cfloat* c = coverage + static_cast<std::ptrdiff_t>(y) * s.probe.x;
         const auto add_vacuum = [&](int begin, int end) {
-            for (int x = begin; x < end; ++x) c[x].re += 1;
+            for (int x = begin; x < end; ++x) c[x].re += vacuum;
         };
         if (!part.has_row(y)) {
             add_vacuum(0, s.probe.x);
@@ -90,17 +92,21 @@ void illumination_cpu(const IlluminationArgs& args, const Buffers& buffers) {
     const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
     const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
     cfloat* window = window_part(out, s.probe_size());
-    for_power_in_slices(probe.value, detector.slice_transfers, s, [&](int slice, const float* power) {
+    for_power_in_planes(probe.value, detector.slice_transfers, s, [&](int plane, const float* power) {
         for (int j = 0; j < s.num_frames; ++j)
-            add_to_window(power, frames[j], s, window + volume(s.window, slice));
+            add_to_window(power, frames[j], s, window + volume(s.window, plane));
     });
-    for (int j = 0; j < s.num_frames; ++j) add_to_coverage(object.value, frames[j], s, probe_part(out));
+    for (int mode = 0; mode < s.num_object_modes; ++mode) {
+        const float vacuum = s.is_dark_in_vacuum(mode) ? 0.0f : 1.0f;
+        for (int j = 0; j < s.num_frames; ++j)
+            add_to_coverage(object.value + volume(s.tile, mode), vacuum, frames[j], s, probe_part(out));
+    }
 }
 
 Cost illumination_cost(const IlluminationArgs& args) {
     return pixels_cost(
         static_cast<double>(args.shape.num_frames) * static_cast<double>(args.shape.probe.area()),
-        4 + 4 * args.shape.num_slices, 16 + 16 * args.shape.num_slices);
+        4 + 4 * args.shape.num_planes(), 16 + 16 * args.shape.num_planes());
 }
 
 }  // namespace

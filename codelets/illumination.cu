@@ -19,7 +19,7 @@ struct ProbePower {
     }
 };
 
-// window = power of the frames' probes, of one slice. x, y: of the batch's window.
+// window = power of the frames' probes, of one plane. x, y: of the batch's window.
 struct GatherIllumination {
     BatchShape s;
     const FramePosition* frames;
@@ -37,7 +37,7 @@ struct GatherIllumination {
     }
 };
 
-// coverage = sum over frames of |O|^2 under the probe. x, y: of the probe.
+// coverage = sum over frames and the object's modes of |O|^2 under the probe. x, y: of the probe.
 struct GatherCoverage {
     BatchShape s;
     const FramePosition* frames;
@@ -48,19 +48,20 @@ struct GatherCoverage {
         if (state->stopped != 0) return;
         float sum = 0;
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
-            sum = norm_add(object.pixel(s, frames[j].y + y, frames[j].x + x), sum);
+            for (std::int32_t m = 0; m < s.num_object_modes; ++m)
+                sum = norm_add(object.of_mode(s, m).pixel(s, frames[j].y + y, frames[j].x + x), sum);
         }
         coverage[at(s.probe, y, x)] = {sum, 0};
     }
 };
 
-// Calls visit(slice, power) with the probe's power, (y, x), in one slice after the other.
+// Calls visit(plane, power) with the probe's power, (y, x), in one plane after the other.
 template <class Visit>
-void for_power_in_slices(const BatchShape& s, const cfloat* probe, const cfloat* transfers, Device& device,
+void for_power_in_planes(const BatchShape& s, const cfloat* probe, const cfloat* transfers, Device& device,
                          const Visit& visit) {
     auto* power = device.scratch<float>(Scratch::product, s.probe.area());
     device.for_each({s.probe.x, s.probe.y}, ProbePower{s, probe, power});
-    visit(0, power);
+    for (std::int32_t mode = 0; mode < s.num_object_modes; ++mode) visit(mode, power);
     if (s.num_slices == 1) return;
     BatchShape window = s;  // waves without the padding of a frame
     window.frame = s.probe;
@@ -89,11 +90,11 @@ void illumination_device(const IlluminationArgs& args, const Buffers& buffers, D
     const auto probe = moving_field(buffers.get<const std::byte>(2), s.probe_size());
     const auto object = moving_field(buffers.get<const std::byte>(3), s.tile_size());
     cfloat* window = window_part(out, s.probe_size());
-    const auto gather = [&](std::int32_t slice, const float* power) {
+    const auto gather = [&](std::int32_t plane, const float* power) {
         device.for_each({s.window.x, s.window.y},
-                        GatherIllumination{s, frames, power, state, window + slice * area_of(s.window)});
+                        GatherIllumination{s, frames, power, state, window + plane * area_of(s.window)});
     };
-    for_power_in_slices(s, probe.value, detector.slice_transfers, device, gather);
+    for_power_in_planes(s, probe.value, detector.slice_transfers, device, gather);
     device.for_each({s.probe.x, s.probe.y},
                     GatherCoverage{s, frames, {object.value, 1}, state, probe_part(out)});
 }

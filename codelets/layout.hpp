@@ -18,26 +18,31 @@
 //   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
 //               | slice transfers (way, y, x) complex of the probe's shape, several slices only
 //               | point spread float (radius + 1), from its middle on, of a detector that has one
-//   object      value (slice, y, x) complex | direction (slice, y, x) complex, of an extended tile
+//   object      value (plane, y, x) complex | direction (plane, y, x) complex, of an extended tile
 //   probe       value (mode, y, x) complex | direction (mode, y, x) complex | eigen-probes (i, y, x) complex
-//   field       (slice, y, x) complex: a gradient of an extended tile;  weight: (slice, y, x) float
-//   out         BatchSums | probe part (mode, y, x) complex | window (slice, y, x) complex: what a batch adds
+//   field       (plane, y, x) complex: a gradient of an extended tile;  weight: (plane, y, x) float
+//   out         BatchSums | probe part (mode, y, x) complex | window (plane, y, x) complex: what a batch adds
 //   sums        BatchSums | probe part (mode, y, x) complex: what a tile, later all tiles, add up to
 //               | coverage (y, x) complex, real parts, with mini-batches only
-//   residual    df/dpsi* (frame, mode, y, x) complex | step of the far field (frame) double, of a batch
-//   wave        far fields A, B, C (frame, mode, 3, y, x) complex, when kept: objects of one slice only; or
-//               exit waves (frame, mode, y, x) complex, between the iterations of the engines that project
+//   residual    df/dpsi* (frame, wave, y, x) complex | step of the far field (frame) double, of a batch
+//   wave        far fields (frame, A B C, wave, y, x) complex, when kept: objects of one slice only; or
+//               exit waves (frame, wave, y, x) complex, between the iterations of the engines that project
 //   places      FramePlace (frame) of a tile, where positions are refined
 //   lights      float (frame, 1 + 2 eigen-probes): amplitude, then real and imaginary part of each weight
 //   state       IterationState
+//
+// The planes of an object are its slices, which the beam passes one after the other, or its modes, of which
+// it meets one at a time: never both. A frame has a wave for every mode of the object with every mode of the
+// probe, (object mode, probe mode); their intensities add. Only the model of a frame tells the two kinds of
+// planes apart; what happens between two passes over the frames is the same for all.
 namespace tessera {
 
 struct Shape2 {
     std::int32_t y = 0, x = 0;
     std::size_t area() const { return static_cast<std::size_t>(y) * static_cast<std::size_t>(x); }
 };
-inline std::size_t volume(Shape2 plane, std::int32_t num_slices) {
-    return static_cast<std::size_t>(num_slices) * plane.area();
+inline std::size_t volume(Shape2 plane, std::int32_t num_planes) {
+    return static_cast<std::size_t>(num_planes) * plane.area();
 }
 
 // Where a frame's probe window falls in its extended tile; below 0 or beyond its end where it reaches out.
@@ -152,7 +157,8 @@ enum class StopReason : std::int32_t { none, no_descent, not_finite, converged, 
 // Everything about a batch's shape and model that a body needs; trivially copyable, travels with the task.
 struct BatchShape {
     std::int32_t num_frames = 0;
-    std::int32_t num_modes = 1;
+    std::int32_t num_modes = 1;            // of the probe
+    std::int32_t num_object_modes = 1;     // the beam meets one at a time; with one slice
     std::int32_t num_slices = 1;           // of the object; the wave travels from each to the next
     std::int32_t num_slice_transfers = 0;  // one if all ways between slices are equal, else one for each
     std::int32_t num_opr_modes = 0;        // eigen-probes: what the first mode may deviate by in each frame
@@ -172,8 +178,15 @@ struct BatchShape {
     bool has_lights = false;  // the probe varies: each frame has an amplitude, and weights of eigen-probes
 
     std::size_t probe_size() const { return static_cast<std::size_t>(num_modes) * probe.area(); }
-    std::size_t waves_size() const { return static_cast<std::size_t>(num_modes) * frame.area(); }
-    std::size_t tile_size() const { return volume(tile, num_slices); }
+    std::int32_t num_planes() const { return num_object_modes * num_slices; }
+    std::size_t tile_size() const { return volume(tile, num_planes()); }
+    // Of a frame: wave i is of object_mode_of(i) and probe_mode_of(i).
+    TESSERA_HD std::int32_t num_waves() const { return num_object_modes * num_modes; }
+    TESSERA_HD std::int32_t object_mode_of(std::int32_t wave) const { return wave / num_modes; }
+    TESSERA_HD std::int32_t probe_mode_of(std::int32_t wave) const { return wave % num_modes; }
+    std::size_t waves_size() const { return static_cast<std::size_t>(num_waves()) * frame.area(); }
+    // Vacuum is the same at all times: 1 in every slice, and in the first mode alone.
+    TESSERA_HD bool is_dark_in_vacuum(std::int32_t plane) const { return num_object_modes > 1 && plane > 0; }
 };
 
 // Where a frame's window begins in an extended tile, which may hold only a part of it, and whether the frame
@@ -202,11 +215,11 @@ inline std::size_t frames_bytes(const BatchShape& s) {
     return static_cast<std::size_t>(s.num_frames) * sizeof(FramePosition) +
            (s.has_lights ? lights_bytes(s.num_frames, s.num_opr_modes) : 0);
 }
-inline std::size_t field_bytes(Shape2 shape, std::int32_t num_slices = 1) {
-    return aligned_bytes(volume(shape, num_slices) * sizeof(cfloat));
+inline std::size_t field_bytes(Shape2 shape, std::int32_t num_planes = 1) {
+    return aligned_bytes(volume(shape, num_planes) * sizeof(cfloat));
 }
-inline std::size_t weight_bytes(Shape2 shape, std::int32_t num_slices = 1) {
-    return aligned_bytes(volume(shape, num_slices) * sizeof(float));
+inline std::size_t weight_bytes(Shape2 shape, std::int32_t num_planes = 1) {
+    return aligned_bytes(volume(shape, num_planes) * sizeof(float));
 }
 // Value and direction.
 inline std::size_t moving_field_bytes(std::size_t size) {
@@ -233,11 +246,11 @@ inline std::size_t detector_bytes(const BatchShape& s) {
 inline std::size_t sums_bytes(std::size_t probe_size) {
     return aligned_bytes(sizeof(BatchSums)) + aligned_bytes(probe_size * sizeof(cfloat));
 }
-inline std::size_t out_bytes(Shape2 window, std::size_t probe_size, std::int32_t num_slices = 1) {
-    return sums_bytes(probe_size) + field_bytes(window, num_slices);
+inline std::size_t out_bytes(Shape2 window, std::size_t probe_size, std::int32_t num_planes = 1) {
+    return sums_bytes(probe_size) + field_bytes(window, num_planes);
 }
 inline std::size_t out_bytes(const BatchShape& s) {
-    return out_bytes(s.window, s.probe_size(), s.num_slices);
+    return out_bytes(s.window, s.probe_size(), s.num_planes());
 }
 inline std::size_t residual_waves_bytes(const BatchShape& s) {
     return aligned_bytes(static_cast<std::size_t>(s.num_frames) * s.waves_size() * sizeof(cfloat));
@@ -253,12 +266,14 @@ inline std::size_t exit_wave_bytes(const BatchShape& s) {
 }
 
 // What the overlap projection adds up: planes of an object's window and of a probe part.
-inline constexpr std::int32_t num_overlap_planes = 2;  // numerator, weight (real part)
+inline std::int32_t num_overlap_planes(std::int32_t num_object_modes) {
+    return num_object_modes + 1;  // numerators of all modes, then one weight (real part)
+}
 inline std::size_t overlap_probe_size(const BatchShape& s) {
     return s.probe_size() + s.probe.area();  // numerators of all modes, then one weight (real part)
 }
 inline std::size_t overlap_out_bytes(const BatchShape& s) {
-    return out_bytes(s.window, overlap_probe_size(s), num_overlap_planes);
+    return out_bytes(s.window, overlap_probe_size(s), num_overlap_planes(s.num_object_modes));
 }
 
 // ---- Views of the blocks

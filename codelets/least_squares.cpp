@@ -16,8 +16,8 @@ void add_products(FrameModel& model, int k, const cfloat* chi, const BatchShape&
     for (int y = 0; y < s.probe.y; ++y) {
         const cfloat* p = model.probe(k) + probe_row(s, y);
         const cfloat* dp = model.probe_direction(k) + probe_row(s, y);
-        const cfloat* o = model.object().row(y);
-        const cfloat* d = model.object_direction().row(y);
+        const cfloat* o = model.object(0).row(y);
+        const cfloat* d = model.object_direction(0).row(y);
         const cfloat* w = chi + wave_row(s, y);
         Vec sums[5] = {zero(), zero(), zero(), zero(), zero()};
         for_each_vector(static_cast<std::size_t>(s.probe.x), [&](std::size_t i, auto lanes) HWY_ATTR {

@@ -14,19 +14,20 @@ namespace HWY_NAMESPACE {
 inline void make_fields(const LineSearchArgs& args, FrameModel& model, const Propagator& propagator,
                         const FieldsAlong& fields) {
     const BatchShape& s = args.shape;
-    for (int k = 0; k < s.num_modes; ++k) {
-        const std::size_t at = static_cast<std::size_t>(k) * s.frame.area();
+    for (int i = 0; i < s.num_waves(); ++i) {
+        const int k = s.probe_mode_of(i), m = s.object_mode_of(i);
+        const std::size_t at = static_cast<std::size_t>(i) * s.frame.area();
         if (args.waves == KeptWaves::none) {
-            model.exit_wave(k, fields.a + at);
+            model.exit_wave(i, fields.a + at);
             propagator.forward(fields.a + at);
         }
         if (args.probe == ProbeMotion::moving) {
-            exit_wave_along(model.probe(k), model.probe_direction(k), model.object(),
-                            model.object_direction(), fields.b + at, s);
-            exit_wave(model.probe_direction(k), model.object_direction(), fields.c + at, s);
+            exit_wave_along(model.probe(k), model.probe_direction(k), model.object(m),
+                            model.object_direction(m), fields.b + at, s);
+            exit_wave(model.probe_direction(k), model.object_direction(m), fields.c + at, s);
             propagator.forward(fields.c + at);
         } else {
-            exit_wave(model.probe(k), model.object_direction(), fields.b + at, s);
+            exit_wave(model.probe(k), model.object_direction(m), fields.b + at, s);
         }
         propagator.forward(fields.b + at);
     }

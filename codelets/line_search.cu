@@ -22,7 +22,7 @@ struct FieldsAlong {
     TESSERA_HD pixel::IntensityPolynomial<float> polynomial(const BatchShape& s, std::int32_t frame,
                                                             std::int32_t pixel) const {
         pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
-        for (std::int32_t k = 0; k < s.num_modes; ++k) {
+        for (std::int32_t k = 0; k < s.num_waves(); ++k) {
             const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
             p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
         }
@@ -152,7 +152,7 @@ class LineSearchOfBatch {
     }
 
     void make_fields(const FramePosition* frames, std::int32_t num_frames, const FrameLights& lights) {
-        const Extent all = {s_.frame.x, s_.frame.y, num_frames * s_.num_modes};
+        const Extent all = {s_.frame.x, s_.frame.y, num_frames * s_.num_waves()};
         const ProbeModes probe = probe_.at(ramps_, num_frames, lights);
         if (kept_ == nullptr) {
             device_.for_each(all, ExitWave{s_, frames, probe, object_, a_});

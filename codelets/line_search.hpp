@@ -14,11 +14,11 @@ struct LineSearchArgs {
 
 // The cost of one batch at step 0 and at num_trials steps along the directions, in one pass: along a
 // direction the far field of a thin object is exactly A + s B + s^2 C with A = F(P O), B = F(P dO + dP O), C
-// = F(dP dO), so after three transforms a mode no further one is needed (pixel/line_polynomial-inl.hpp). The
+// = F(dP dO), so after three transforms a wave no further one is needed (pixel/line_polynomial-inl.hpp). The
 // steps are trial_step(centre, i). Buffers: patterns R, frames R, detector R, probe R, object R, state R, out
 // W (only its BatchSums: trial_cost)
 // [, wave RW]. Returns at once when the state says stopped.
-// Cost: 3 transforms a mode and frame (probe fixed or A kept: 2, both: 1; near field twice that; fourier
+// Cost: 3 transforms a wave and frame (probe fixed or A kept: 2, both: 1; near field twice that; fourier
 // interpolation 2 more, probe fixed 1), about 150 flops a pixel.
 // With L slices the field is of degree L + 1 in s, and the polynomial would cost more than to walk through
 // the object at each step: num_sliced_trials steps are tried, sliced_trial_step(centre, i), their costs from

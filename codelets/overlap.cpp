@@ -27,7 +27,7 @@ void follow_the_probe(const IterationState& state, const BatchShape& s, cfloat* 
     };
     const int roll_y = within(state.roll_y, s.frame.y), roll_x = within(state.roll_x, s.frame.x);
     const std::size_t num_waves =
-        static_cast<std::size_t>(s.num_frames) * static_cast<std::size_t>(s.num_modes);
+        static_cast<std::size_t>(s.num_frames) * static_cast<std::size_t>(s.num_waves());
     for (std::size_t i = 0; i < num_waves; ++i) roll(psi + i * s.frame.area(), s.frame, roll_y, roll_x);
 }
 
@@ -48,16 +48,16 @@ void overlap_of_batch(const OverlapArgs& args, const Buffers& buffers) {
     cfloat* probe = probe_part(out);
     for (std::int32_t j = 0; j < s.num_frames; ++j, psi += s.waves_size()) {
         model.place(frames[j]);
-        for (int k = 0; k < s.num_modes; ++k) {
-            const cfloat* wave = psi + static_cast<std::size_t>(k) * s.frame.area();
+        for (int i = 0; i < s.num_waves(); ++i) {
+            const cfloat* wave = psi + static_cast<std::size_t>(i) * s.frame.area();
             if (args.part == OverlapPart::object) {
-                model.add_object_residual(k, wave, window);
+                model.add_object_residual(i, wave, window);
             } else {
-                model.add_probe_residual(k, wave, probe);
+                model.add_probe_residual(i, wave, probe);
             }
         }
         if (args.part == OverlapPart::object) {
-            model.add_probe_power(window + s.window.area());
+            model.add_probe_power(window + volume(s.window, s.num_object_modes));
         } else {
             model.add_object_power(probe + s.probe_size());
         }

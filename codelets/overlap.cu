@@ -62,7 +62,7 @@ class OverlapOfBatch {
     void take_turn(std::int32_t first, std::int32_t num_frames) {
         const FramePosition* frames = frames_ + first;
         cfloat* psi = psi_ + first * static_cast<std::ptrdiff_t>(s_.waves_size());
-        const Extent waves = {s_.frame.x, s_.frame.y, num_frames * s_.num_modes};
+        const Extent waves = {s_.frame.x, s_.frame.y, num_frames * s_.num_waves()};
         if (args_.part == OverlapPart::object) {
             const auto size = static_cast<std::int32_t>(s_.waves_size()) * num_frames;
             device_.for_each(waves, RollWaves{s_, psi, state_, waves_});

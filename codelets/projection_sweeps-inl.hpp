@@ -157,7 +157,7 @@ double modulus_quotients(const cfloat* HWY_RESTRICT waves, const Count* HWY_REST
         for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
             const std::size_t i = chunk + j;
             Vec intensity = norm(load(waves + i, lanes));
-            for (int k = 1; k < s.num_modes; ++k)
+            for (int k = 1; k < s.num_waves(); ++k)
                 intensity = norm_add(load(waves + static_cast<std::size_t>(k) * n + i, lanes), intensity);
             intensity = intensity * scales;
             const Vec under = background != nullptr ? load(background + i, lanes) : zero();

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
+#include "codelets/batch_light.hpp"
 #include "codelets/cost_model.hpp"
-#include "codelets/field_sweeps.hpp"
-#include "codelets/runtime/workspace.hpp"
 
 namespace tessera {
 namespace {
@@ -27,44 +25,6 @@ std::vector<cdouble> phase_factors(double k, double first, std::int32_t count) {
         factors[i] = phase_factor(k * (first + static_cast<double>(i)));
     return factors;
 }
-
-// The light of a batch's frames on its window. That of a frame's last row and column counts as none: then a
-// pixel with light has neighbours in the same window, whatever the batch.
-class BatchLight {
-  public:
-    BatchLight(const BatchShape& s, const FramePosition* frames, const cfloat* probe) : s_(s) {
-        Workspace& workspace = Workspace::of_this_worker();
-        float* power = workspace.get<float>(Workspace::Slot::power, s.probe.area());
-        std::memset(power, 0, s.probe.area() * sizeof(float));
-        for (std::int32_t k = 0; k < s.num_modes; ++k)
-            add_powers(power, probe + static_cast<std::size_t>(k) * s.probe.area(), s.probe.area());
-        for (std::int32_t y = 0; y < s.probe.y; ++y) power[(y + 1) * s.probe.x - 1] = 0;
-        std::fill_n(power + static_cast<std::ptrdiff_t>(s.probe.y - 1) * s.probe.x, s.probe.x, 0.0f);
-        light_ = workspace.get<float>(Workspace::Slot::product, s.window.area());
-        std::memset(light_, 0, s.window.area() * sizeof(float));
-        for (std::int32_t j = 0; j < s.num_frames; ++j) add(frames[j], power);
-    }
-    // (y, x): of the tile, in the batch's window.
-    double at(std::int32_t y, std::int32_t x) const {
-        return static_cast<double>(light_[pixel(y - s_.window_y, x - s_.window_x)]);
-    }
-
-  private:
-    std::ptrdiff_t pixel(std::int32_t y, std::int32_t x) const {
-        return static_cast<std::ptrdiff_t>(y) * s_.window.x + x;
-    }
-    void add(const FramePosition& at, const float* power) {
-        const WindowPart part = part_inside(s_.window, at.y - s_.window_y, at.x - s_.window_x, s_.probe);
-        for (std::int32_t y = part.y0; y < part.y1; ++y) {
-            add_weights(light_ + pixel(at.y - s_.window_y + y, at.x - s_.window_x + part.x0),
-                        power + static_cast<std::ptrdiff_t>(y) * s_.probe.x + part.x0,
-                        static_cast<std::size_t>(part.x1 - part.x0));
-        }
-    }
-
-    const BatchShape& s_;
-    float* light_;
-};
 
 // Pixels of the tile, half open.
 struct Pixels {
@@ -137,11 +97,13 @@ void find_ramp_cpu(const FindRampArgs& args, const Buffers& buffers) {
     if (pixels.y0 >= pixels.y1 || pixels.x0 >= pixels.x1) return;
     const BatchShape& s = args.shape;
     const BatchLight light(s, buffers.get<const FramePosition>(0),
-                           moving_field(buffers.get<const std::byte>(1), s.probe_size()).value);
+                           moving_field(buffers.get<const std::byte>(1), s.probe_size()).value,
+                           FrameEdges::dark);
     const cfloat* object = moving_field(buffers.get<const std::byte>(2), s.tile_size()).value;
     double* sums = buffers.get<BatchSums>(4)->ramp_sums;
     if (args.part == RampPart::slope) {
-        add_slopes(args, light, object, sums);
+        for (std::int32_t mode = 0; mode < s.num_object_modes; ++mode)
+            add_slopes(args, light, object + volume(s.tile, mode), sums);
     } else {
         add_means(args, light, object, *buffers.get<const PhaseRamp>(3), sums);
     }
@@ -150,7 +112,7 @@ void find_ramp_cpu(const FindRampArgs& args, const Buffers& buffers) {
 Cost find_ramp_cost(const FindRampArgs& args) {
     const double pixels =
         static_cast<double>(args.shape.num_frames) * static_cast<double>(args.shape.probe.area()) +
-        8 * static_cast<double>(volume(args.shape.window, args.shape.num_slices));
+        8 * static_cast<double>(volume(args.shape.window, args.shape.num_planes()));
     return pixels_cost(pixels, 3, sizeof(cfloat));
 }
 

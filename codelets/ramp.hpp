@@ -8,9 +8,10 @@ namespace tessera {
 
 // What an object and its probe can trade, and is taken off a result: a ramp of phase, O e^{-ik.r} and
 // P e^{+ik.r}, and a constant, O / m and P m. The wave that enters the object's first slice is P O of it, so
-// the first slice takes part alone; of several slices it is their product that becomes flat. Every frame's
-// exit wave keeps its modulus, and gets one phase: exact at whole pixels, with fourier interpolation as far
-// as the probe fades towards the window's edges, and with bilinear interpolation for small ramps.
+// the first slice takes part alone; of several slices it is their product that becomes flat. Of an object
+// with modes all take part, and the ramp is that of all together, however they are mixed. Every frame's exit
+// wave keeps its modulus, and gets one phase: exact at whole pixels, with fourier interpolation as far as the
+// probe fades towards the window's edges, and with bilinear interpolation for small ramps.
 //
 // All of this runs on the CPU, also where GPUs compute: once or twice a run, on what goes to a file next.
 struct PhaseRamp {
@@ -30,9 +31,10 @@ struct FindRampArgs {
 };
 
 // Sums over the pixels of a region under the light w = sum_j sum_k |P_k|^2 of a batch's frames, with Q the
-// product of the slices (a frame's last row and column are without, so that pairs are of one window):
-//   slope  sum w conj(Q(y, x)) Q(y + 1, x),  sum w conj(Q(y, x)) Q(y, x + 1)
-//   mean   sum w Q e^{-ik.r},  sum w
+// product of the slices (a frame's last row and column are without, so that pairs are of
+// one window):
+//   slope  sum w conj(Q(y, x)) Q(y + 1, x),  sum w conj(Q(y, x)) Q(y, x + 1);  of modes the sum over them
+//   mean   sum w Q e^{-ik.r},  sum w;  of an object without modes
 // Pixels of a pair are both in the region. Added to the tile's.
 // Buffers: frames R, probe R, object R, ramp R, sums RW (BatchSums).
 extern const Codelet<FindRampArgs> find_ramp;

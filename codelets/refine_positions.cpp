@@ -34,8 +34,8 @@ class FieldsByPosition {
     void make(const FramePosition& at, const float* light) {
         model_.place(at, light);
         propagator_.place(at);
-        for_each_mode([&](int k, std::size_t here) {
-            model_.exit_wave(k, fields_[0] + here);
+        for_each_wave([&](int i, std::size_t here) {
+            model_.exit_wave(i, fields_[0] + here);
             if (exit_waves_ != nullptr)
                 std::memcpy(static_cast<void*>(exit_waves_ + here), fields_[0] + here,
                             s_.frame.area() * sizeof(cfloat));
@@ -43,9 +43,9 @@ class FieldsByPosition {
         });
         for (int axis = 0; axis < 2; ++axis) {
             model_.turn_to_slope(axis);
-            for_each_mode([&](int k, std::size_t here) {
+            for_each_wave([&](int i, std::size_t here) {
                 cfloat* wave = fields_[1 + axis] + here;
-                model_.exit_wave(k, wave);
+                model_.exit_wave(i, wave);
                 if (exit_waves_ != nullptr) propagator_.add_slope(axis, exit_waves_ + here, wave);
                 propagator_.forward(wave);
             });
@@ -54,8 +54,8 @@ class FieldsByPosition {
 
   private:
     template <class Visit>
-    void for_each_mode(const Visit& visit) const {
-        for (int k = 0; k < s_.num_modes; ++k) visit(k, static_cast<std::size_t>(k) * s_.frame.area());
+    void for_each_wave(const Visit& visit) const {
+        for (int i = 0; i < s_.num_waves(); ++i) visit(i, static_cast<std::size_t>(i) * s_.frame.area());
     }
 
     const BatchShape& s_;

@@ -33,10 +33,11 @@ struct ExitWaveByObjectSlope {
     ObjectWindow object;
     int axis;
     cfloat* waves;
-    TESSERA_HD cfloat slope(const FramePosition& where, std::int32_t y, std::int32_t x) const {
+    TESSERA_HD cfloat slope(const ObjectWindow& mode, const FramePosition& where, std::int32_t y,
+                            std::int32_t x) const {
         const std::int32_t v = where.y + y, u = where.x + x;
-        const cfloat here = object.pixel(s, v, u), right = object.pixel(s, v, u + 1),
-                     below = object.pixel(s, v + 1, u), beyond = object.pixel(s, v + 1, u + 1);
+        const cfloat here = mode.pixel(s, v, u), right = mode.pixel(s, v, u + 1),
+                     below = mode.pixel(s, v + 1, u), beyond = mode.pixel(s, v + 1, u + 1);
         const float f = axis == 0 ? where.frac_x : where.frac_y;
         const cfloat first = axis == 0 ? below - here : right - here;
         const cfloat second = axis == 0 ? beyond - right : beyond - below;
@@ -46,9 +47,11 @@ struct ExitWaveByObjectSlope {
         const Shape2 before = padding_before(s);
         const std::int32_t py = y - before.y, px = x - before.x;
         cfloat wave = {0, 0};
-        if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x)
-            wave =
-                probe(s, z / s.num_modes, z % s.num_modes, py, px) * slope(frames[z / s.num_modes], py, px);
+        if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
+            const WaveIndex of = wave_at(s, z);
+            wave = probe(s, of.frame, of.mode, py, px) *
+                   slope(object.of_mode(s, of.object_mode), frames[of.frame], py, px);
+        }
         waves[z * area_of(s.frame) + at(s.frame, y, x)] = wave;
     }
 };
@@ -83,9 +86,9 @@ struct FieldsByPlace {
     const cfloat* along_x;
     TESSERA_HD IntensitySlopes slopes(const BatchShape& s, std::int32_t frame, std::int32_t pixel) const {
         const std::ptrdiff_t area = area_of(s.frame);
-        const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+        const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(frame) * s.num_waves() * area + pixel;
         IntensitySlopes sum = {0, 0, 0};
-        for (std::int32_t k = 0; k < s.num_modes; ++k) {
+        for (std::int32_t k = 0; k < s.num_waves(); ++k) {
             const cfloat field = here[first + k * area];
             sum.intensity = norm_add(field, sum.intensity);
             sum.by_y = dot_add(field, along_y[first + k * area], sum.by_y);
@@ -234,7 +237,7 @@ class DerivativesOfBatch {
     cfloat* waves(Scratch slot) {
         return device_.scratch<cfloat>(slot, static_cast<std::size_t>(turn_) * s_.waves_size());
     }
-    std::int32_t num_waves() const { return num_frames_ * s_.num_modes; }
+    std::int32_t num_waves() const { return num_frames_ * s_.num_waves(); }
     std::size_t waves_bytes() const {
         return static_cast<std::size_t>(num_frames_) * s_.waves_size() * sizeof(cfloat);
     }

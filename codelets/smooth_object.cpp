@@ -11,10 +11,10 @@ HWY_BEFORE_NAMESPACE();
 namespace tessera {
 namespace HWY_NAMESPACE {
 
-// A window of one slice and what its dual field is, rows with a pixel more on each side.
-class SmoothedSlice {
+// A window of one plane and what its dual field is, rows with a pixel more on each side.
+class SmoothedPlane {
   public:
-    SmoothedSlice(const SmoothObjectArgs& args, Workspace& workspace)
+    SmoothedPlane(const SmoothObjectArgs& args, Workspace& workspace)
         : args_(args),
           window_(smoothed_window(args)),
           stride_(window_.shape.x + 2),
@@ -23,14 +23,14 @@ class SmoothedSlice {
           p_y_(workspace.get<cfloat>(Workspace::Slot::padded_object, plane_size())),
           p_x_(workspace.get<cfloat>(Workspace::Slot::padded_direction, plane_size())) {}
 
-    // `slice`: of the tile, in place.
-    void run(cfloat* slice) {
+    // `plane`: of the tile, in place.
+    void run(cfloat* plane) {
         for (std::int32_t y = 0; y < window_.shape.y; ++y) {
-            std::copy_n(before(slice, y), width_, row(u_, y));
+            std::copy_n(before(plane, y), width_, row(u_, y));
             replicate_ends(row(u_, y));
         }
-        if (args_.total_variation > 0) reduce_variation(slice);
-        for (std::int32_t y = 0; y < args_.interior.shape.y; ++y) write(y, slice);
+        if (args_.total_variation > 0) reduce_variation(plane);
+        for (std::int32_t y = 0; y < args_.interior.shape.y; ++y) write(y, plane);
     }
 
   private:
@@ -40,8 +40,8 @@ class SmoothedSlice {
     cfloat* row(cfloat* plane, std::int32_t y) const {
         return plane + static_cast<std::ptrdiff_t>(y) * stride_ + 1;
     }
-    const cfloat* before(const cfloat* slice, std::int32_t y) const {
-        return slice + static_cast<std::ptrdiff_t>(window_.y + y) * args_.tile.x + window_.x;
+    const cfloat* before(const cfloat* plane, std::int32_t y) const {
+        return plane + static_cast<std::ptrdiff_t>(window_.y + y) * args_.tile.x + window_.x;
     }
     void replicate_ends(cfloat* pixels) const {
         pixels[-1] = pixels[0];
@@ -50,14 +50,14 @@ class SmoothedSlice {
 
     // A row of p needs u as it was in this row and the next, one of u the new p of this row and the last: one
     // sweep does both. Row -1 of p is 0, kept as the row behind the last one.
-    void reduce_variation(const cfloat* slice) {
+    void reduce_variation(const cfloat* plane) {
         std::fill_n(p_y_, plane_size(), cfloat{0, 0});
         std::fill_n(p_x_, plane_size(), cfloat{0, 0});
         const std::int32_t last = window_.shape.y - 1;
         for (std::int32_t step = 0; step < num_variation_steps; ++step) {
             for (std::int32_t y = 0; y <= last; ++y) {
                 project(row(u_, y), row(u_, y < last ? y + 1 : y), row(p_y_, y), row(p_x_, y));
-                add_divergence(before(slice, y), row(p_y_, y), row(p_y_, y > 0 ? y - 1 : last + 1),
+                add_divergence(before(plane, y), row(p_y_, y), row(p_y_, y > 0 ? y - 1 : last + 1),
                                row(p_x_, y), row(u_, y));
                 replicate_ends(row(u_, y));
             }
@@ -88,12 +88,12 @@ class SmoothedSlice {
     }
 
     // A row of the interior.
-    void write(std::int32_t y, cfloat* slice) const {
+    void write(std::int32_t y, cfloat* plane) const {
         const std::int32_t in_window = args_.interior.y - window_.y + y;
         const std::ptrdiff_t left = args_.interior.x - window_.x;
         const auto count = static_cast<std::size_t>(args_.interior.shape.x);
         cfloat* to =
-            slice + static_cast<std::ptrdiff_t>(args_.interior.y + y) * args_.tile.x + args_.interior.x;
+            plane + static_cast<std::ptrdiff_t>(args_.interior.y + y) * args_.tile.x + args_.interior.x;
         const cfloat* here = row(u_, in_window) + left;
         if (!(args_.smoothing > 0)) {
             std::copy_n(here, count, to);
@@ -119,9 +119,9 @@ class SmoothedSlice {
     cfloat *u_, *p_y_, *p_x_;
 };
 
-void smooth_slices(const SmoothObjectArgs& args, cfloat* object) {
-    SmoothedSlice slice(args, Workspace::of_this_worker());
-    for (std::int32_t i = 0; i < args.num_slices; ++i) slice.run(object + volume(args.tile, i));
+void smooth_planes(const SmoothObjectArgs& args, cfloat* object) {
+    SmoothedPlane plane(args, Workspace::of_this_worker());
+    for (std::int32_t i = 0; i < args.num_planes; ++i) plane.run(object + volume(args.tile, i));
 }
 
 }  // namespace HWY_NAMESPACE
@@ -132,17 +132,17 @@ HWY_AFTER_NAMESPACE();
 namespace tessera {
 namespace {
 
-HWY_EXPORT(smooth_slices);
+HWY_EXPORT(smooth_planes);
 
 void smooth_object_cpu(const SmoothObjectArgs& args, const Buffers& buffers) {
     if (buffers.get<const IterationState>(1)->stopped != 0) return;
-    auto* object = moving_field(buffers.get<std::byte>(0), volume(args.tile, args.num_slices)).value;
-    HWY_DYNAMIC_DISPATCH(smooth_slices)(args, object);
+    auto* object = moving_field(buffers.get<std::byte>(0), volume(args.tile, args.num_planes)).value;
+    HWY_DYNAMIC_DISPATCH(smooth_planes)(args, object);
 }
 
 Cost smooth_object_cost(const SmoothObjectArgs& args) {
     const auto pixels =
-        static_cast<double>(smoothed_window(args).shape.area()) * static_cast<double>(args.num_slices);
+        static_cast<double>(smoothed_window(args).shape.area()) * static_cast<double>(args.num_planes);
     const double steps = args.total_variation > 0 ? num_variation_steps : 0;
     return {pixels * (30 * steps + 20), pixels * (6 * steps + 3) * sizeof(cfloat)};
 }

@@ -6,12 +6,12 @@
 namespace tessera {
 namespace {
 
-// One slice of a tile, and the window of it that takes part: planes u, p_y and p_x.
+// One plane of a tile, and the window of it that takes part: planes u, p_y and p_x.
 struct SmoothedWindow {
     Shape2 tile;
     Strip window;
     const IterationState* state;
-    cfloat* slice;
+    cfloat* plane;
     cfloat* u;
     cfloat* p_y;
     cfloat* p_x;
@@ -19,7 +19,7 @@ struct SmoothedWindow {
         return static_cast<std::ptrdiff_t>(y) * window.shape.x + x;
     }
     TESSERA_HD cfloat& object(std::int32_t y, std::int32_t x) const {
-        return slice[static_cast<std::ptrdiff_t>(window.y + y) * tile.x + window.x + x];
+        return plane[static_cast<std::ptrdiff_t>(window.y + y) * tile.x + window.x + x];
     }
 };
 
@@ -97,10 +97,10 @@ void smooth_object_device(const SmoothObjectArgs& args, const Buffers& buffers, 
     w.u = device.scratch<cfloat>(Scratch::moved_object, w.window.shape.area());
     w.p_y = device.scratch<cfloat>(Scratch::slice_waves, w.window.shape.area());
     w.p_x = device.scratch<cfloat>(Scratch::slice_gradients, w.window.shape.area());
-    auto* object = moving_field(buffers.get<std::byte>(0), volume(args.tile, args.num_slices)).value;
+    auto* object = moving_field(buffers.get<std::byte>(0), volume(args.tile, args.num_planes)).value;
     const Extent all = {w.window.shape.x, w.window.shape.y};
-    for (std::int32_t i = 0; i < args.num_slices; ++i) {
-        w.slice = object + volume(args.tile, i);
+    for (std::int32_t i = 0; i < args.num_planes; ++i) {
+        w.plane = object + volume(args.tile, i);
         device.for_each(all, BeginSmoothing{w});
         for (std::int32_t step = 0; args.total_variation > 0 && step < num_variation_steps; ++step) {
             device.for_each(all, StepDual{w, 0.125f / args.total_variation});

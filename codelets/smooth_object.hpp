@@ -9,15 +9,15 @@ namespace tessera {
 struct SmoothObjectArgs {
     Shape2 tile;
     Strip interior;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     float total_variation = 0;  // weight
     float smoothing = 0;        // share
     BufferBytes buffer_bytes() const {
-        return {moving_field_bytes(volume(tile, num_slices)), sizeof(IterationState)};
+        return {moving_field_bytes(volume(tile, num_planes)), sizeof(IterationState)};
     }
 };
 
-// What a pixel of an object has to do with its neighbours, on the complex transmission, each slice alone.
+// What a pixel of an object has to do with its neighbours, on the complex transmission, each plane alone.
 //
 //   total variation  the proximal step  least_u  1/2 sum |u - O|^2 + weight sum (|d_y u|^2 + |d_x u|^2)^1/2,
 //                    d the differences to the next pixels, 0 at the object's edge; by num_variation_steps
@@ -50,7 +50,7 @@ inline Strip smoothed_window(const SmoothObjectArgs& args) {
              std::min(inner.x + inner.shape.x + reach, args.tile.x) - x}};
 }
 
-// Pixels of the scratch that it takes, at most: u and p of a slice.
+// Pixels of the scratch that it takes, at most: u and p of a plane.
 inline std::size_t smooth_object_scratch(Shape2 tile) {
     return 3 * static_cast<std::size_t>(tile.y + 1) * static_cast<std::size_t>(tile.x + 2);
 }

@@ -20,13 +20,13 @@ float real_parts(const cfloat* from, float* to, std::size_t count) {
 
 void weigh_object_cpu(const WeighObjectArgs& args, const Buffers& buffers) {
     const float largest =
-        real_parts(buffers.get<const cfloat>(0), buffers.get<float>(1), volume(args.tile, args.num_slices));
+        real_parts(buffers.get<const cfloat>(0), buffers.get<float>(1), volume(args.tile, args.num_planes));
     BatchSums& sums = *batch_sums(buffers.get<std::byte>(2));
     sums.weight_max = std::max(sums.weight_max, static_cast<double>(largest));
 }
 
 Cost weigh_object_cost(const WeighObjectArgs& args) {
-    return pixels_cost(static_cast<double>(volume(args.tile, args.num_slices)), 1,
+    return pixels_cost(static_cast<double>(volume(args.tile, args.num_planes)), 1,
                        sizeof(cfloat) + sizeof(float));
 }
 

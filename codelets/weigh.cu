@@ -61,7 +61,7 @@ Rows real_parts(const cfloat* from, std::size_t size, float* to, Device& device)
 }  // namespace
 
 void weigh_object_device(const WeighObjectArgs& args, const Buffers& buffers, Device& device) {
-    const Rows rows = real_parts(buffers.get<const cfloat>(0), volume(args.tile, args.num_slices),
+    const Rows rows = real_parts(buffers.get<const cfloat>(0), volume(args.tile, args.num_planes),
                                  buffers.get<float>(1), device);
     device.once(ObjectWeightFinishSums{rows.largest, rows.count, batch_sums(buffers.get<std::byte>(2))});
 }

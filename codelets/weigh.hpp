@@ -9,13 +9,13 @@ namespace tessera {
 
 struct WeighObjectArgs {
     Shape2 tile;
-    std::int32_t num_slices = 1;
+    std::int32_t num_planes = 1;
     BufferBytes buffer_bytes() const {
-        return {field_bytes(tile, num_slices), weight_bytes(tile, num_slices), sizeof(BatchSums)};
+        return {field_bytes(tile, num_planes), weight_bytes(tile, num_planes), sizeof(BatchSums)};
     }
 };
 
-// illumination = Re(field), and its maximum over all slices into the tile's sums. Buffers: field R,
+// illumination = Re(field), and its maximum over all planes into the tile's sums. Buffers: field R,
 // illumination W, sums RW.
 extern const Codelet<WeighObjectArgs> weigh_object;
 

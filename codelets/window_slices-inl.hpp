@@ -1,4 +1,4 @@
-// A frame's window of the object, slice by slice. Compiled once per instruction set.
+// A frame's window of the object, plane by plane. Compiled once per instruction set.
 #if defined(TESSERA_CODELETS_WINDOW_SLICES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_CODELETS_WINDOW_SLICES_INL_HPP
 #undef TESSERA_CODELETS_WINDOW_SLICES_INL_HPP
@@ -16,15 +16,15 @@ HWY_BEFORE_NAMESPACE();
 namespace tessera {
 namespace HWY_NAMESPACE {
 
-// A field of the extended tile, (slice, y, x), as one frame sees it: in place where it can be read so, else
-// as a copy of the slice that was asked for last - with what is beyond the tile, or between pixels. However
-// many slices there are, the memory is that of one.
-class WindowSlices {
+// A field of the extended tile, (plane, y, x), as one frame sees it: in place where it can be read so, else
+// as a copy of the plane that was asked for last - with what is beyond the tile, or between pixels. However
+// many planes there are, the memory is that of one.
+class WindowPlanes {
   public:
     using Slot = Workspace::Slot;
 
-    // `outside`: of every pixel beyond the tile.
-    WindowSlices(const BatchShape& s, const cfloat* tile, cfloat outside, Slot padded, Slot between,
+    // `outside`: of every pixel beyond the tile, in planes that are not dark there.
+    WindowPlanes(const BatchShape& s, const cfloat* tile, cfloat outside, Slot padded, Slot between,
                  Workspace& workspace)
         : s_(s),
           tile_(tile),
@@ -43,23 +43,23 @@ class WindowSlices {
 
     void place(const FramePosition& at) {
         at_ = at;
-        padded_.slice = -1;
+        padded_.plane = -1;
         weigh(bilinear_weights(at.frac_y, at.frac_x));
         reaches_out_ = s_.reaches_out && !part_inside(s_.tile, at.y, at.x, read_).is_all_of(read_);
     }
     // From here to the next place(): other weights of the four pixels around each point.
     void weigh(const BilinearWeights& weights) {
         weights_ = weights;
-        between_.slice = -1;
+        between_.plane = -1;
     }
     bool reaches_out() const { return reaches_out_; }
 
-    // Valid until another slice is asked for.
-    Window<const cfloat> slice(int i) {
+    // Valid until another plane is asked for.
+    Window<const cfloat> plane(int i) {
         if (!is_bilinear_) return whole_pixels(i);
-        if (between_.slice != i) {
+        if (between_.plane != i) {
             interpolate(whole_pixels(i), weights_, between_.pixels, s_);
-            between_.slice = i;
+            between_.plane = i;
         }
         return {between_.pixels, s_.probe.x};
     }
@@ -67,19 +67,19 @@ class WindowSlices {
   private:
     struct Copy {
         cfloat* pixels = nullptr;
-        int slice = -1;  // that it holds now
+        int plane = -1;  // that it holds now
     };
 
     Window<const cfloat> whole_pixels(int i) {
         const cfloat* tile = tile_ + volume(s_.tile, i);
         if (!reaches_out_) return {tile + tile_pixel(at_.y, at_.x), s_.tile.x};
-        if (padded_.slice != i) pad(tile);
-        padded_.slice = i;
+        if (padded_.plane != i) pad(tile, s_.is_dark_in_vacuum(i) ? cfloat{0, 0} : outside_);
+        padded_.plane = i;
         return {padded_.pixels, read_.x};
     }
-    void pad(const cfloat* tile) const {
+    void pad(const cfloat* tile, cfloat outside) const {
         const WindowPart part = part_inside(s_.tile, at_.y, at_.x, read_);
-        std::fill_n(padded_.pixels, read_.area(), outside_);
+        std::fill_n(padded_.pixels, read_.area(), outside);
         for (int y = part.y0; y < part.y1; ++y) {
             std::copy_n(tile + tile_pixel(at_.y + y, at_.x + part.x0), part.x1 - part.x0,
                         padded_.pixels + static_cast<std::ptrdiff_t>(y) * read_.x + part.x0);

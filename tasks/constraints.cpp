@@ -12,7 +12,7 @@ void Graph::constrain_object(const ObjectConstraintsConfig& constraints) {
         objects[t] = &tile.object;
         if (!constraints.has_neighbours()) continue;
         smooth_object.submit(
-            {tile.shape, tile.interior, handles_.num_slices, static_cast<float>(constraints.total_variation),
+            {tile.shape, tile.interior, handles_.num_planes, static_cast<float>(constraints.total_variation),
              static_cast<float>(constraints.smoothing)},
             {&tile.object, &handles_.state}, summing);
     }
@@ -28,7 +28,7 @@ void Graph::constrain_object(const ObjectConstraintsConfig& constraints) {
         limits.last_phase = (*constraints.phase_rad)[1];
     }
     for (const std::size_t t : handles_.own) {
-        limits.size = volume(handles_.tiles[t].shape, handles_.num_slices);
+        limits.size = volume(handles_.tiles[t].shape, handles_.num_planes);
         limit_object.submit(limits, {objects[t], &handles_.state}, summing);
     }
 }

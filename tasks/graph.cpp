@@ -51,7 +51,7 @@ void Graph::add_batch(std::size_t t, const BatchHandles& batch, const Data& out)
     args.window = batch.shape.window;
     args.tile = tile.shape;
     args.probe_size = handles_.probe_size;
-    args.num_slices = handles_.num_slices;
+    args.num_planes = handles_.num_planes;
     if (batch.is_own) {
         args.parts = BatchParts::scalars_and_window;
         tessera::add_batch.submit(args, {&out, &tile.batch_sum(), &handles_.sums.of(t)}, summing);
@@ -114,7 +114,7 @@ void Graph::weigh() {
     });
     for (const std::size_t t : handles_.own) {
         TileHandles& tile = handles_.tiles[t];
-        weigh_object.submit({tile.shape, handles_.num_slices},
+        weigh_object.submit({tile.shape, handles_.num_planes},
                             {&tile.gradient, &tile.illumination, &handles_.sums.of(t)}, summing);
         tile.gradient.swap(tile.gradient_previous);
     }
@@ -151,7 +151,7 @@ void Graph::dots(double alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
         const DotsArgs args = {tile.shape,          tile.interior.y, tile.interior.x,
-                               tile.interior.shape, alpha,           handles_.num_slices};
+                               tile.interior.shape, alpha,           handles_.num_planes};
         tessera::dots.submit(args,
                              {&tile.gradient, &tile.gradient_previous, &tile.object, &tile.illumination,
                               &handles_.state, &handles_.sums.of(t)},
@@ -181,7 +181,7 @@ void Graph::conjugate(const ConjugateArgs& args) {
 void Graph::directions(ProbeMotion probe, double object_alpha, double probe_alpha) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        direction.submit({MovingPart::object, handles_.num_slices, tile.shape, object_alpha},
+        direction.submit({MovingPart::object, handles_.num_planes, tile.shape, object_alpha},
                          {&tile.object, &tile.gradient, &tile.illumination, &handles_.state}, summing);
     }
     if (probe == ProbeMotion::fixed) return;
@@ -221,7 +221,7 @@ void Graph::step(ProbeMotion probe, Steps steps) {
     HaloExchange::Fields objects(handles_.tiles.size());
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        tessera::step.submit({volume(tile.shape, handles_.num_slices), MovingPart::object},
+        tessera::step.submit({volume(tile.shape, handles_.num_planes), MovingPart::object},
                              {&tile.object, &handles_.state}, summing);
         objects[t] = &tile.object;
     }
@@ -364,7 +364,7 @@ void Graph::add_object_sums(std::size_t t, const BatchHandles& batch, const Data
     args.tile = tile.shape;
     args.probe_size = overlap_probe_size(batch.shape);
     args.parts = BatchParts::window;
-    args.num_slices = num_overlap_planes;
+    args.num_planes = num_overlap_planes(handles_.num_object_modes);
     tessera::add_batch_window.submit(args, {&out, &tile.batch_sum()}, summing, gate);
 }
 
@@ -408,6 +408,7 @@ void Graph::update_object(DivideObjectArgs args, ObjectSums sums) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
         args.tile = tile.shape;
+        args.num_modes = handles_.num_object_modes;
         divide_object.submit(args, {&tile.object, &tile.gradient, &handles_.state}, summing);
     }
 }
@@ -434,7 +435,8 @@ void Graph::update_probe(DivideProbeArgs args) {
 void Graph::average(Averaging averaging) {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        tessera::average.submit({tile.shape.area(), averaging}, {&tile.object, &handles_.state}, summing);
+        tessera::average.submit({volume(tile.shape, handles_.num_planes), averaging},
+                                {&tile.object, &handles_.state}, summing);
     }
     tessera::average.submit({handles_.probe_size, averaging}, {&handles_.probe, &handles_.state}, scalar);
 }
@@ -526,7 +528,7 @@ void Graph::momentum(const MomentumArgs& args, ProbeMotion probe) {
     MomentumArgs full = args;
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        full.size = volume(tile.shape, handles_.num_slices);
+        full.size = volume(tile.shape, handles_.num_planes);
         apply_momentum.submit(full, {&tile.object, &tile.anchor, &tile.gradient_previous, &handles_.state},
                               summing);
     }

@@ -9,9 +9,9 @@ tessera::Strip inside(const Rect& rect, const Rect& tile) {
 
 }  // namespace
 
-HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices,
+HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_planes,
                            Message message)
-    : kind_(kind), message_(message), num_slices_(num_slices) {
+    : kind_(kind), message_(message), num_planes_(num_planes) {
     for (std::size_t t = 0; t < tiling.tiles.size(); ++t) {
         const Tile& tile = tiling.tiles[t];
         shapes_.push_back({tile.extended.height(), tile.extended.width()});
@@ -29,7 +29,7 @@ HaloExchange::HaloExchange(const Tiling& tiling, const Owners& owners, Exchange 
         strip.edge = number;
         strip.cut = inside(move.rect, tiling.tiles[move.from].extended);
         strip.land = inside(move.rect, tiling.tiles[move.to].extended);
-        strip.data = Data(field_bytes(strip.cut.shape, num_slices));
+        strip.data = Data(field_bytes(strip.cut.shape, num_planes));
         strips_.push_back(std::move(strip));
     }
     TESSERA_EXPECT(edge <= tags_per_kind);
@@ -46,7 +46,7 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, 
     const Strip& strip = strips_[s];
     const bool starts_here = owners.is_mine(strip.move.from), ends_here = owners.is_mine(strip.move.to);
     if (starts_here)
-        cut_strip.submit({shapes_[strip.move.from], strip.cut, num_slices_},
+        cut_strip.submit({shapes_[strip.move.from], strip.cut, num_planes_},
                          {from[strip.move.from], &strip.data}, how.priority, how.gate);
     if (starts_here && !ends_here)
         owners.ranks->send(strip.data, owners.of_tile[strip.move.to], tag_of(message_, strip.edge));
@@ -57,10 +57,10 @@ void HaloExchange::cut(const Owners& owners, std::size_t s, const Fields& from, 
 void HaloExchange::land(std::size_t s, const Fields& to, const Submission& how) const {
     const Strip& strip = strips_[s];
     if (strip.move.landing == Landing::added) {
-        add_strip.submit({shapes_[strip.move.to], strip.land, num_slices_}, {&strip.data, to[strip.move.to]},
+        add_strip.submit({shapes_[strip.move.to], strip.land, num_planes_}, {&strip.data, to[strip.move.to]},
                          how.priority, how.gate);
     } else {
-        paste_strip.submit({shapes_[strip.move.to], strip.land, num_slices_},
+        paste_strip.submit({shapes_[strip.move.to], strip.land, num_planes_},
                            {&strip.data, to[strip.move.to]}, how.priority, how.gate);
     }
 }
@@ -110,7 +110,7 @@ void HaloExchange::pass_on(const Owners& owners, const Fields& own, const Fields
                            const Submission& how) const {
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
         if (owners.is_mine(tile))
-            copy.submit({volume(shapes_[tile], num_slices_) * sizeof(cfloat)}, {own[tile], total[tile]},
+            copy.submit({volume(shapes_[tile], num_planes_) * sizeof(cfloat)}, {own[tile], total[tile]},
                         how.priority, how.gate);
     }
     for (std::size_t s = 0; s < strips_.size(); ++s) {
@@ -124,9 +124,9 @@ void HaloExchange::take_overlaps(const Owners& owners, const Fields& own, const 
     for (std::size_t tile = 0; tile < shapes_.size(); ++tile) {
         if (!owners.is_mine(tile)) continue;
         for (const tessera::Strip& overlap : overlaps_[tile])
-            copy_rectangle.submit({shapes_[tile], overlap, num_slices_}, {total[tile], own[tile]},
+            copy_rectangle.submit({shapes_[tile], overlap, num_planes_}, {total[tile], own[tile]},
                                   how.priority, how.gate);
-        copy.submit({volume(shapes_[tile], num_slices_) * sizeof(cfloat)}, {own[tile], total[tile]},
+        copy.submit({volume(shapes_[tile], num_planes_) * sizeof(cfloat)}, {own[tile], total[tile]},
                     how.priority, how.gate);
     }
 }
@@ -141,9 +141,9 @@ void HaloExchange::add_all(const Owners& owners, const Fields& own, const Fields
             while (lands_here()) ++s;
             continue;
         }
-        clear.submit({field_bytes(shapes_[tile], num_slices_)}, {total[tile]}, how.priority, how.gate);
+        clear.submit({field_bytes(shapes_[tile], num_planes_)}, {total[tile]}, how.priority, how.gate);
         while (lands_here() && strips_[s].move.from < tile) land(s++, total, how);
-        add_strip.submit({shapes_[tile], {0, 0, shapes_[tile]}, num_slices_}, {own[tile], total[tile]},
+        add_strip.submit({shapes_[tile], {0, 0, shapes_[tile]}, num_planes_}, {own[tile], total[tile]},
                          how.priority, how.gate);
         while (lands_here()) land(s++, total, how);
     }

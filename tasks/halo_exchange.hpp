@@ -37,9 +37,9 @@ class HaloExchange {
     using Fields = std::vector<const Data*>;
 
     HaloExchange() = default;
-    // `num_slices`: planes of a field. `message`: the kind of its messages, where there are several
+    // `num_planes`: planes of a field. `message`: the kind of its messages, where there are several
     // exchanges.
-    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_slices = 1,
+    HaloExchange(const Tiling& tiling, const Owners& owners, Exchange kind, int num_planes = 1,
                  Message message = Message::halo);
 
     // Once all that own[.] holds where tiles overlap has been added to it: strips set off. Until finish(),
@@ -77,7 +77,7 @@ class HaloExchange {
 
     Exchange kind_ = Exchange::neighbours;
     Message message_ = Message::halo;
-    int num_slices_ = 1;
+    int num_planes_ = 1;
     std::vector<Shape2> shapes_;                         // of the extended tiles
     std::vector<Strip> strips_;                          // from or to own tiles, in the order of the moves
     std::vector<std::vector<tessera::Strip>> overlaps_;  // of each own tile with others, in the tile

@@ -160,14 +160,14 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
     TileHandles handles;
     handles.shape = {tile.extended.height(), tile.extended.width()};
     handles.interior = strip_of(tile.interior, tile.extended);
-    const int slices = problem.num_slices();
+    const int object_planes = problem.num_planes();
     const int planes = problem.planes_of_sums();
     const std::size_t field = field_bytes(handles.shape, planes);
-    handles.object = Data(moving_field_bytes(volume(handles.shape, slices)));
+    handles.object = Data(moving_field_bytes(volume(handles.shape, object_planes)));
     if (problem.config.tiling.exchange != Exchange::voxels) handles.gradient_own = Data(field);
     handles.gradient = Data(field);
     handles.gradient_previous = Data(field);
-    handles.illumination = Data(weight_bytes(handles.shape, slices));
+    handles.illumination = Data(weight_bytes(handles.shape, object_planes));
     Shape2 largest;
     std::int32_t num_frames = 0;
     for (std::size_t b = 0; b < tile.batches.size(); ++b) {
@@ -179,7 +179,7 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
     }
     set_places(handles, problem);
     if (problem.has_minibatches()) handles.minibatches = make_minibatches(problem, t);
-    if (problem.needs_momentum()) handles.anchor = Data(field_bytes(handles.shape, slices));
+    if (problem.needs_momentum()) handles.anchor = Data(field_bytes(handles.shape, object_planes));
     if (problem.refines_positions()) set_frame_places(handles, problem, t);
     if (problem.varies_probe()) set_first_lights(handles, largest_batch(problem), num_frames);
     const auto slots = std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())),
@@ -268,7 +268,9 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     reserve_device_scratch(largest_batch(problem), problem.device_scratch_uses());
     Handles handles;
     handles.num_modes = problem.config.probe.num_modes;
+    handles.num_planes = problem.num_planes();
     handles.num_slices = problem.num_slices();
+    handles.num_object_modes = problem.config.object.num_modes;
     handles.num_frames = problem.scan.num_frames;
     handles.scan_moments = scan_moments_of(problem.placement);
     handles.max_shift_px = problem.placement.max_shift_px;
@@ -282,19 +284,20 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     if (patterns.reads_again())
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
     handles.halos =
-        HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_slices);
+        HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_planes);
     if (problem.copies_voxels()) {
-        handles.couplings = HaloExchange(problem.tiling, handles.owners, Exchange::voxels, handles.num_slices,
+        handles.couplings = HaloExchange(problem.tiling, handles.owners, Exchange::voxels, handles.num_planes,
                                          Message::voxels);
     }
     if (problem.projects_waves()) {
         handles.overlap_halos = HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange,
-                                             num_overlap_planes, Message::overlap);
+                                             num_overlap_planes(handles.num_object_modes), Message::overlap);
     }
     for (int m = 0; problem.has_minibatches() && m < problem.tiling.minibatches.count; ++m) {
         handles.frames_in_minibatch.push_back(static_cast<double>(problem.tiling.minibatches.size(m)));
     }
-    handles.sums = TileSums(handles.owners, problem.summed_probe_size(), Message::sums, Message::total);
+    handles.summed_probe_size = problem.summed_probe_size();
+    handles.sums = TileSums(handles.owners, handles.summed_probe_size, Message::sums, Message::total);
     handles.trial_sums = TileSums(handles.owners, 0, Message::scalars, Message::scalar_total);
     handles.detector = make_detector(problem);
     handles.num_opr_modes = problem.config.probe.variable.num_opr_modes;

@@ -59,6 +59,7 @@ struct Handles {
     HaloExchange halos, overlap_halos;  // of a gradient; of an overlap projection's numerator and weight
     HaloExchange couplings;             // of voxels changed by what is around them; none where none are
     TileSums sums, trial_sums;          // with and without a probe part
+    std::size_t summed_probe_size = 0;  // of that
     PatternStream stream;               // of patterns that do not stay
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
@@ -69,7 +70,8 @@ struct Handles {
     std::size_t probe_size = 0;  // elements: modes x y x x
     Shape2 probe_shape;
     int num_modes = 1;
-    int num_slices = 1;
+    int num_planes = 1;  // of the object: modes or slices (codelets/layout.hpp)
+    int num_slices = 1, num_object_modes = 1;
     int num_opr_modes = 0;
     std::vector<double> frames_in_minibatch;  // over all tiles of all ranks
     std::ptrdiff_t num_frames = 0;            // of all ranks

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <numbers>
 #include <numeric>
 
 #include "base/checksum.hpp"
@@ -208,7 +209,8 @@ bool Problem::refines_positions() const {
 }
 
 int Problem::planes_of_sums() const {
-    return projects_waves() ? std::max(num_slices(), num_overlap_planes) : num_slices();
+    return projects_waves() ? std::max(num_planes(), num_overlap_planes(config.object.num_modes))
+                            : num_planes();
 }
 
 std::size_t Problem::batch_probe_size() const {
@@ -218,8 +220,9 @@ std::size_t Problem::batch_probe_size() const {
 }
 
 std::size_t Problem::summed_probe_size() const {
-    if (!has_minibatches()) return batch_probe_size();
     const BatchShape shape = largest_batch(*this);
+    const auto modes = static_cast<std::size_t>(shape.num_object_modes);
+    if (!has_minibatches()) return std::max(batch_probe_size(), modes * modes);  // of ModeTurn
     // Gradients of all modes, then the coverage.
     return std::max(shape.probe_size() + shape.probe.area(), batch_probe_size());
 }
@@ -253,6 +256,7 @@ int Problem::num_slice_transfers() const {
 BatchShape largest_batch(const Problem& problem) {
     BatchShape shape;
     shape.num_modes = problem.config.probe.num_modes;
+    shape.num_object_modes = problem.config.object.num_modes;
     shape.num_slices = problem.num_slices();
     shape.num_slice_transfers = problem.num_slice_transfers();
     shape.num_opr_modes = problem.config.probe.variable.num_opr_modes;
@@ -284,6 +288,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.frame_shape = problem.scan.frame_shape;
     input.probe_shape = problem.probe_shape;
     input.num_modes = problem.config.probe.num_modes;
+    input.num_object_modes = problem.config.object.num_modes;
     input.num_slices = problem.num_slices();
     input.num_slice_transfers = problem.num_slice_transfers();
     input.pattern_type = problem.scan.pattern_type;
@@ -419,6 +424,25 @@ std::string fingerprint(const FrameStatistics& statistics) {
     return fmt::format("{:016x}", checksum.value());
 }
 
+namespace {
+
+// Slices are those of the run; of modes an earlier result may have fewer.
+void require_possible_planes(const std::filesystem::path& file, const Result& earlier, int num_planes,
+                             const ObjectConfig& config) {
+    const bool has_modes = earlier.num_object_modes > 1;
+    if (!has_modes && num_planes != config.num_slices) {
+        throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
+                         file.string(), num_planes, config.num_slices);
+    }
+    if (has_modes && num_planes > config.num_modes) {
+        throw data_error(
+            "{}: its object has {} modes, object.num_modes is {} (object.file may have fewer, not more)",
+            file.string(), num_planes, config.num_modes);
+    }
+}
+
+}  // namespace
+
 InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder)
     : problem_(problem) {
     const ObjectConfig& config = problem.config.object;
@@ -427,10 +451,7 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
     earlier_ = std::make_unique<ResultReader>(file);
     const Result earlier = earlier_->without_object();
     require_equal_pixels("object.file", file, earlier, problem.scan);
-    if (earlier_->object_shape()[0] != problem.num_slices()) {
-        throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
-                         file.string(), earlier_->object_shape()[0], problem.num_slices());
-    }
+    require_possible_planes(file, earlier, static_cast<int>(earlier_->object_shape()[0]), config);
     // Whole pixels between the two arrays' origins in scan coordinates.
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
@@ -440,28 +461,50 @@ InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesy
 }
 
 void InitialObjectMaker::fill(const Rect& rect, cfloat* pixels) const {
-    std::fill_n(pixels, rect.area() * problem_.num_slices(), cfloat{1, 0});
-    for (int slice = 0; slice < problem_.num_slices(); ++slice, pixels += rect.area()) {
-        if (problem_.config.object.initial == InitialObject::random) fill_random(slice, rect, pixels);
-        if (problem_.config.object.initial == InitialObject::file) fill_from_earlier(slice, rect, pixels);
+    std::fill_n(pixels, rect.area() * problem_.num_planes(), cfloat{1, 0});
+    for (int plane = 0; plane < problem_.num_planes(); ++plane, pixels += rect.area()) {
+        if (plane > 0 && problem_.config.object.num_modes > 1) {
+            fill_mode(plane, rect, pixels);
+        } else if (problem_.config.object.initial == InitialObject::random) {
+            fill_random(plane, rect, pixels);
+        }
+        if (earlier_ && plane < earlier_->object_shape()[0]) fill_from_earlier(plane, rect, pixels);
     }
 }
 
 // Each row has random numbers of its own, so that any rectangle of it can be made.
-void InitialObjectMaker::fill_random(int slice, const Rect& rect, cfloat* pixels) const {
+template <class Pixel>
+void InitialObjectMaker::fill_from_random(int plane, const Rect& rect, cfloat* pixels,
+                                          const Pixel& pixel) const {
     const int rows = problem_.placement.object_shape[0];
     for (int y = rect.y0; y < rect.y1; ++y) {
-        Random random(problem_.config.runtime.random_seed, static_cast<std::uint64_t>(slice * rows + y));
+        Random random(problem_.config.runtime.random_seed, static_cast<std::uint64_t>(plane * rows + y));
         for (int x = 0; x < rect.x1; ++x) {
-            const double phase = 0.2 * random.normal();
-            if (x >= rect.x0)
-                *pixels++ = {static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase))};
+            const cfloat value = pixel(random);
+            if (x >= rect.x0) *pixels++ = value;
         }
     }
 }
 
+void InitialObjectMaker::fill_random(int plane, const Rect& rect, cfloat* pixels) const {
+    fill_from_random(plane, rect, pixels, [](Random& random) {
+        const double phase = 0.2 * random.normal();
+        return cfloat{static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase))};
+    });
+}
+
+// A mode after the first. Modes that are equal would stay so, and one that is zero would stay zero.
+void InitialObjectMaker::fill_mode(int plane, const Rect& rect, cfloat* pixels) const {
+    const double spread = problem_.config.object.mode_spread;
+    fill_from_random(plane, rect, pixels, [spread](Random& random) {
+        const double phase = 2 * std::numbers::pi * random.uniform();
+        return cfloat{static_cast<float>(spread * std::cos(phase)),
+                      static_cast<float>(spread * std::sin(phase))};
+    });
+}
+
 // Row by row where the two overlap.
-void InitialObjectMaker::fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const {
+void InitialObjectMaker::fill_from_earlier(int plane, const Rect& rect, cfloat* pixels) const {
     const auto& shape = earlier_->object_shape();
     const std::ptrdiff_t first_x = std::max<std::ptrdiff_t>(rect.x0 + earlier_shift_px_[1], 0);
     const std::ptrdiff_t end_x = std::min<std::ptrdiff_t>(rect.x1 + earlier_shift_px_[1], shape[2]);
@@ -470,7 +513,7 @@ void InitialObjectMaker::fill_from_earlier(int slice, const Rect& rect, cfloat* 
         const std::ptrdiff_t there = y + earlier_shift_px_[0];
         if (there < 0 || there >= shape[1]) continue;
         cfloat* to = pixels + (first_x - earlier_shift_px_[1] - rect.x0);
-        earlier_->read_object(slice, there, first_x, {to, {1, end_x - first_x}});
+        earlier_->read_object(plane, there, first_x, {to, {1, end_x - first_x}});
     }
 }
 

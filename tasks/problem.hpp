@@ -43,6 +43,7 @@ struct Problem {
 
     OutOfCoreNeeds out_of_core() const;
     int num_slices() const { return config.object.num_slices; }
+    int num_planes() const { return config.object.num_modes * config.object.num_slices; }
     DeviceScratchUses device_scratch_uses() const;
     // Different transfer functions between slices: one where all ways are equally long.
     int num_slice_transfers() const;
@@ -114,12 +115,15 @@ FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
 class InitialObjectMaker {
   public:
     InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder);
-    // A rectangle of the object in all slices, dense (slice, y, x); the same pixels whatever the rectangle.
+    // A rectangle of the object in all planes, dense (plane, y, x); the same pixels whatever the rectangle.
     void fill(const Rect& rect, cfloat* pixels) const;
 
   private:
-    void fill_random(int slice, const Rect& rect, cfloat* pixels) const;
-    void fill_from_earlier(int slice, const Rect& rect, cfloat* pixels) const;
+    void fill_random(int plane, const Rect& rect, cfloat* pixels) const;
+    void fill_mode(int plane, const Rect& rect, cfloat* pixels) const;
+    void fill_from_earlier(int plane, const Rect& rect, cfloat* pixels) const;
+    template <class Pixel>
+    void fill_from_random(int plane, const Rect& rect, cfloat* pixels, const Pixel& pixel) const;
 
     const Problem& problem_;
     std::unique_ptr<ResultReader> earlier_;  // of a file

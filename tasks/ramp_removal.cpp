@@ -86,9 +86,9 @@ void RampRemoval::submit(const std::vector<Data>& interiors, const Data& probe) 
     if (output.flat_region) find(RampPart::mean);
     for (const std::size_t t : handles_.own) {
         const Rect& interior = problem_.tiling.tiles[t].interior;
-        remove_ramp.submit(
-            {RampedField::object, handles_.tiles[t].interior.shape, 1, interior.y0, interior.x0},
-            {&ramp_, &interiors[t]});
+        remove_ramp.submit({RampedField::object, handles_.tiles[t].interior.shape, handles_.num_object_modes,
+                            interior.y0, interior.x0},
+                           {&ramp_, &interiors[t]});
     }
     const Shape2 shape = handles_.probe_shape;
     remove_ramp.submit({RampedField::probe, shape, handles_.num_modes, -(shape.y / 2), -(shape.x / 2)},

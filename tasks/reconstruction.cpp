@@ -376,6 +376,8 @@ Result Reconstruction::result_of(const History& history, double cost, double dat
         result.removed_ramp = {{ramp->y, ramp->x}, {ramp->mean_re, ramp->mean_im}};
     set_lights(result, lights);
     result.pixel_size_m = problem_.scan.pixel_size_m;
+    result.num_object_modes = problem_.config.object.num_modes;
+    result.object_mode_powers = snapshot_.object_mode_powers();
     result.slice_spacings_m = problem_.config.object.slice_spacings_m;
     for (std::size_t axis = 0; axis < 2; ++axis) {
         result.origin_m[axis] = -problem_.placement.shift_px[axis] * problem_.scan.pixel_size_m[axis];

@@ -58,7 +58,8 @@ void set_tiling(Problem& problem) {
     // Small passes are cut into fewer tasks: each has its window of the tile to clear and to add.
     const std::ptrdiff_t frames_to_spread = (has_minibatches ? 2 : 1) * frames_between_updates;
     // Each further slice costs two transforms more where there was one.
-    const int num_passes = config.probe.num_modes * (2 * config.object.num_slices - 1);
+    const int num_passes =
+        config.probe.num_modes * config.object.num_modes * (2 * config.object.num_slices - 1);
     const int batch_size = config.tiling.batch_size.value_or(
         automatic_batch_size(scan.frame_shape, num_passes, frames_to_spread, kind));
     Minibatches minibatches;

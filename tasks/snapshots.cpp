@@ -14,16 +14,17 @@ Snapshot::Snapshot(const Problem& problem, const Handles& handles)
       // Eigen-probes lie behind the direction.
       probe_(handles.num_opr_modes > 0 ? handles.probe.bytes()
                                        : field_bytes(handles.probe_shape, handles.num_modes)),
+      turn_(handles),
       ramp_(problem, handles) {
     for (const TileHandles& tile : handles.tiles) {
         interiors_.push_back(
-            tile.object.empty() ? Data() : Data(field_bytes(tile.interior.shape, handles.num_slices)));
+            tile.object.empty() ? Data() : Data(field_bytes(tile.interior.shape, handles.num_planes)));
         places_.push_back(tile.places.empty() ? Data() : Data(tile.places.bytes()));
         lights_.push_back(tile.lights.empty() ? Data() : Data(tile.lights.bytes()));
     }
     const Ranks& ranks = *handles.owners.ranks;
     if (!ranks.is_first()) return;
-    const PieceMemory pixels = piece_memory(problem.tiling, handles.num_slices, ranks.are_several());
+    const PieceMemory pixels = piece_memory(problem.tiling, handles.num_planes, ranks.are_several());
     memory_->piece = Array<cfloat, 1>({pixels.piece});
     memory_->tile = Array<cfloat, 1>({pixels.tile});
 }
@@ -31,17 +32,18 @@ Snapshot::Snapshot(const Problem& problem, const Handles& handles)
 void Snapshot::submit_copies() {
     for (const std::size_t t : handles_.own) {
         const TileHandles& tile = handles_.tiles[t];
-        cut_strip.submit({tile.shape, tile.interior, handles_.num_slices}, {&tile.object, &interiors_[t]});
+        cut_strip.submit({tile.shape, tile.interior, handles_.num_planes}, {&tile.object, &interiors_[t]});
         if (!tile.places.empty()) copy.submit({tile.places.bytes()}, {&tile.places, &places_[t]});
         if (!tile.lights.empty()) copy.submit({tile.lights.bytes()}, {&tile.lights, &lights_[t]});
     }
     copy.submit({probe_.bytes()}, {&handles_.probe, &probe_});
+    turn_.submit(interiors_);
     ramp_.submit(interiors_, probe_);
 }
 
 std::shared_ptr<ObjectOnItsWay> Snapshot::object() const {
     auto object =
-        std::make_shared<ObjectOnItsWay>(problem_.tiling, handles_.owners, handles_.num_slices, memory_);
+        std::make_shared<ObjectOnItsWay>(problem_.tiling, handles_.owners, handles_.num_planes, memory_);
     for (const std::size_t t : handles_.own) object->add(t, interiors_[t]);
     return object;
 }
@@ -99,7 +101,7 @@ void ObjectOnItsWay::hand_over(const Visit& visit) {
         return;
     }
     std::exception_ptr failure;
-    for (const ObjectPiece& piece : object_pieces(tiling_, num_slices_)) {
+    for (const ObjectPiece& piece : object_pieces(tiling_, num_planes_)) {
         const View<const cfloat, 3> pixels = take(piece);
         try {
             if (!failure) visit(piece.rect, pixels);
@@ -126,9 +128,9 @@ View<const cfloat, 3> ObjectOnItsWay::take(const ObjectPiece& piece) {
     for (std::size_t t = piece.first_tile; t < piece.first_tile + piece.num_tiles; ++t) {
         const View<const cfloat, 3> tile = take_tile(t, memory_->tile);
         const std::ptrdiff_t left = tiling_.tiles[t].interior.x0 - piece.rect.x0;
-        for (std::ptrdiff_t slice = 0; slice < tile.extent(0); ++slice)
+        for (std::ptrdiff_t plane = 0; plane < tile.extent(0); ++plane)
             for (std::ptrdiff_t y = 0; y < tile.extent(1); ++y)
-                std::copy_n(&tile(slice, y, 0), tile.extent(2), &whole(slice, y, left));
+                std::copy_n(&tile(plane, y, 0), tile.extent(2), &whole(plane, y, left));
     }
     return whole;
 }

@@ -13,6 +13,7 @@
 
 #include "base/array.hpp"
 #include "tasks/handles.hpp"
+#include "tasks/mode_turn.hpp"
 #include "tasks/ramp_removal.hpp"
 #include "tiling/object_pieces.hpp"
 
@@ -27,12 +28,12 @@ class ObjectOnItsWay {
     struct Memory {
         Array<cfloat, 1> piece, tile;
     };
-    ObjectOnItsWay(const Tiling& tiling, const Owners& owners, int num_slices, std::shared_ptr<Memory> memory)
-        : tiling_(tiling), owners_(owners), num_slices_(num_slices), memory_(std::move(memory)) {}
+    ObjectOnItsWay(const Tiling& tiling, const Owners& owners, int num_planes, std::shared_ptr<Memory> memory)
+        : tiling_(tiling), owners_(owners), num_planes_(num_planes), memory_(std::move(memory)) {}
 
     void add(std::size_t tile, const Data& interior) { own_.try_emplace(tile, interior, Access::read); }
 
-    Extents<3> shape() const { return {num_slices_, tiling_.object_shape[0], tiling_.object_shape[1]}; }
+    Extents<3> shape() const { return {num_planes_, tiling_.object_shape[0], tiling_.object_shape[1]}; }
     // On the output threads of all ranks, one snapshot after the other: on the first, `visit` is called with
     // pieces that cover the object. What it throws comes out at the end; the others' tiles are taken all the
     // same, because they wait for that.
@@ -40,19 +41,20 @@ class ObjectOnItsWay {
     void hand_over(const Visit& visit);
 
   private:
-    Extents<3> extents(const Rect& rect) const { return {num_slices_, rect.height(), rect.width()}; }
+    Extents<3> extents(const Rect& rect) const { return {num_planes_, rect.height(), rect.width()}; }
     View<const cfloat, 3> take(const ObjectPiece& piece);
     View<const cfloat, 3> take_tile(std::size_t tile, Array<cfloat, 1>& memory);
 
     const Tiling& tiling_;
     const Owners& owners_;
-    int num_slices_;
+    int num_planes_;
     std::shared_ptr<Memory> memory_;
     std::map<std::size_t, HostAccess> own_;
 };
 
 // Copies of object and probe at a moment of the run, made by tasks, so that the graph goes on while they are
-// written; less what the two can trade, if that is wanted. The next copies wait until the last ones are.
+// written; the modes of an object turned, and less what the two can trade, if that is wanted. The next copies
+// wait until the last ones are.
 class Snapshot {
   public:
     Snapshot(const Problem& problem, const Handles& handles);
@@ -63,6 +65,8 @@ class Snapshot {
     Array<cfloat, 3> probe() const;  // modes as they are
     // What both are without; null: nothing was taken off.
     std::optional<PhaseRamp> removed_ramp() const { return ramp_.removed(); }
+    // Of the object's modes; empty without.
+    std::vector<double> object_mode_powers() const { return turn_.powers(); }
     // Of this rank's frames, where positions are refined: (frame of the scan, 2).
     void get_shifts(std::vector<double>& shifts) const;
     // Where the probe varies: the eigen-probes, and the lights of this rank's frames, (frame of the scan,
@@ -75,6 +79,7 @@ class Snapshot {
     const Handles& handles_;
     std::vector<Data> interiors_, places_, lights_;  // by tile; empty where there are none
     Data probe_;
+    ModeTurn turn_;
     RampRemoval ramp_;
     std::shared_ptr<ObjectOnItsWay::Memory> memory_ = std::make_shared<ObjectOnItsWay::Memory>();
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tasks/mode_turn.hpp"
 #include "tasks/ramp_removal.hpp"
 #include "tiling/halo_moves.hpp"
 #include "tiling/sum_tree.hpp"
@@ -26,11 +27,12 @@ std::vector<Traffic> traffic_of_ranks(const Problem& problem) {
     };
     const std::vector<std::size_t> nothing(size, 0);
     const std::vector<std::size_t> coupled =
-        problem.copies_voxels() ? sent(Exchange::voxels, problem.num_slices()) : nothing;
+        problem.copies_voxels() ? sent(Exchange::voxels, problem.num_planes()) : nothing;
     const std::vector<std::size_t> overlaps =
-        problem.projects_waves() ? sent(exchange, num_overlap_planes) : nothing;
+        problem.projects_waves() ? sent(exchange, num_overlap_planes(problem.config.object.num_modes))
+                                 : nothing;
     std::vector<Traffic> traffic;
-    for (const std::size_t moved : sent(exchange, problem.num_slices())) {
+    for (const std::size_t moved : sent(exchange, problem.num_planes())) {
         const std::size_t r = traffic.size(), sums = messages[r];
         traffic.push_back({moves_voxels ? 0 : moved, moves_voxels ? moved : 0, coupled[r],
                            sums * sums_bytes(problem.summed_probe_size()), sums * sums_bytes(0),
@@ -52,7 +54,8 @@ std::size_t bytes_sent_in_run(const Problem& problem, int rank) {
         }
         bytes += traffic.of({.scalars = 1});
     });
-    bytes += traffic.of({.scalars = RampRemoval::num_sums(problem.config.output)});
+    bytes += traffic.of({.sums = ModeTurn::num_sums(problem.config.object),
+                         .scalars = RampRemoval::num_sums(problem.config.output)});
     return bytes;
 }
 

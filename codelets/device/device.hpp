@@ -82,7 +82,7 @@ inline std::int32_t frames_at_a_time(const BatchShape& s, std::size_t budget_byt
     const std::size_t frame_bytes = (s.waves_size() + kept_in_slices) * sizeof(cfloat);
     const std::size_t frames = budget_bytes / (frame_bytes == 0 ? 1 : frame_bytes);
     const std::size_t most =
-        32768 / static_cast<std::size_t>(s.num_modes);  // a grid's third extent is 16 bit
+        32768 / static_cast<std::size_t>(s.num_waves());  // a grid's third extent is 16 bit
     const std::size_t wanted = frames < 1 ? 1 : frames < most ? frames : most;
     const auto all = static_cast<std::size_t>(s.num_frames);
     return static_cast<std::int32_t>(wanted < all ? wanted : all);

@@ -46,7 +46,7 @@ class FramePropagator {
     }
 
   private:
-    std::int32_t num_waves() const { return num_frames_ * s_.num_modes; }
+    std::int32_t num_waves() const { return num_frames_ * s_.num_waves(); }
     void multiply(cfloat* waves, bool conjugate) {
         device_.for_each({s_.frame.x, s_.frame.y, num_waves()},
                          MultiplyTransfer{s_, transfer_, ramps_, conjugate, waves});
@@ -123,11 +123,12 @@ class ShiftedProbe {
     cfloat* shifted_ = nullptr;
 };
 
-// The waves of a turn's frames on their way through the slices of the object: see FrameModel in
-// codelets/frame_model-inl.hpp. Fields between slices are (frame, mode, y, x) of the probe's shape.
+// The waves of a turn's frames on their way through the slices of the object, or each through its mode: see
+// FrameModel in codelets/frame_model-inl.hpp. Fields between slices are (frame, mode, y, x) of the probe's
+// shape.
 class SlicedObject {
   public:
-    // `object`: (slice, y, x) of s.tile.
+    // `object`: (plane, y, x) of s.tile.
     SlicedObject(Device& device, const BatchShape& s, const cfloat* object, const cfloat* transfers,
                  std::int32_t max_frames)
         : device_(device),
@@ -151,7 +152,7 @@ class SlicedObject {
     // Before the waves of these frames, whose probe is given.
     void place(const FramePosition* frames, std::int32_t num_frames, const ProbeModes& probe) {
         frames_ = frames;
-        num_waves_ = num_frames * s_.num_modes;
+        num_waves_ = num_frames * s_.num_waves();
         probe_ = probe;
     }
 

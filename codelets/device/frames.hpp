@@ -6,8 +6,9 @@
 #include "pixel/formulas.hpp"
 
 // The forward model of a batch's frames and its adjoint, index by index: what device bodies hand to
-// Device::for_each. Fields are (frame of this turn, mode, y, x), dense; z counts frame * num_modes + mode.
-// The CPU's counterpart, vectorised, is codelets/frame_model-inl.hpp.
+// Device::for_each. Fields are (frame of this turn, wave, y, x), dense, with z = frame * num_waves + wave, or
+// of the probe (frame, mode, y, x) with z = frame * num_modes + mode. The CPU's counterpart, vectorised, is
+// codelets/frame_model-inl.hpp.
 namespace tessera {
 
 TESSERA_HD std::ptrdiff_t at(Shape2 shape, std::int32_t y, std::int32_t x) {
@@ -23,6 +24,15 @@ TESSERA_HD bool is_idle(const IterationState& state) {
 // Where the probe's first pixel sits in the wave.
 TESSERA_HD Shape2 padding_before(const BatchShape& s) {
     return {(s.frame.y - s.probe.y) / 2, (s.frame.x - s.probe.x) / 2};
+}
+
+// Whose wave z is.
+struct WaveIndex {
+    std::int32_t frame, object_mode, mode;
+};
+TESSERA_HD WaveIndex wave_at(const BatchShape& s, std::int32_t z) {
+    const std::int32_t wave = z % s.num_waves();
+    return {z / s.num_waves(), s.object_mode_of(wave), s.probe_mode_of(wave)};
 }
 
 // The probe's modes as a frame sees them: the same for all frames, or shifted for each of them.
@@ -71,11 +81,15 @@ struct Deviations {
     }
 };
 
-// The object (or its direction) in a frame's window.
+// A plane of the object (or of its direction) in a frame's window.
 struct ObjectWindow {
     const cfloat* data;  // the extended tile
     float vacuum;        // beyond it: 1, and 0 of the direction
 
+    // Of the first mode, the window of another.
+    TESSERA_HD ObjectWindow of_mode(const BatchShape& s, std::int32_t mode) const {
+        return {data + mode * area_of(s.tile), s.is_dark_in_vacuum(mode) ? 0.0f : vacuum};
+    }
     TESSERA_HD cfloat pixel(const BatchShape& s, std::int32_t y, std::int32_t x) const {
         if (s.reaches_out && (y < 0 || x < 0 || y >= s.tile.y || x >= s.tile.x)) return {vacuum, 0};
         return data[at(s.tile, y, x)];
@@ -160,8 +174,9 @@ struct ExitWave {
         const std::int32_t py = y - before.y, px = x - before.x;
         cfloat wave = {0, 0};
         if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
-            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
-            wave = probe(s, frame, mode, py, px) * object(s, frames[frame], py, px);
+            const WaveIndex of = wave_at(s, z);
+            wave = probe(s, of.frame, of.mode, py, px) *
+                   object.of_mode(s, of.object_mode)(s, frames[of.frame], py, px);
         }
         waves[z * area_of(s.frame) + at(s.frame, y, x)] = wave;
     }
@@ -220,10 +235,12 @@ struct ExitWaveAlong {
         const std::int32_t py = y - before.y, px = x - before.x;
         cfloat wave = {0, 0};
         if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
-            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
-            const FramePosition& where = frames[frame];
-            const cfloat first = probe(s, frame, mode, py, px) * object_direction(s, where, py, px);
-            wave = mul_add(probe_direction(s, frame, mode, py, px), object(s, where, py, px), first);
+            const WaveIndex of = wave_at(s, z);
+            const FramePosition& where = frames[of.frame];
+            const cfloat o = object.of_mode(s, of.object_mode)(s, where, py, px),
+                         d = object_direction.of_mode(s, of.object_mode)(s, where, py, px);
+            const cfloat first = probe(s, of.frame, of.mode, py, px) * d;
+            wave = mul_add(probe_direction(s, of.frame, of.mode, py, px), o, first);
         }
         waves[z * area_of(s.frame) + at(s.frame, y, x)] = wave;
     }
@@ -239,7 +256,7 @@ struct MultiplyTransfer {
     cfloat* waves;
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
         cfloat factor = transfer[at(s.frame, y, x)];
-        if (ramps != nullptr) factor = conj_mul(ramp_at(ramps, s.frame, z / s.num_modes, y, x), factor);
+        if (ramps != nullptr) factor = conj_mul(ramp_at(ramps, s.frame, z / s.num_waves(), y, x), factor);
         cfloat& wave = waves[z * area_of(s.frame) + at(s.frame, y, x)];
         wave = conjugate ? conj_mul(factor, wave) : factor * wave;
     }
@@ -322,9 +339,9 @@ TESSERA_HD float curvature_of(NoiseModel model, float intensity, const Measured&
 TESSERA_HD float sum_of_modes(const BatchShape& s, const cfloat* waves, std::int32_t frame,
                               std::int32_t pixel) {
     const std::ptrdiff_t area = area_of(s.frame);
-    const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+    const cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_waves() * area + pixel;
     float intensity = 0;
-    for (std::int32_t k = 0; k < s.num_modes; ++k) intensity = norm_add(wave[k * area], intensity);
+    for (std::int32_t k = 0; k < s.num_waves(); ++k) intensity = norm_add(wave[k * area], intensity);
     return intensity;
 }
 
@@ -354,14 +371,15 @@ struct Compare {
             blurred[frame * area + pixel] = factor;
             return;
         }
-        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
-        for (std::int32_t k = 0; k < s.num_modes; ++k) wave[k * area] = factor * wave[k * area];
+        cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_waves() * area + pixel;
+        for (std::int32_t k = 0; k < s.num_waves(); ++k) wave[k * area] = factor * wave[k * area];
     }
 };
 
 // ---- The adjoint: every target pixel gathers what the frames add to it, in the order of the frames
 
-// window += sum over frames and modes of conj(P) chi. x, y: of the batch's window.
+// window += sum over frames and modes of the probe of conj(P) chi. x, y: of the batch's window, z: the
+// object's mode.
 struct GatherObjectGradient {
     BatchShape s;
     const FramePosition* frames;
@@ -372,41 +390,44 @@ struct GatherObjectGradient {
     cfloat* window;
 
     // conj(P) chi of one frame at a pixel of its probe window; nothing outside.
-    TESSERA_HD cfloat add_frame(std::int32_t frame, std::int32_t y, std::int32_t x, float weight,
-                                cfloat sum) const {
+    TESSERA_HD cfloat add_frame(std::int32_t object_mode, std::int32_t frame, std::int32_t y, std::int32_t x,
+                                float weight, cfloat sum) const {
         if (y < 0 || x < 0 || y >= s.probe.y || x >= s.probe.x) return sum;
         const Shape2 before = padding_before(s);
         const std::ptrdiff_t pixel = at(s.frame, before.y + y, before.x + x);
         cfloat product = {0, 0};
         for (std::int32_t k = 0; k < s.num_modes; ++k) {
-            const std::ptrdiff_t wave = static_cast<std::ptrdiff_t>(frame) * s.num_modes + k;
+            const std::ptrdiff_t wave =
+                (static_cast<std::ptrdiff_t>(frame) * s.num_object_modes + object_mode) * s.num_modes + k;
             product = conj_mul_add(probe(s, frame, k, y, x), waves[wave * area_of(s.frame) + pixel], product);
         }
         return scale_add(weight, product, sum);
     }
 
-    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
+    TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t m) const {
         if (is_idle(*state)) return;
-        cfloat sum = window[at(s.window, y, x)];
+        cfloat& target = window[m * area_of(s.window) + at(s.window, y, x)];
+        cfloat sum = target;
         for (std::int32_t j = 0; j < num_frames; ++j) {
             const FramePosition& where = frames[j];
             const std::int32_t py = s.window_y + y - where.y, px = s.window_x + x - where.x;
             if (s.interpolation != Interpolation::bilinear) {
-                sum = add_frame(j, py, px, 1.0f, sum);
+                sum = add_frame(m, j, py, px, 1.0f, sum);
                 continue;
             }
             // The transpose of reading between four pixels.
             const float fy = where.frac_y, fx = where.frac_x;
-            sum = add_frame(j, py, px, (1 - fy) * (1 - fx), sum);
-            sum = add_frame(j, py, px - 1, (1 - fy) * fx, sum);
-            sum = add_frame(j, py - 1, px, fy * (1 - fx), sum);
-            sum = add_frame(j, py - 1, px - 1, fy * fx, sum);
+            sum = add_frame(m, j, py, px, (1 - fy) * (1 - fx), sum);
+            sum = add_frame(m, j, py, px - 1, (1 - fy) * fx, sum);
+            sum = add_frame(m, j, py - 1, px, fy * (1 - fx), sum);
+            sum = add_frame(m, j, py - 1, px - 1, fy * fx, sum);
         }
-        window[at(s.window, y, x)] = sum;
+        target = sum;
     }
 };
 
-// conj(O) chi, dense in the probe's shape: to be transformed and shifted back (fourier interpolation).
+// sum over the object's modes of conj(O) chi, dense in the probe's shape: to be transformed and shifted back
+// (fourier interpolation). z = frame * num_modes + mode.
 struct ProbeProduct {
     BatchShape s;
     const FramePosition* frames;
@@ -415,9 +436,14 @@ struct ProbeProduct {
     cfloat* product;
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t z) const {
         const Shape2 before = padding_before(s);
-        const cfloat chi = waves[z * area_of(s.frame) + at(s.frame, before.y + y, before.x + x)];
-        product[z * area_of(s.probe) + at(s.probe, y, x)] =
-            conj_mul(object(s, frames[z / s.num_modes], y, x), chi);
+        const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
+        const cfloat* chi = waves + (std::ptrdiff_t{frame} * s.num_waves() + mode) * area_of(s.frame) +
+                            at(s.frame, before.y + y, before.x + x);
+        cfloat sum = conj_mul(object(s, frames[frame], y, x), chi[0]);
+        for (std::int32_t m = 1; m < s.num_object_modes; ++m)
+            sum = conj_mul_add(object.of_mode(s, m)(s, frames[frame], y, x),
+                               chi[std::ptrdiff_t{m} * s.num_modes * area_of(s.frame)], sum);
+        product[z * area_of(s.probe) + at(s.probe, y, x)] = sum;
     }
 };
 
@@ -440,13 +466,25 @@ struct GatherProbeGradient {
         const std::int32_t begin = group * num_frames / num_sum_groups,
                            end = (group + 1) * num_frames / num_sum_groups;
         for (std::int32_t j = begin; j < end; ++j) {
-            const std::ptrdiff_t field = static_cast<std::ptrdiff_t>(j) * s.num_modes + mode;
-            sum = product != nullptr ? conj_mul_add(ramp_at(ramps, s.probe, j, y, x),
-                                                    product[field * area_of(s.probe) + in_probe], sum)
-                                     : conj_mul_add(object(s, frames[j], y, x),
-                                                    waves[field * area_of(s.frame) + in_frame], sum);
+            if (product != nullptr) {
+                const std::ptrdiff_t field = static_cast<std::ptrdiff_t>(j) * s.num_modes + mode;
+                sum = conj_mul_add(ramp_at(ramps, s.probe, j, y, x),
+                                   product[field * area_of(s.probe) + in_probe], sum);
+            } else {
+                sum = add_frame(j, mode, y, x, in_frame, sum);
+            }
         }
         target = sum;
+    }
+    TESSERA_HD cfloat add_frame(std::int32_t frame, std::int32_t mode, std::int32_t y, std::int32_t x,
+                                std::ptrdiff_t in_frame, cfloat sum) const {
+        for (std::int32_t m = 0; m < s.num_object_modes; ++m) {
+            const std::ptrdiff_t wave =
+                (static_cast<std::ptrdiff_t>(frame) * s.num_object_modes + m) * s.num_modes + mode;
+            sum = conj_mul_add(object.of_mode(s, m)(s, frames[frame], y, x),
+                               waves[wave * area_of(s.frame) + in_frame], sum);
+        }
+        return sum;
     }
 };
 

@@ -22,8 +22,9 @@ struct Residual {
         const std::int32_t py = y - before.y, px = x - before.x;
         cfloat wave = psi[i];
         if (py >= 0 && px >= 0 && py < s.probe.y && px < s.probe.x) {
-            const std::int32_t frame = z / s.num_modes, mode = z % s.num_modes;
-            wave = wave - probe(s, frame, mode, py, px) * object(s, frames[frame], py, px);
+            const WaveIndex of = wave_at(s, z);
+            wave = wave - probe(s, of.frame, of.mode, py, px) *
+                              object.of_mode(s, of.object_mode)(s, frames[of.frame], py, px);
         }
         chi[i] = wave;
     }
@@ -65,7 +66,7 @@ struct GatherProbePower {
     }
 };
 
-// weight = sum over the batch's frames of |O|^2, in real parts. x, y: of the probe.
+// weight = sum over the batch's frames and the object's modes of |O|^2, in real parts. x, y: of the probe.
 struct GatherObjectPower {
     BatchShape s;
     const FramePosition* frames;
@@ -75,19 +76,22 @@ struct GatherObjectPower {
     TESSERA_HD void operator()(std::int32_t x, std::int32_t y, std::int32_t) const {
         if (is_idle(*state)) return;
         float sum = 0;
-        for (std::int32_t j = 0; j < s.num_frames; ++j) sum = norm_add(object(s, frames[j], y, x), sum);
+        for (std::int32_t j = 0; j < s.num_frames; ++j)
+            for (std::int32_t m = 0; m < s.num_object_modes; ++m)
+                sum = norm_add(object.of_mode(s, m)(s, frames[j], y, x), sum);
         weight[at(s.probe, y, x)] = {sum, 0};
     }
 };
 
-// The object's sums of a turn's frames into the batch's window: numerator from chi, then weight.
+// The object's sums of a turn's frames into the batch's window: numerators from chi, then weight.
 inline void gather_object_sums(Device& device, const BatchShape& s, const FramePosition* frames,
                                std::int32_t num_frames, const ProbeModes& probe, const cfloat* chi,
                                const IterationState* state, cfloat* window) {
-    device.for_each({s.window.x, s.window.y},
+    device.for_each({s.window.x, s.window.y, s.num_object_modes},
                     GatherObjectGradient{s, frames, num_frames, probe, chi, state, window});
-    device.for_each({s.window.x, s.window.y},
-                    GatherProbePower{s, frames, num_frames, probe, state, window + s.window.area()});
+    device.for_each(
+        {s.window.x, s.window.y},
+        GatherProbePower{s, frames, num_frames, probe, state, window + volume(s.window, s.num_object_modes)});
 }
 
 }  // namespace tessera

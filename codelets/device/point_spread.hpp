@@ -42,8 +42,8 @@ struct MultiplyModes {
     cfloat* waves;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
         const float factor = factors[frame * area_of(s.frame) + pixel];
-        for (std::int32_t k = 0; k < s.num_modes; ++k) {
-            cfloat& wave = waves[(std::ptrdiff_t{frame} * s.num_modes + k) * area_of(s.frame) + pixel];
+        for (std::int32_t k = 0; k < s.num_waves(); ++k) {
+            cfloat& wave = waves[(std::ptrdiff_t{frame} * s.num_waves() + k) * area_of(s.frame) + pixel];
             wave = factor * wave;
         }
     }

@@ -25,10 +25,13 @@ void print_scan(const ScanInfo& scan, const Problem& problem) {
                problem.near_field() ? "near field" : "far field",
                scan.geometry.radiation == Radiation::electrons ? "electrons of" : "energy",
                scan.geometry.energy_eV());
-    fmt::print("  object pixel {}, object {} x {} pixels, probe {} x {}, {} mode{}\n",
+    const int object_modes = problem.config.object.num_modes;
+    fmt::print("  object pixel {}, object {} x {} pixels{}, probe {} x {}, {} mode{}\n",
                length_text(scan.pixel_size_m), problem.placement.object_shape[0],
-               problem.placement.object_shape[1], problem.probe_shape[0], problem.probe_shape[1],
-               problem.config.probe.num_modes, problem.config.probe.num_modes == 1 ? "" : "s");
+               problem.placement.object_shape[1],
+               object_modes > 1 ? fmt::format(" in {} modes", object_modes) : "", problem.probe_shape[0],
+               problem.probe_shape[1], problem.config.probe.num_modes,
+               problem.config.probe.num_modes == 1 ? "" : "s");
 }
 
 // By all tiles / frames of the scan.
@@ -177,7 +180,8 @@ double transforms_of_lights(const Problem& problem) {
            variable.interval;
 }
 
-// Transforms per mode, frame and iteration (task-level costs: codelets/gradient.hpp, line_search.hpp).
+// Transforms per wave (of each mode of the probe with each of the object), frame and iteration (task-level
+// costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
     const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
     double refinement = 0;  // the wave and its derivatives along both axes
@@ -214,8 +218,8 @@ void print_time(const Problem& problem) {
     double seconds = 0;
     for (const EngineConfig& engine : problem.config.engines) {
         seconds += engine.num_iter * transforms_per_iteration(engine, problem) * transform *
-                   problem.config.probe.num_modes * static_cast<double>(problem.scan.num_frames) /
-                   (nominal_flops_per_s * workers);
+                   problem.config.probe.num_modes * problem.config.object.num_modes *
+                   static_cast<double>(problem.scan.num_frames) / (nominal_flops_per_s * workers);
     }
     fmt::print("\ntime\n  about {:.0f} s at a nominal {:.0f} GFLOP/s a {} (the order of magnitude)\n",
                seconds, nominal_flops_per_s * 1e-9, on_gpus ? "GPU" : "core");

@@ -14,7 +14,8 @@ namespace {
 // Either side of the comparison in one form: an object, the windows that were scanned in it, the pixel size
 // if known.
 struct Side {
-    Array<cfloat, 3> object;  // (slice, y, x)
+    Array<cfloat, 3> object;  // (slice, y, x), or (mode, y, x)
+    int num_object_modes = 1;
     Array<double, 2> positions_px;
     std::ptrdiff_t first_frame = 0;  // index in the scan file of the first position
     std::array<int, 2> window = {0, 0};
@@ -27,6 +28,7 @@ Side side_of_result(const std::filesystem::path& file) {
     Result result = read_result(file);
     Side side;
     side.object = std::move(result.object);
+    side.num_object_modes = result.num_object_modes;
     side.positions_px = std::move(result.positions_px);
     if (!result.frames.empty()) side.first_frame = result.frames.front();
     side.window = {static_cast<int>(result.probe.extent(1)), static_cast<int>(result.probe.extent(2))};
@@ -41,6 +43,7 @@ Side side_of(const std::filesystem::path& file) {
     Side side;
     side.window = {static_cast<int>(truth.probe.extent(1)), static_cast<int>(truth.probe.extent(2))};
     side.object = std::move(truth.object);
+    side.num_object_modes = truth.num_object_modes;
     side.positions_px = std::move(truth.positions_px);
     side.is_truth = true;
     return side;
@@ -69,6 +72,22 @@ Array<cfloat, 2> projection(const Array<cfloat, 3>& object) {
     for (std::ptrdiff_t slice = 0; slice < object.extent(0); ++slice)
         for (std::ptrdiff_t i = 0; i < product.size(); ++i) product[i] = product[i] * object.slice(slice)[i];
     return product;
+}
+
+// The root of the summed |O|^2 of all modes, which is the same however they are mixed.
+Array<cfloat, 2> summed_modes(const Array<cfloat, 3>& object) {
+    Array<cfloat, 2> amplitude({object.extent(1), object.extent(2)});
+    for (std::ptrdiff_t i = 0; i < amplitude.size(); ++i) {
+        double sum = 0;
+        for (std::ptrdiff_t mode = 0; mode < object.extent(0); ++mode)
+            sum += static_cast<double>(norm(object.slice(mode)[i]));
+        amplitude[i] = {static_cast<float>(std::sqrt(sum)), 0};
+    }
+    return amplitude;
+}
+
+bool have_modes(const Side& a, const Side& b) {
+    return a.num_object_modes > 1 || b.num_object_modes > 1;
 }
 
 Array<cfloat, 2> copy_of_slice(const Array<cfloat, 3>& object, std::ptrdiff_t slice) {
@@ -128,6 +147,10 @@ void print_resolution(const RingCorrelation& rings, std::array<double, 2> pixel_
 // trade factors and ramps with each other.
 void print_slices(const Side& a, const Side& b, const Array<float, 2>& region) {
     const auto num_a = a.object.extent(0), num_b = b.object.extent(0);
+    if (have_modes(a, b)) {
+        fmt::print("modes             {} and {}: their summed intensities are compared\n", num_a, num_b);
+        return;
+    }
     if (num_a == 1 && num_b == 1) return;
     if (num_a != num_b) {
         fmt::print("slices            {} and {}: their projections are compared\n", num_a, num_b);
@@ -152,13 +175,16 @@ ExitCode compare(const CompareOptions& options) {
                              b.pixel_size_m[axis]);
         }
     }
-    const Array<cfloat, 2> other = brought_onto(a, b, projection(b.object));
+    const auto seen = [&](const Side& side) {
+        return have_modes(a, b) ? summed_modes(side.object) : projection(side.object);
+    };
+    const Array<cfloat, 2> other = brought_onto(a, b, seen(b));
     const Array<float, 2> region = scanned_region(a, other);
     if (std::none_of(region.begin(), region.end(), [](float inside) { return inside > 0; })) {
         throw data_error("{} and {}: their scanned areas do not overlap", options.first.string(),
                          options.second.string());
     }
-    const ObjectComparison comparison = compare_objects(projection(a.object), other, region, true);
+    const ObjectComparison comparison = compare_objects(seen(a), other, region, true);
     const RingCorrelation rings = ring_correlation(comparison.aligned, other, region);
     const Alignment& found = comparison.alignment;
     fmt::print("object error      {:.6f}  ({})\n", comparison.error,

@@ -18,10 +18,12 @@ ExitCode simulate(const SimulateOptions& options) {
         std::filesystem::create_directories(config.file.parent_path(), ignored);
     const SyntheticScan scan = tessera::simulate(config);
     write_scan(config.file, scan, write_simulation_config(config));
-    const std::string slices =
-        scan.object.extent(0) > 1 ? fmt::format("{} slices of ", scan.object.extent(0)) : "";
+    const std::string planes =
+        scan.object.extent(0) > 1
+            ? fmt::format("{} {} of ", scan.object.extent(0), scan.num_object_modes > 1 ? "modes" : "slices")
+            : "";
     log::info("{}: {} frames of {} x {}, object {}{} x {} pixels of {}", config.file.string(),
-              scan.patterns.extent(0), scan.patterns.extent(1), scan.patterns.extent(2), slices,
+              scan.patterns.extent(0), scan.patterns.extent(1), scan.patterns.extent(2), planes,
               scan.object.extent(1), scan.object.extent(2), length_text(scan.pixel_size_m));
     return ExitCode::done;
 }

@@ -174,12 +174,19 @@ static void describe(KeyVisitor& io, ObjectConfig& c) {
     io.choice("initial", c.initial, initial_objects);
     io.key("file", c.file, anything().only_if(is_file(), "initial: file"));
     io.check(!is_file() || c.file, "file", "is required with initial: file");
+    io.also_called("num_modes", "num_object_modes");
+    io.key("num_modes", c.num_modes, within(1, max_object_modes));
+    io.key("mode_spread", c.mode_spread, above_up_to(0, 1).only_if(c.num_modes > 1, "num_modes above 1"));
     describe_slices(io, c);
+    check_modes_or_slices(io, c);
     io.key("regularize_layers", c.regularize_layers,
            within(0, 1).only_if(c.num_slices > 1, "num_slices above 1"));
     io.key("regularize_interval", c.regularize_interval,
            at_least(1).only_if(c.regularize_layers > 0, "regularize_layers above 0"));
     io.group("constraints", c.constraints);
+    io.check(
+        c.num_modes == 1 || !c.constraints.has_limits(), "constraints",
+        "limits of amplitude and phase are for objects of one mode: those after the first may be anything");
 }
 
 static void describe(KeyVisitor& io, ProbeUpdateConfig& c) {
@@ -338,6 +345,13 @@ static void check_engine(KeyVisitor& io, const RunConfig& c, std::size_t i) {
     io.check(c.object.num_slices == 1, key,
              fmt::format("{} are for objects of one slice, object.num_slices is {} (use CG or GD)", engines,
                          c.object.num_slices));
+    io.check(
+        c.object.num_modes == 1 || !has_minibatches(name), key,
+        fmt::format("{} are for objects of one mode, object.num_modes is {} (use CG, GD, DM, RAAR or AP)",
+                    engines, c.object.num_modes));
+    io.check(c.object.num_modes == 1 || !c.engines[i].projection.clip_object,
+             fmt::format("engines[{}].clip_object", i),
+             "is for objects of one mode: those after the first may be of any amplitude");
     io.check(!c.tiling.halo_m, key,
              fmt::format("{} need whole windows: tiling.halo_m is for CG and GD (leave it out)", engines));
     io.check(
@@ -394,6 +408,8 @@ static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
              "cannot be mixed");
     io.check(c.detector.blur_sigma_px == 0, "detector.blur_sigma_px",
              "must be 0 with probe.variable: what fits the frames' probes looks at each pixel by itself");
+    io.check(c.object.num_modes == 1, "object.num_modes",
+             "must be 1 with probe.variable: what fits the frames' probes knows one object");
     check_eigen_probes_alone(io, c);
     bool has_varied = false;
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
@@ -433,6 +449,8 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.optional_group("tune", c.tune);
     io.check(!c.engines.empty(), "engines",
              "must list at least one engine, such as {name: CG, num_iter: 100}");
+    io.check(c.object.num_modes == 1 || !c.output.flat_region, "output.flat_region",
+             "is for objects of one mode: modes have no common mean");
     check_minibatches(io, c);
     io.check(!c.runtime.mixed || c.probe.num_modes == 1 || c.probe.orthogonalize_interval == 0,
              "probe.orthogonalize_interval",

@@ -123,7 +123,7 @@ struct ObjectConfig {
     InitialObject initial = InitialObject::flat;
     std::optional<std::filesystem::path> file;  // an earlier result, for initial: file
     int num_modes = 1;                          // objects that the beam meets one at a time: intensities add
-    double mode_spread = 0.05;                  // how much the modes after the first differ from it at first
+    double mode_spread = 0.05;                  // amplitude of the modes after the first, random at first
     int num_slices = 1;                         // along the beam; the wave travels from each to the next
     std::vector<double> slice_spacings_m;       // num_slices - 1 of them; one value in the file means all
     SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;

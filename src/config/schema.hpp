@@ -54,4 +54,14 @@ void describe_slices(KeyVisitor& io, Object& c) {
              fmt::format("is required with {}: one length for all, or a list of {}", sliced, num_spacings));
 }
 
+// Planes of an object are one or the other.
+inline constexpr int max_object_modes = 100;
+template <class Object>
+void check_modes_or_slices(KeyVisitor& io, const Object& c) {
+    io.check(
+        c.num_modes == 1 || c.num_slices == 1, "num_modes",
+        fmt::format("must be 1 with num_slices {}: an object has several modes or several slices, not both",
+                    c.num_slices));
+}
+
 }  // namespace tessera

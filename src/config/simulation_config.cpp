@@ -38,7 +38,10 @@ static void describe(KeyVisitor& io, SimulatedObjectConfig& c) {
     io.key("feature_size_px", c.feature_size_px,
            at_least(1).only_if(has_features, "pattern: random_features or textures"));
     io.key("atom_blur_m", c.atom_blur_m, above(0).or_auto().only_if(is_crystal, "pattern: lead_titanate"));
+    io.key("num_modes", c.num_modes,
+           within(1, max_object_modes).only_if(has_features, "pattern: random_features or textures"));
     describe_slices(io, c);
+    check_modes_or_slices(io, c);
     io.check(c.amplitude_range[0] <= c.amplitude_range[1], "amplitude_range", "must be [least, most]");
     io.check(c.phase_range_rad[0] <= c.phase_range_rad[1], "phase_range_rad", "must be [least, most]");
 }

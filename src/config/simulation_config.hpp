@@ -24,6 +24,7 @@ struct SimulatedObjectConfig {
     std::array<double, 2> phase_range_rad = {-0.8, 0.0};
     double feature_size_px = 8;         // random features and textures: smallest feature
     std::optional<double> atom_blur_m;  // lead titanate: rms of every atom; null: `auto`, one object pixel
+    int num_modes = 1;                  // states that the object is in by turns, each for as long
     int num_slices = 1;                 // ranges are of each slice
     std::vector<double> slice_spacings_m;
     SlicePropagation slice_propagation = SlicePropagation::angular_spectrum;

@@ -138,10 +138,10 @@ std::string counts_text(const CountSummary& summary) {
     return text;
 }
 
-std::string object_text(const Extents<3>& extents, std::array<double, 2> pixel_size_m) {
-    const auto [num_slices, height, width] = extents;
-    return fmt::format("{} slice{} of {} by {} pixels of {}", num_slices, num_slices == 1 ? "" : "s", height,
-                       width, length_text(pixel_size_m));
+std::string object_text(const Extents<3>& extents, int num_modes, std::array<double, 2> pixel_size_m) {
+    const auto [num_planes, height, width] = extents;
+    return fmt::format("{} {}{} of {} by {} pixels of {}", num_planes, num_modes > 1 ? "mode" : "slice",
+                       num_planes == 1 ? "" : "s", height, width, length_text(pixel_size_m));
 }
 
 std::string spacings_text(const std::vector<double>& spacings_m) {
@@ -171,8 +171,10 @@ std::string inspect_scan(const std::filesystem::path& path) {
         text += row("probe", "none in the file");
     }
     text += counts_text(sample_counts(reader));
-    if (has_truth(path))
-        text += row("truth", object_text(read_truth(path).object.extents(), info.pixel_size_m));
+    if (has_truth(path)) {
+        const Truth truth = read_truth(path);
+        text += row("truth", object_text(truth.object.extents(), truth.num_object_modes, info.pixel_size_m));
+    }
     for (const auto& note : info.notes) text += row("note", note);
     return text;
 }
@@ -190,7 +192,10 @@ std::string lights_text(const Result& result) {
 std::string inspect_result(const std::filesystem::path& path) {
     const Result result = read_result(path);
     std::string text = row("result", path.string());
-    text += row("object", object_text(result.object.extents(), result.pixel_size_m));
+    text += row("object", object_text(result.object.extents(), result.num_object_modes, result.pixel_size_m));
+    if (!result.object_mode_powers.empty())
+        text += row("", fmt::format("object_mode_powers {:.4g} counts a frame",
+                                    fmt::join(result.object_mode_powers, " ")));
     if (!result.slice_spacings_m.empty()) text += row("", spacings_text(result.slice_spacings_m));
     double total = 0;
     std::vector<double> powers(static_cast<std::size_t>(result.probe.extent(0)), 0.0);

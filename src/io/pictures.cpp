@@ -19,7 +19,7 @@ constexpr std::ptrdiff_t max_picture_extent = 4096;
 constexpr std::ptrdiff_t gap = 4;  // between images
 constexpr Colour unseen = {48, 48, 48};
 
-// One slice of the object, read from the result's file a few rows at a time, in order: a sweep over an object
+// One plane of the object, read from the result's file a few rows at a time, in order: a sweep over an object
 // of any size takes little memory.
 class Slice {
   public:
@@ -332,19 +332,23 @@ Picture coloured(const std::vector<Values>& images, std::ptrdiff_t num_columns, 
 struct Drawn {
     const ResultReader& result;
     Region region;
-    std::vector<Ramp> ramps;  // of the slices
+    bool has_modes;           // in place of slices
+    std::vector<Ramp> ramps;  // of the slices; one for all modes
 
-    std::ptrdiff_t num_slices() const { return result.object_shape()[0]; }
-    Values phases(std::ptrdiff_t slice, std::ptrdiff_t most_extent) const {
-        return phase_values({result, slice}, ramps[static_cast<std::size_t>(slice)], region, most_extent);
+    std::ptrdiff_t num_planes() const { return result.object_shape()[0]; }
+    // That are seen one behind the other.
+    std::ptrdiff_t num_slices() const { return has_modes ? 1 : num_planes(); }
+    Values phases(std::ptrdiff_t plane, std::ptrdiff_t most_extent) const {
+        const Ramp& ramp = ramps[has_modes ? 0 : static_cast<std::size_t>(plane)];
+        return phase_values({result, plane}, ramp, region, most_extent);
     }
-    Values amplitudes(std::ptrdiff_t slice, std::ptrdiff_t most_extent) const {
-        return amplitude_values({result, slice}, region, most_extent);
+    Values amplitudes(std::ptrdiff_t plane, std::ptrdiff_t most_extent) const {
+        return amplitude_values({result, plane}, region, most_extent);
     }
 };
 
-// Seen through all slices: phases added up, amplitudes multiplied. Each slice's phase is without its own
-// ramp, and small enough not to wrap where their sum would.
+// Seen through all slices: phases added up, amplitudes multiplied; of modes the first. Each slice's phase is
+// without its own ramp, and small enough not to wrap where their sum would.
 void write_projection(const std::filesystem::path& folder, const Drawn& drawn) {
     std::vector<Values> images(1);
     images[0] = drawn.phases(0, max_picture_extent);
@@ -362,19 +366,20 @@ void write_projection(const std::filesystem::path& folder, const Drawn& drawn) {
     write_png(folder / "object_amplitude.png", coloured(images, 1, grey));
 }
 
-// All slices in rows, the first at the top left, small enough that the picture is not too large.
-void write_slices(const std::filesystem::path& folder, const Drawn& drawn) {
+// All planes in rows, the first at the top left, small enough that the picture is not too large.
+void write_planes(const std::filesystem::path& folder, const Drawn& drawn) {
     const auto num_columns =
-        static_cast<std::ptrdiff_t>(std::ceil(std::sqrt(static_cast<double>(drawn.num_slices()))));
+        static_cast<std::ptrdiff_t>(std::ceil(std::sqrt(static_cast<double>(drawn.num_planes()))));
     const std::ptrdiff_t most_extent = max_picture_extent / num_columns;
+    const std::string name = drawn.has_modes ? "modes" : "slices";
     std::vector<Values> images;
-    for (std::ptrdiff_t slice = 0; slice < drawn.num_slices(); ++slice)
-        images.push_back(drawn.phases(slice, most_extent));
-    write_png(folder / "slices_phase.png", coloured(images, num_columns, ordered_colour));
+    for (std::ptrdiff_t plane = 0; plane < drawn.num_planes(); ++plane)
+        images.push_back(drawn.phases(plane, most_extent));
+    write_png(folder / (name + "_phase.png"), coloured(images, num_columns, ordered_colour));
     images.clear();
-    for (std::ptrdiff_t slice = 0; slice < drawn.num_slices(); ++slice)
-        images.push_back(drawn.amplitudes(slice, most_extent));
-    write_png(folder / "slices_amplitude.png", coloured(images, num_columns, grey));
+    for (std::ptrdiff_t plane = 0; plane < drawn.num_planes(); ++plane)
+        images.push_back(drawn.amplitudes(plane, most_extent));
+    write_png(folder / (name + "_amplitude.png"), coloured(images, num_columns, grey));
 }
 
 // Modes side by side: phase as hue, amplitude relative to the mode's largest as brightness.
@@ -403,11 +408,11 @@ void write_pictures(const std::filesystem::path& folder, const std::filesystem::
     std::filesystem::create_directories(folder, error);
     if (error) throw runtime_failure("{}: the folder cannot be made ({})", folder.string(), error.message());
 
-    Drawn drawn{reader, Region(result, reader.object_shape()), {}};
-    for (std::ptrdiff_t slice = 0; slice < drawn.num_slices(); ++slice)
-        drawn.ramps.push_back(phase_ramp({reader, slice}, drawn.region));
+    Drawn drawn{reader, Region(result, reader.object_shape()), result.num_object_modes > 1, {}};
+    for (std::ptrdiff_t plane = 0; plane < drawn.num_slices(); ++plane)
+        drawn.ramps.push_back(phase_ramp({reader, plane}, drawn.region));
     write_projection(folder, drawn);
-    if (drawn.num_slices() > 1) write_slices(folder, drawn);
+    if (drawn.num_planes() > 1) write_planes(folder, drawn);
     write_png(folder / "probe.png", probe_modes(result.probe));
     write_png(folder / "error.png", plot_data_error(result.data_error));
 }

@@ -179,6 +179,12 @@ void write_process(hdf5::Writer& file, const Result& result) {
     if (version != result.about.end()) file.write_text(process + "/version", version->second);
     file.write(process + "/mode_powers", result.mode_powers);
     file.attribute(process + "/mode_powers", "units", "counts");
+    if (!result.object_mode_powers.empty()) {
+        const std::string path = process + "/object_mode_powers";
+        file.write(path, result.object_mode_powers);
+        file.attribute(path, "units", "counts");
+        file.attribute(path, "long_name", "mean counts of a frame that each mode of the object makes");
+    }
     write_convergence(file, result);
     write_positions(file, result);
     write_removed_ramp(file, result);
@@ -253,8 +259,12 @@ ResultWriter::ResultWriter(const std::filesystem::path& path, const Result& resu
     file_.group(entry, "NXentry");
     file_.attribute(entry, "default", "image_1");
     file_.create_on_disk<cfloat>(object_image + "/data", shape_of(object_shape));
-    describe_image(file_, object_image, object_shape, {"object", "slice"}, result.pixel_size_m,
-                   result.origin_m, result.slice_spacings_m);
+    const bool has_modes = result.num_object_modes > 1;
+    describe_image(file_, object_image, object_shape, {"object", has_modes ? "mode" : "slice"},
+                   result.pixel_size_m, result.origin_m, result.slice_spacings_m);
+    if (has_modes)
+        file_.attribute(object_image + "/data", "num_modes",
+                        std::vector<double>{static_cast<double>(result.num_object_modes)});
     // The probe's own coordinates: its centre is the origin.
     std::array<double, 2> corner_m{};
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -306,9 +316,12 @@ Result ResultReader::without_object() const {
     Result result;
     result.probe = read_image(file.dataset(probe_image + "/data"));
     result.mode_powers = read_list<double>(file, process + "/mode_powers");
+    result.object_mode_powers = read_list<double>(file, process + "/object_mode_powers");
     result.pixel_size_m = read_pair_attribute(object_, "pixel_size_m");
     result.origin_m = read_pair_attribute(object_, "origin_m");
     result.slice_spacings_m = object_.numbers_attribute("slice_spacings_m");
+    const auto modes = object_.numbers_attribute("num_modes");
+    if (!modes.empty()) result.num_object_modes = static_cast<int>(modes.front());
     result.positions_px = read_positions(file, "positions_px");
     if (file.has_dataset(process + "/position_shifts_px")) {
         result.position_shifts_px = read_positions(file, "position_shifts_px");

@@ -24,14 +24,16 @@ struct RemovedRamp {
 
 // What a reconstruction ends with. Written as HDF5, CXI-compatible with NeXus attributes:
 //   /entry_1/image_1/data   complex64 (slice, y, x)  object; attributes pixel_size_m, origin_m and, of
-//   several
-//                                                    slices, slice_spacings_m; z, y and x of its pixels
-//                                                    beside it
+//                                                    several slices, slice_spacings_m; z, y and x of its
+//                                                    pixels beside it. Of an object with modes (mode, y, x),
+//                                                    and num_modes
 //   /entry_1/image_2/data   complex64 (mode, y, x)   probe
 //   /entry_1/image_3/data   complex64 (i, y, x)      eigen-probes of power 1, where the probe varies
 //   /entry_1/process_1/     the rest
 struct Result {
-    Array<cfloat, 3> object;                      // (slice, y, x)
+    Array<cfloat, 3> object;                      // (slice, y, x), or (mode, y, x)
+    int num_object_modes = 1;                     // above 1: the planes of the object are its modes
+    std::vector<double> object_mode_powers;       // of their waves: mean counts of a frame, falling
     Array<cfloat, 3> probe;                       // (mode, y, x), by falling power, in sqrt(counts)
     std::vector<double> mode_powers;              // of the probe, in counts
     std::array<double, 2> pixel_size_m = {0, 0};  // (y, x)

@@ -137,7 +137,12 @@ void write_truth(hdf5::Writer& file, const SyntheticScan& scan) {
     file.write(truth + "/object", shape_of(scan.object.extents()), scan.object.data());
     file.attribute(truth + "/object", "pixel_size_m",
                    std::vector<double>{scan.pixel_size_m[0], scan.pixel_size_m[1]});
-    file.attribute(truth + "/object", "long_name", "object (slice, y, x)");
+    const bool has_modes = scan.num_object_modes > 1;
+    file.attribute(truth + "/object", "long_name",
+                   has_modes ? "object (mode, y, x)" : "object (slice, y, x)");
+    if (has_modes)
+        file.attribute(truth + "/object", "num_modes",
+                       std::vector<double>{static_cast<double>(scan.num_object_modes)});
     if (!scan.slice_spacings_m.empty())
         file.attribute(truth + "/object", "slice_spacings_m", scan.slice_spacings_m);
     file.write(truth + "/probe", shape_of(scan.probe.extents()), scan.probe.data());

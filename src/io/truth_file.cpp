@@ -38,8 +38,9 @@ bool has_truth(const std::filesystem::path& file) {
 
 Truth read_truth(const std::filesystem::path& path) {
     const hdf5::File file(path);
+    const auto modes = file.dataset(std::string(group) + "/object").numbers_attribute("num_modes");
     return {read_object(file), read_array<cfloat, 3>(file, "probe"),
-            read_array<double, 2>(file, "positions_px")};
+            read_array<double, 2>(file, "positions_px"), modes.empty() ? 1 : static_cast<int>(modes.front())};
 }
 
 }  // namespace tessera

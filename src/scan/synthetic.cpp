@@ -121,22 +121,27 @@ class Forward {
                                                            scan.pixel_size_m, spacing_m));
     }
 
-    // Expected counts without background, as the detector sees them: sum_k |F psi_k|^2, centre at floor(n/2).
+    // Expected counts without background, as the detector sees them: |F psi|^2 of all modes of probe and
+    // object, centre at floor(n/2).
     Array<double, 2> expected_counts(std::ptrdiff_t frame) const {
         const bool near_field = scan_.geometry.propagation == Propagation::near_field;
         const Corner corner = corner_of(scan_.positions_px, frame);
         Array<double, 2> counts(frame_shape_);
         for (const auto& mode : modes_) {
-            Wave wave = exit_wave(beam_of(mode, frame), corner);
-            if (near_field) {
-                // The beam stands still on the detector and the sample moves: back by what moved the probe.
-                shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
-                propagate(wave, scan_.pixel_size_m, scan_.geometry.wavelength_m,
-                          scan_.geometry.effective_distance_m());
-            } else {
-                frame_transform_.forward(wave);
+            const Wave beam = beam_of(mode, frame);
+            for (int object_mode = 0; object_mode < scan_.num_object_modes; ++object_mode) {
+                Wave wave = exit_wave(beam, corner, object_mode);
+                if (near_field) {
+                    // The beam stands still on the detector and the sample moves: back by what moved the
+                    // probe.
+                    shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
+                    propagate(wave, scan_.pixel_size_m, scan_.geometry.wavelength_m,
+                              scan_.geometry.effective_distance_m());
+                } else {
+                    frame_transform_.forward(wave);
+                }
+                for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
             }
-            for (std::ptrdiff_t i = 0; i < wave.size(); ++i) counts[i] = norm_add(wave[i], counts[i]);
         }
         if (!near_field) counts = origin_to_centre(counts);
         return blur_sigma_px_ > 0 ? blurred(counts, blur_sigma_px_) : counts;
@@ -162,16 +167,17 @@ class Forward {
     }
 
     // P(r - frac) through all slices at base + r, on the frame's grid.
-    Wave exit_wave(Wave wave, const Corner& corner) const {
+    Wave exit_wave(Wave wave, const Corner& corner, std::ptrdiff_t object_mode) const {
         shift_wave(wave, corner.frac);
-        for (std::ptrdiff_t slice = 0; slice < scan_.object.extent(0); ++slice) {
+        const std::ptrdiff_t num_slices = scan_.object.extent(0) / scan_.num_object_modes;
+        for (std::ptrdiff_t slice = 0; slice < num_slices; ++slice) {
             if (slice > 0) {
                 const Wave& way = ways_.at(scan_.slice_spacings_m[static_cast<std::size_t>(slice - 1)]);
                 window_transform_.forward(wave);
                 for (std::ptrdiff_t i = 0; i < wave.size(); ++i) wave[i] = way[i] * wave[i];
                 window_transform_.inverse(wave);
             }
-            const View<const cfloat, 2> object = scan_.object.slice(slice);
+            const View<const cfloat, 2> object = scan_.object.slice(object_mode * num_slices + slice);
             for (std::ptrdiff_t y = 0; y < wave.extent(0); ++y)
                 for (std::ptrdiff_t x = 0; x < wave.extent(1); ++x) {
                     const cfloat o = object(corner.y + y, corner.x + x);
@@ -247,6 +253,7 @@ SyntheticScan simulate(const SimulationConfig& config) {
     scan.pixel_size_m = scan.geometry.object_pixel_size_m(config.detector.shape);
     scan.integer_counts = config.detector.integer_counts;
     scan.slice_spacings_m = spacings_of(config.object);
+    scan.num_object_modes = config.object.num_modes;
     const std::array<int, 2> probe_shape = probe_shape_of(config.detector);
 
     scan.told_positions_px = make_positions(config.scan, config.random_seed);

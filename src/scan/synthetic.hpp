@@ -20,7 +20,8 @@ struct BeamOfFrame {
 struct SyntheticScan {
     Geometry geometry;
     std::array<double, 2> pixel_size_m = {0, 0};
-    Array<cfloat, 3> object;               // (slice, y, x), the truth
+    Array<cfloat, 3> object;               // (slice, y, x) or (mode, y, x), the truth
+    int num_object_modes = 1;              // above 1: the planes of the object are its modes
     std::vector<double> slice_spacings_m;  // num_slices - 1
     Array<cfloat, 3> probe;                // (mode, y, x), the truth, in sqrt(counts)
     Array<cfloat, 3> probe_guess;          // (mode, y, x), what a reconstruction starts from
@@ -37,7 +38,8 @@ struct SyntheticScan {
 // positions by the Fourier shift of the probe on its own window, from the nearest pixel; psi_k = P_k O(r),
 // through several slices u_1 = P_k, u_{l+1} = F^-1 H F (u_l O_l(r)), psi_k = u_L O_L(r) on the probe's
 // window. In the near field the exit wave is shifted back: the beam stands still on the detector. Beams that
-// differ are, before all that, propagated by their defocus, tilted by their pointing and scaled. The guess
+// differ are, before all that, propagated by their defocus, tilted by their pointing and scaled. Of an object
+// with modes, each as large as the share of time that it has, the intensities add up. The guess
 // has as many modes and photons as the probe; without a defocus error it is the probe. Throws usage errors.
 // Cost: 3 transforms per frame and mode, 2 more for every further slice; frames are shared among all cores.
 SyntheticScan simulate(const SimulationConfig& config);

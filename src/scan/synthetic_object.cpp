@@ -201,21 +201,22 @@ void check(const char* key, const std::array<double, 2>& range, double least) {
 
 Array<cfloat, 3> make_object(const SimulatedObjectConfig& config, std::array<int, 2> shape,
                              std::array<double, 2> unlit_px, std::uint64_t seed) {
-    TESSERA_EXPECT(shape[0] > 0 && shape[1] > 0 && config.num_slices > 0);
+    TESSERA_EXPECT(shape[0] > 0 && shape[1] > 0 && config.num_slices > 0 && config.num_modes > 0);
     check("amplitude_range", config.amplitude_range, 0);
     check("phase_range_rad", config.phase_range_rad, -std::numeric_limits<double>::max());
     if (!(config.feature_size_px >= 1))
         throw usage_error("object.feature_size_px: {} (at least 1)", config.feature_size_px);
 
-    Array<cfloat, 3> object({config.num_slices, shape[0], shape[1]});
-    for (std::ptrdiff_t slice = 0; slice < config.num_slices; ++slice) {
+    const double amplitude = std::sqrt(1.0 / config.num_modes);
+    Array<cfloat, 3> object({config.num_modes * config.num_slices, shape[0], shape[1]});
+    for (std::ptrdiff_t plane = 0; plane < object.extent(0); ++plane) {
         Random random(
-            seed, slice == 0 ? streams::object : streams::further_slices + static_cast<std::uint64_t>(slice));
+            seed, plane == 0 ? streams::object : streams::further_planes + static_cast<std::uint64_t>(plane));
         const Fields fields = make_fields(config, shape, unlit_px, random);
-        const View<cfloat, 2> image = object.slice(slice);
+        const View<cfloat, 2> image = object.slice(plane);
         for (std::ptrdiff_t i = 0; i < image.size(); ++i) {
-            const double modulus =
-                std::lerp(config.amplitude_range[0], config.amplitude_range[1], fields.modulus[i]);
+            const double modulus = amplitude * std::lerp(config.amplitude_range[0], config.amplitude_range[1],
+                                                         fields.modulus[i]);
             const double phase_rad =
                 std::lerp(config.phase_range_rad[0], config.phase_range_rad[1], fields.phase[i]);
             image[i] = {static_cast<float>(modulus * std::cos(phase_rad)),

@@ -11,7 +11,8 @@ inline constexpr std::uint64_t object = 2;
 inline constexpr std::uint64_t mask = 3;
 inline constexpr std::uint64_t position_errors = 4;
 inline constexpr std::uint64_t fluctuation = 5;
-inline constexpr std::uint64_t first_frame = 1000;                       // + index of the frame
-inline constexpr std::uint64_t further_slices = std::uint64_t{1} << 40;  // + index of the slice, from 1
+inline constexpr std::uint64_t first_frame = 1000;  // + index of the frame
+inline constexpr std::uint64_t further_planes = std::uint64_t{1}
+                                                << 40;  // + index of the slice or mode, from 1
 
 }  // namespace tessera::streams

@@ -64,6 +64,14 @@ std::size_t slice_transfers_bytes(const ForecastInput& in) {
     return static_cast<std::size_t>(in.num_slice_transfers) * area(in.probe_shape) * complex_bytes;
 }
 
+// Planes of the object, and waves of a frame.
+int num_planes(const ForecastInput& in) {
+    return in.num_object_modes * in.num_slices;
+}
+std::size_t num_waves(const ForecastInput& in) {
+    return static_cast<std::size_t>(in.num_object_modes) * static_cast<std::size_t>(in.num_modes);
+}
+
 std::size_t sum_of(const std::vector<MemoryTerm>& terms) {
     return std::accumulate(terms.begin(), terms.end(), std::size_t{0},
                            [](std::size_t sum, const MemoryTerm& term) { return sum + term.bytes; });
@@ -90,7 +98,7 @@ std::size_t num_gradients(Exchange exchange) {
     return exchange == Exchange::voxels ? 2 : 3;
 }
 
-// What the tiles of a rank add up to; pixels of all slices.
+// What the tiles of a rank add up to; pixels of all planes, but of strips those of one.
 struct OwnTiles {
     std::vector<std::size_t> which;
     std::size_t frames = 0, pixels = 0, interior_pixels = 0, strip_pixels = 0, coupled_strip_pixels = 0,
@@ -112,7 +120,7 @@ std::vector<OwnTiles> tiles_of_ranks(const ForecastInput& in, const Tiling& tili
     const auto count_strips = [&](Exchange exchange, std::size_t OwnTiles::*strips) {
         for (const HaloMove& move : halo_moves(tiling, exchange)) {
             // Both sides of a message hold it.
-            const auto pixels = static_cast<std::size_t>(move.rect.area() * in.num_slices);
+            const auto pixels = static_cast<std::size_t>(move.rect.area());
             ranks[owner(move.from)].*strips += pixels;
             if (owner(move.to) != owner(move.from)) ranks[owner(move.to)].*strips += pixels;
         }
@@ -124,8 +132,8 @@ std::vector<OwnTiles> tiles_of_ranks(const ForecastInput& in, const Tiling& tili
         OwnTiles& own = ranks[owner(t)];
         own.which.push_back(t);
         own.frames += static_cast<std::size_t>(tile.num_frames());
-        own.pixels += static_cast<std::size_t>(tile.extended.area() * in.num_slices);
-        own.interior_pixels += static_cast<std::size_t>(tile.interior.area() * in.num_slices);
+        own.pixels += static_cast<std::size_t>(tile.extended.area() * num_planes(in));
+        own.interior_pixels += static_cast<std::size_t>(tile.interior.area() * num_planes(in));
         own.handles += handles_per_tile + handles_per_batch * tile.batches.size() + tile.neighbours.size();
         if (!in.minibatches) continue;
         std::vector<std::size_t> frames(static_cast<std::size_t>(tiling.minibatches.count));
@@ -143,13 +151,13 @@ OwnTiles own_tiles(const ForecastInput& in, const Tiling& tiling) {
 
 // Of the first rank, for the file and one tile of another's.
 std::size_t pieces_bytes(const ForecastInput& in, const Tiling& tiling) {
-    const PieceMemory pixels = piece_memory(tiling, in.num_slices, num_ranks(in) > 1);
+    const PieceMemory pixels = piece_memory(tiling, num_planes(in), num_ranks(in) > 1);
     return static_cast<std::size_t>(pixels.piece + pixels.tile) * complex_bytes;
 }
 
-// Values of the larger picture, of the projection or of all slices in rows, and their copy to be sorted or
+// Values of the larger picture, of the projection or of all planes in rows, and their copy to be sorted or
 // their colours (io/pictures.cpp).
-std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
+std::size_t pictures_bytes(const Tiling& tiling, int num_planes) {
     constexpr int most_extent = 4096;
     constexpr std::size_t drawn_bytes = 11, together_bytes = 16;  // a pixel
     const auto pixels = [&](int images, int most) {
@@ -159,19 +167,23 @@ std::size_t pictures_bytes(const Tiling& tiling, int num_slices) {
         return static_cast<std::size_t>(images) *
                area({reduced(tiling.object_shape[0]), reduced(tiling.object_shape[1])});
     };
-    const auto columns = static_cast<int>(std::ceil(std::sqrt(num_slices)));
-    return std::max(pixels(1, most_extent) * (num_slices > 1 ? together_bytes : drawn_bytes),
-                    pixels(num_slices, most_extent / columns) * drawn_bytes);
+    const auto columns = static_cast<int>(std::ceil(std::sqrt(num_planes)));
+    return std::max(pixels(1, most_extent) * (num_planes > 1 ? together_bytes : drawn_bytes),
+                    pixels(num_planes, most_extent / columns) * drawn_bytes);
 }
 
-// Of what batches of a tile add up to: an overlap projection has numerator and weight.
-std::size_t planes_per_slice(const ForecastInput& in) {
-    return in.exit_waves ? 2 : 1;
+// Of an overlap projection: numerators of all modes, and a weight. Of what batches of a tile add up to:
+// those, or a gradient.
+std::size_t overlap_planes(const ForecastInput& in) {
+    return in.exit_waves ? static_cast<std::size_t>(in.num_object_modes) + 1 : 0;
+}
+std::size_t planes_of_sums(const ForecastInput& in) {
+    return std::max(static_cast<std::size_t>(num_planes(in)), overlap_planes(in));
 }
 
 // Strips of a gradient, and of an overlap projection.
 std::size_t strip_planes(const ForecastInput& in) {
-    return 1 + (in.exit_waves ? 2 : 0);
+    return static_cast<std::size_t>(num_planes(in)) + overlap_planes(in);
 }
 
 // Gradients of the eigen-probes, the object's power, and moments of the weights.
@@ -204,13 +216,19 @@ void add_probe_terms(const ForecastInput& in, const OwnTiles& own, const Add& ad
     add("probe: value, direction, gradients, sums",
         (4 * probe + opr_modes_pixels(in) + own.which.size() * sums_part_pixels(in)) * complex_bytes);
     if (in.residuals)
-        add("residuals of a mini-batch", own.minibatch_frames * area(in.frame_shape) * modes * complex_bytes);
+        add("residuals of a mini-batch",
+            own.minibatch_frames * area(in.frame_shape) * num_waves(in) * complex_bytes);
     if (in.momentum) add("momentum: what it is measured from", (own.pixels + probe) * complex_bytes);
+}
+
+// Of one of those sums, of tiles with so many pixels in all planes of the object.
+std::size_t sums_pixels(const ForecastInput& in, std::size_t object_pixels) {
+    return object_pixels / static_cast<std::size_t>(num_planes(in)) * planes_of_sums(in);
 }
 
 // Value, direction, gradient; illumination or coverage.
 std::size_t checkpoint_bytes(const ForecastInput& in, std::size_t object_pixels, std::size_t probe_pixels) {
-    return object_pixels * ((2 + planes_per_slice(in)) * complex_bytes + 4) +
+    return object_pixels * (2 * complex_bytes + 4) + sums_pixels(in, object_pixels) * complex_bytes +
            probe_pixels * (3 * complex_bytes + 4);
 }
 
@@ -256,13 +274,12 @@ PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, const OwnTi
 }
 
 // A, B and C, or the exit wave.
-std::size_t waves_per_mode(const ForecastInput& in) {
+std::size_t fields_per_wave(const ForecastInput& in) {
     return in.keep_waves ? 3 : in.exit_waves ? 1 : 0;
 }
 
 std::size_t waves_bytes(const ForecastInput& in, const OwnTiles& own) {
-    return waves_per_mode(in) * own.frames * area(in.frame_shape) * static_cast<std::size_t>(in.num_modes) *
-           complex_bytes;
+    return fields_per_wave(in) * own.frames * area(in.frame_shape) * num_waves(in) * complex_bytes;
 }
 
 MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
@@ -271,7 +288,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     const auto workers = static_cast<std::size_t>(in.machine.num_cpus);
     const std::size_t frame = area(in.frame_shape), probe = area(in.probe_shape) * modes;
     const auto slices = static_cast<std::size_t>(in.num_slices);
-    const std::size_t window = slices * area(tiling.largest_window());
+    const std::size_t window = area(tiling.largest_window());
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     // At whole pixels positions are refined along the probe's derivative: spectrum, probe, derivative.
@@ -301,17 +318,17 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
         add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
     add("object tiles: value, direction", 2 * own.pixels * complex_bytes);
     const std::size_t gradients = num_gradients(in.exchange);
-    const std::size_t planes = planes_per_slice(in);
     add(fmt::format("object tiles: {} gradients{}, illumination", gradients == 3 ? "three" : "two",
                     in.exit_waves ? " or overlap sums" : ""),
-        own.pixels * (gradients * planes * complex_bytes + 4));
+        gradients * sums_pixels(in, own.pixels) * complex_bytes + own.pixels * 4);
     add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
-    add("batch windows in flight", slots * (planes * window + batch_part_pixels(in)) * complex_bytes);
+    add("batch windows in flight",
+        slots * (planes_of_sums(in) * window + batch_part_pixels(in)) * complex_bytes);
     add_probe_terms(in, own, add);
     add("scratch of the workers",
         workers *
-            (waves * frame * modes + blurred + shifted + probe + slices_scratch_pixels(in) +
+            (waves * frame * num_waves(in) + blurred + shifted + probe + slices_scratch_pixels(in) +
              padded_windows_pixels(in) + opr_scratch_pixels(in)) *
             complex_bytes);
     if (in.keep_waves || in.exit_waves) {
@@ -325,12 +342,14 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     if (in.coupling_scratch_pixels > 0) {
         const std::size_t at_once = std::min(std::max<std::size_t>(workers, 1), own.which.size());
         add("slices coupled, object smoothed: scratch, strips between tiles",
-            (at_once * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+            (at_once * in.coupling_scratch_pixels +
+             own.coupled_strip_pixels * static_cast<std::size_t>(num_planes(in))) *
+                complex_bytes);
     }
     add("copies for results", (own.interior_pixels + 3 * probe + 3 * opr_modes_pixels(in)) * complex_bytes);
     if (in.rank == 0) {
         add("the result's file: pieces of the object", pieces_bytes(in, tiling));
-        if (in.pictures) add("pictures", pictures_bytes(tiling, in.num_slices));
+        if (in.pictures) add("pictures", pictures_bytes(tiling, num_planes(in)));
     }
     if (in.checkpoints)
         add("checkpoints: fields copied",
@@ -338,8 +357,8 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     if (in.checkpoints && in.exit_waves) {
         const auto batches = static_cast<std::size_t>(num_out_slots(in.machine.num_workers()));
         add("exit waves on their way to a checkpoint",
-            std::min(batches * static_cast<std::size_t>(tiling.batch_size), own.frames) * frame * modes *
-                complex_bytes);
+            std::min(batches * static_cast<std::size_t>(tiling.batch_size), own.frames) * frame *
+                num_waves(in) * complex_bytes);
     }
     add("positions, counts and errors of all frames",
         static_cast<std::size_t>(tiling.num_frames()) *
@@ -406,12 +425,11 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t probe = area(in.probe_shape) * modes;
     const OwnTiles own = own_tiles(in, tiling);
     const auto slices = static_cast<std::size_t>(in.num_slices);
-    const std::size_t window = slices * area(tiling.largest_window());
+    const std::size_t window = area(tiling.largest_window());
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
-    const std::size_t wave = waves_per_mode(in) * frame * modes * complex_bytes;
-    const std::size_t planes = planes_per_slice(in);
+    const std::size_t wave = fields_per_wave(in) * frame * num_waves(in) * complex_bytes;
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;
@@ -420,9 +438,11 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         forecast.least_bytes += bytes;
     };
     add("object tiles: value, direction, gradients, illumination",
-        own.pixels * ((2 + num_gradients(in.exchange) * planes) * complex_bytes + 4));
+        own.pixels * (2 * complex_bytes + 4) +
+            num_gradients(in.exchange) * sums_pixels(in, own.pixels) * complex_bytes);
     add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
-    add("batch windows in flight", slots * (planes * window + batch_part_pixels(in)) * complex_bytes);
+    add("batch windows in flight",
+        slots * (planes_of_sums(in) * window + batch_part_pixels(in)) * complex_bytes);
     add_probe_terms(in, own, add);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);
@@ -431,11 +451,13 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
             checkpoint_bytes(in, own.pixels, probe) + opr_modes_pixels(in) * complex_bytes);
     if (in.coupling_scratch_pixels > 0) {
         add("slices coupled, object smoothed: scratch, strips between tiles",
-            (2 * in.coupling_scratch_pixels + own.coupled_strip_pixels) * complex_bytes);
+            (2 * in.coupling_scratch_pixels +
+             own.coupled_strip_pixels * static_cast<std::size_t>(num_planes(in))) *
+                complex_bytes);
     }
     if (slices > 1) {
         add("transfer functions between slices, batch windows at trial steps",
-            slice_transfers_bytes(in) + 3 * window * complex_bytes);
+            slice_transfers_bytes(in) + 3 * slices * window * complex_bytes);
     }
     forecast.terms.push_back({"patterns as stored, of this GPU's share", patterns});
     if (wave > 0) {

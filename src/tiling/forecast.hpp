@@ -27,7 +27,8 @@ struct MemoryForecast {
 struct ForecastInput {
     std::array<int, 2> frame_shape = {0, 0};
     std::array<int, 2> probe_shape = {0, 0};
-    int num_modes = 1;
+    int num_modes = 1;  // of the probe
+    int num_object_modes = 1;
     int num_slices = 1;
     int num_slice_transfers = 0;  // different ways between slices
     PatternType pattern_type = PatternType::u16;

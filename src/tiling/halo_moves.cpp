@@ -59,12 +59,12 @@ std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind) {
 
 std::vector<std::size_t> halo_bytes_sent(const Tiling& tiling, Exchange kind,
                                          const std::vector<int>& owner_of_tile, int num_ranks,
-                                         int num_slices) {
+                                         int num_planes) {
     constexpr std::size_t complex_bytes = 8, alignment = 64;
     std::vector<std::size_t> sent(static_cast<std::size_t>(num_ranks));
     for (const HaloMove& move : halo_moves(tiling, kind)) {
         if (owner_of_tile[move.from] == owner_of_tile[move.to]) continue;
-        const std::size_t bytes = static_cast<std::size_t>(move.rect.area() * num_slices) * complex_bytes;
+        const std::size_t bytes = static_cast<std::size_t>(move.rect.area() * num_planes) * complex_bytes;
         sent[static_cast<std::size_t>(owner_of_tile[move.from])] +=
             (bytes + alignment - 1) / alignment * alignment;
     }

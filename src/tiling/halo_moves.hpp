@@ -22,10 +22,10 @@ struct HaloMove {
 // a halo comes from the one tile in whose interior it lies.
 std::vector<HaloMove> halo_moves(const Tiling& tiling, Exchange kind);
 
-// Bytes that tiles of each rank give to tiles of other ranks in one exchange of a field of so many slices,
+// Bytes that tiles of each rank give to tiles of other ranks in one exchange of a field of so many planes,
 // each message rounded up to 64.
 std::vector<std::size_t> halo_bytes_sent(const Tiling& tiling, Exchange kind,
                                          const std::vector<int>& owner_of_tile, int num_ranks,
-                                         int num_slices = 1);
+                                         int num_planes = 1);
 
 }  // namespace tessera

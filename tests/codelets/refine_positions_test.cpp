@@ -141,20 +141,24 @@ constexpr auto bilinear = reference::Interpolation::bilinear;
 constexpr auto nearest = reference::Interpolation::nearest;
 INSTANTIATE_TEST_SUITE_P(
     Models, PositionDerivativesOf,
-    testing::Values(DerivativesCase{{.interpolation = fourier}, "fourier"},
-                    DerivativesCase{{.interpolation = bilinear}, "bilinear"},
-                    DerivativesCase{{.interpolation = nearest}, "nearest"},
-                    DerivativesCase{{.interpolation = fourier, .field = Field::near}, "fourier_near_field"},
-                    DerivativesCase{{.interpolation = bilinear, .field = Field::near}, "bilinear_near_field"},
-                    DerivativesCase{{.interpolation = nearest, .field = Field::near}, "nearest_near_field"},
-                    DerivativesCase{
-                        {.frame = {9, 8}, .probe = {9, 8}, .num_modes = 1, .num_frames = 3, .seed = 2},
+    testing::Values(
+        DerivativesCase{{.interpolation = fourier}, "fourier"},
+        DerivativesCase{{.interpolation = bilinear}, "bilinear"},
+        DerivativesCase{{.interpolation = nearest}, "nearest"},
+        DerivativesCase{{.interpolation = fourier, .field = Field::near}, "fourier_near_field"},
+        DerivativesCase{{.interpolation = bilinear, .field = Field::near}, "bilinear_near_field"},
+        DerivativesCase{{.interpolation = nearest, .field = Field::near}, "nearest_near_field"},
+        DerivativesCase{{.frame = {9, 8}, .probe = {9, 8}, .num_modes = 1, .num_frames = 3, .seed = 2},
                         "one_mode"},
-                    DerivativesCase{{.blur_sigma = 0.8, .seed = 4}, "point_spread"},
-                    DerivativesCase{{.interpolation = fourier, .field = Field::near, .blur_sigma = 0.8},
-                                    "point_spread_near_field"},
-                    DerivativesCase{{.saturated_from = 12, .seed = 3}, "saturated"},
-                    DerivativesCase{{.num_slices = 3, .num_frames = 2}, "slices"}),
+        DerivativesCase{{.blur_sigma = 0.8, .seed = 4}, "point_spread"},
+        DerivativesCase{{.interpolation = fourier, .field = Field::near, .blur_sigma = 0.8},
+                        "point_spread_near_field"},
+        DerivativesCase{{.saturated_from = 12, .seed = 3}, "saturated"},
+        DerivativesCase{{.num_slices = 3, .num_frames = 2}, "slices"},
+        DerivativesCase{{.num_object_modes = 2, .num_frames = 2}, "object_modes"},
+        DerivativesCase{
+            {.num_object_modes = 2, .num_frames = 2, .interpolation = bilinear, .field = Field::near},
+            "object_modes_bilinear_near_field"}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 // ---- Plans

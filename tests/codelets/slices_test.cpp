@@ -207,7 +207,7 @@ TEST(AddBatchOfSlices, PutsEveryWindowInItsPlace) {
     args.window = window;
     args.tile = tile;
     args.probe_size = 5;
-    args.num_slices = slices;
+    args.num_planes = slices;
     add_batch.submit(args, {&out, &field, &sums});
     auto expected = before;
     for (std::size_t i = 0; i < pixels.size(); ++i) {

@@ -1,4 +1,5 @@
-// Frames whose windows reach out of their tile into vacuum, against the oracle of an object that is 1 there.
+// Frames whose windows reach out of their tile into vacuum, against the oracle of an object that is 1 there,
+// or 0 in modes after the first.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -24,9 +25,10 @@ double sum_of_counts(const Problem& problem) {
     return sum;
 }
 
-// Every pixel outside of the tile becomes `value`.
-void set_outside(reference::Stack& object, const Rect& part, reference::Value value) {
-    for (std::ptrdiff_t slice = 0; slice < object.extent(0); ++slice) {
+// Every pixel outside of the tile becomes `value`, of planes from `first` on.
+void set_outside(reference::Stack& object, const Rect& part, reference::Value value,
+                 std::ptrdiff_t first = 0) {
+    for (std::ptrdiff_t slice = first; slice < object.extent(0); ++slice) {
         for (std::ptrdiff_t y = 0; y < object.extent(1); ++y) {
             for (std::ptrdiff_t x = 0; x < object.extent(2); ++x) {
                 if (y < part.y0 || y >= part.y1 || x < part.x0 || x >= part.x1) object(slice, y, x) = value;
@@ -37,6 +39,7 @@ void set_outside(reference::Stack& object, const Rect& part, reference::Value va
 
 Problem truncated(Problem problem, const Rect& part) {
     set_outside(problem.object, part, 1);
+    if (problem.num_object_modes > 1) set_outside(problem.object, part, 0, 1);
     return problem;
 }
 
@@ -63,11 +66,13 @@ class Truncation : public testing::TestWithParam<std::tuple<reference::Interpola
     // side, on all, and to a pixel. Every problem has frames that reach out.
     template <class Check>
     static void for_each_problem(const Check& check) {
-        for (const auto& [num_slices, num_modes] : {std::pair{1, 2}, {3, 1}}) {
+        for (const auto& [num_slices, num_object_modes, num_modes] :
+             {std::tuple{1, 1, 2}, {3, 1, 1}, {1, 2, 2}}) {
             ProblemShape shape{.frame = {14, 15},
                                .probe = {9, 12},
                                .num_modes = num_modes,
                                .num_slices = num_slices,
+                               .num_object_modes = num_object_modes,
                                .num_frames = 3,
                                .seed = 12};
             std::tie(shape.interpolation, shape.field) = GetParam();
@@ -76,8 +81,9 @@ class Truncation : public testing::TestWithParam<std::tuple<reference::Interpola
                       width = static_cast<int>(whole.object.extent(2));
             for (const Rect& part : {Rect{3, 0, height, width - 4}, Rect{0, 5, height - 2, width},
                                      Rect{4, 3, height - 5, width - 4}, Rect{7, 8, 8, 9}}) {
-                SCOPED_TRACE(testing::Message() << num_slices << " slices, [" << part.y0 << ", " << part.y1
-                                                << ") x [" << part.x0 << ", " << part.x1 << ")");
+                SCOPED_TRACE(testing::Message()
+                             << num_slices << " slices, " << num_object_modes << " modes, [" << part.y0
+                             << ", " << part.y1 << ") x [" << part.x0 << ", " << part.x1 << ")");
                 check(truncated(whole, part), part);
             }
         }
@@ -155,8 +161,9 @@ TEST_P(Truncation, LightsUpTheTileAlone) {
         batch.run_illumination();
         const Unknowns found = batch.gradient();
         reference::Stack expected(problem.object.extents());
-        for (std::ptrdiff_t slice = 0; slice < problem.num_slices(); ++slice) {
-            const reference::RealImage weight = reference::illumination(problem, slice);
+        for (std::ptrdiff_t slice = 0; slice < problem.object.extent(0); ++slice) {
+            const reference::RealImage weight =
+                reference::illumination(problem, problem.num_object_modes > 1 ? 0 : slice);
             std::copy(weight.begin(), weight.end(), expected.slice(slice).begin());
         }
         set_outside(expected, part, 0);

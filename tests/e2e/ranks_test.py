@@ -44,8 +44,9 @@ CAN_MOUNT = unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount") and 
 
 FIELDS = ("image_1/data", "image_2/data", "process_1/cost", "process_1/step", "process_1/data_error",
           "process_1/data_error_per_frame", "process_1/positions_px")
-# Of a probe that varies.
-MORE_FIELDS = ("process_1/intensity_scale", "process_1/probe_amplitude", "process_1/opr_weights", "image_3/data")
+# Of a probe that varies, and of an object with modes.
+MORE_FIELDS = ("process_1/intensity_scale", "process_1/probe_amplitude", "process_1/opr_weights", "image_3/data",
+               "process_1/object_mode_powers")
 
 
 class Ranks(unittest.TestCase):
@@ -110,6 +111,9 @@ class Ranks(unittest.TestCase):
                      ["tiling.halo_m=5.2e-7", "tiling.exchange=passes", "runtime.waves=recompute"],
                      ["object.num_slices=2", "object.slice_spacings_m=1.0e-5", "object.regularize_layers=0.3",
                       "runtime.waves=recompute"],
+                     ["engines[0].name=CG", "object.num_modes=2", "output.remove_ramp=true"],
+                     ["engines[0].name=DM", "object.num_modes=3", "tiling.exchange=passes",
+                      "engines[0].average_last=0.5", "runtime.waves=auto"],
                      ["engines[0].name=GD", "engines[0].step=0.3"],
                      ["engines[0].name=DM", "engines[0].average_last=0.5", "runtime.waves=auto"],
                      ["engines[0].name=RAAR", "tiling.exchange=passes", "runtime.waves=recompute"],

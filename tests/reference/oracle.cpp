@@ -214,6 +214,7 @@ void Problem::check() const {
     TESSERA_EXPECT(background.empty() || background.extents() == frame_shape());
     TESSERA_EXPECT(transfer_function.empty() || transfer_function.extents() == frame_shape());
     TESSERA_EXPECT(num_slices() == static_cast<std::ptrdiff_t>(slice_transfer_functions.size()) + 1);
+    TESSERA_EXPECT(num_object_modes == 1 || num_slices() == 1);
     for (const Image& transfer : slice_transfer_functions)
         TESSERA_EXPECT(transfer.extents() == probe_shape());
     const std::ptrdiff_t extra = interpolation == Interpolation::bilinear ? 1 : 0;
@@ -275,8 +276,25 @@ Image wave_before_slice(const Problem& problem, std::ptrdiff_t i_frame, std::ptr
                     false);
 }
 
+Problem of_object_mode(const Problem& problem, std::ptrdiff_t i_object_mode) {
+    if (problem.num_object_modes == 1) return problem;
+    Problem alone = problem;
+    alone.num_object_modes = 1;
+    alone.object = Stack({1, problem.object.extent(1), problem.object.extent(2)});
+    set_mode(alone.object, 0, mode_of(problem.object, i_object_mode));
+    return alone;
+}
+
 Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame) {
-    Stack waves(problem.probe.extents());
+    Stack waves({problem.num_waves(), problem.probe.extent(1), problem.probe.extent(2)});
+    if (problem.num_object_modes > 1) {
+        for (std::ptrdiff_t m = 0; m < problem.num_object_modes; ++m) {
+            const Stack alone = exit_waves(of_object_mode(problem, m), i_frame);
+            for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k)
+                set_mode(waves, m * problem.num_modes() + k, mode_of(alone, k));
+        }
+        return waves;
+    }
     const std::ptrdiff_t last = problem.num_slices() - 1;
     const Image object = object_of_frame(problem, i_frame, last);
     for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
@@ -300,8 +318,8 @@ Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame) {
     const auto shape = problem.frame_shape();
     const Window& window = problem.windows.at(static_cast<std::size_t>(i_frame));
     const Stack waves = exit_waves(problem, i_frame);
-    Stack fields({problem.num_modes(), shape[0], shape[1]});
-    for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
+    Stack fields({problem.num_waves(), shape[0], shape[1]});
+    for (std::ptrdiff_t k = 0; k < problem.num_waves(); ++k) {
         Image wave = padded(mode_of(waves, k), shape);
         if (moves_back(problem)) wave = shift(wave, -window.frac_y, -window.frac_x);
         set_mode(fields, k, propagate(wave, problem.transfer_function));
@@ -313,7 +331,7 @@ RealImage intensity(const Problem& problem, std::ptrdiff_t i_frame) {
     const Stack fields = far_fields(problem, i_frame);
     RealImage out(problem.frame_shape());
     for (std::ptrdiff_t i = 0; i < out.size(); ++i) {
-        for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) out[i] += std::norm(fields.slice(k)[i]);
+        for (std::ptrdiff_t k = 0; k < problem.num_waves(); ++k) out[i] += std::norm(fields.slice(k)[i]);
     }
     out = blurred(out, problem.blur_sigma);
     if (problem.background.empty()) return out;
@@ -419,24 +437,28 @@ Unknowns gradient(const Problem& problem) {
             }
         }
         slope = blurred(slope, problem.blur_sigma);
-        for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
-            Image residual = mode_of(fields, k);  // becomes df/dPsi*
-            for (std::ptrdiff_t i = 0; i < residual.size(); ++i) residual[i] *= slope[i];
-            Image wave = propagate_back(residual, problem.transfer_function);
-            if (moves_back(problem)) wave = shift(wave, window.frac_y, window.frac_x);
-            const Image chi = cropped(wave, problem.probe_shape());
-            set_mode(behind_object, k, chi);
-            Image probe_part =
-                product_with_conjugate(object_of_frame(problem, j), pulled_back_to(problem, j, 0, chi));
-            if (problem.interpolation == Interpolation::fourier) {
-                probe_part = shift(probe_part, -window.frac_y, -window.frac_x);
+        for (std::ptrdiff_t m = 0; m < problem.num_object_modes; ++m) {
+            const Problem alone = of_object_mode(problem, m);
+            for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {
+                Image residual = mode_of(fields, m * problem.num_modes() + k);  // becomes df/dPsi*
+                for (std::ptrdiff_t i = 0; i < residual.size(); ++i) residual[i] *= slope[i];
+                Image wave = propagate_back(residual, problem.transfer_function);
+                if (moves_back(problem)) wave = shift(wave, window.frac_y, window.frac_x);
+                const Image chi = cropped(wave, problem.probe_shape());
+                set_mode(behind_object, k, chi);
+                Image probe_part =
+                    product_with_conjugate(object_of_frame(alone, j), pulled_back_to(alone, j, 0, chi));
+                if (problem.interpolation == Interpolation::fourier) {
+                    probe_part = shift(probe_part, -window.frac_y, -window.frac_x);
+                }
+                for (std::ptrdiff_t i = 0; i < probe_part.size(); ++i)
+                    result.probe.slice(k)[i] += probe_part[i];
             }
-            for (std::ptrdiff_t i = 0; i < probe_part.size(); ++i) result.probe.slice(k)[i] += probe_part[i];
-        }
-        for (std::ptrdiff_t slice = 0; slice < problem.num_slices(); ++slice) {
-            const Image object_part = slice_adjoint(problem, j, slice, behind_object);
-            for (std::ptrdiff_t i = 0; i < object_part.size(); ++i)
-                result.object.slice(slice)[i] += object_part[i];
+            for (std::ptrdiff_t slice = 0; slice < problem.num_slices(); ++slice) {
+                const Image object_part = slice_adjoint(alone, j, slice, behind_object);
+                for (std::ptrdiff_t i = 0; i < object_part.size(); ++i)
+                    result.object.slice(m + slice)[i] += object_part[i];
+            }
         }
     }
     return result;
@@ -459,7 +481,8 @@ RealImage illumination(const Problem& problem, std::ptrdiff_t i_slice) {
 RealImage coverage(const Problem& problem) {
     RealImage out(problem.probe_shape());
     for_whole_windows(problem, [&](auto y, auto x, auto object_y, auto object_x) {
-        out(y, x) += std::norm(problem.object(0, object_y, object_x));
+        for (std::ptrdiff_t m = 0; m < problem.num_object_modes; ++m)
+            out(y, x) += std::norm(problem.object(m, object_y, object_x));
     });
     return out;
 }

@@ -62,7 +62,10 @@ struct Window {
 
 struct Problem {
     Stack probe;   // (mode, y, x), not larger than the frames; padded with zeros at floor((M - p) / 2)
-    Stack object;  // (slice, y, x)
+    Stack object;  // (slice, y, x), or (mode, y, x)
+    // Above 1: the planes of the object are modes. What one alone would make of a frame, with every mode of
+    // the probe, adds to the intensity; there is one slice.
+    std::ptrdiff_t num_object_modes = 1;
     // From each slice to the next, (y, x) of the probe's shape; as many as slices, less one.
     std::vector<Image> slice_transfer_functions;
     std::vector<Window> windows;  // per frame
@@ -85,7 +88,8 @@ struct Problem {
 
     std::ptrdiff_t num_frames() const { return patterns.extent(0); }
     std::ptrdiff_t num_modes() const { return probe.extent(0); }
-    std::ptrdiff_t num_slices() const { return object.extent(0); }
+    std::ptrdiff_t num_slices() const { return object.extent(0) / num_object_modes; }
+    std::ptrdiff_t num_waves() const { return num_object_modes * num_modes(); }  // of a frame
     Extents<2> frame_shape() const { return {patterns.extent(1), patterns.extent(2)}; }
     Extents<2> probe_shape() const { return {probe.extent(1), probe.extent(2)}; }
     // Throws where the shapes do not fit together or a window leaves the object.
@@ -114,10 +118,13 @@ Image object_of_frame(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdi
 Image wave_before_slice(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_mode,
                         std::ptrdiff_t i_slice);
 
-// Wave behind the object, (mode, y, x) of the probe's shape.
+// The problem with one mode of the object alone.
+Problem of_object_mode(const Problem& problem, std::ptrdiff_t i_object_mode);
+// Wave behind the object, (mode, y, x) of the probe's shape; of an object with modes (object mode * number of
+// probe modes + probe mode, y, x), as far_fields().
 Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame);
-// The adjoint of exit_waves() as a function of one slice alone, in which it is linear: waves behind the
-// object to an image of the object's shape (y, x).
+// The adjoint of exit_waves() as a function of one slice alone, in which it is linear (one mode): waves
+// behind the object to an image of the object's shape (y, x).
 Image slice_adjoint(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice,
                     const Stack& waves);
 // Wave on the detector, (mode, y, x) of the frame's shape ("far" also when the field is near): the exit wave
@@ -145,7 +152,7 @@ Cost cost(const Problem& problem);
 
 // A point, a direction or a gradient of the two unknowns together.
 struct Unknowns {
-    Stack object;  // (slice, y, x)
+    Stack object;  // (slice, y, x), or (mode, y, x)
     Stack probe;   // (mode, y, x)
 };
 
@@ -155,7 +162,7 @@ Unknowns gradient(const Problem& problem);
 // A = sum_jk |P_k|^2 on the object grid, windows at their whole pixels: nothing is shifted or interpolated.
 // Behind the first slice P_k as it would be without an object.
 RealImage illumination(const Problem& problem, std::ptrdiff_t i_slice = 0);
-// C = sum_j |O(r_j)|^2 on the probe grid, of the first slice, windows at their whole pixels.
+// C = sum_j |O(r_j)|^2 on the probe grid, of the first slice or of all modes, windows at their whole pixels.
 RealImage coverage(const Problem& problem);
 // 1 / ((1 - alpha) weight + alpha max weight), the preconditioner made of either.
 RealImage preconditioner(const RealImage& weight, double alpha);

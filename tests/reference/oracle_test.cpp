@@ -305,6 +305,19 @@ TEST_P(Gradient, IsTheDerivativeInEverySlice) {
     }
 }
 
+// Several modes of the object with several of the probe, likewise.
+TEST_P(Gradient, IsTheDerivativeInEveryModeOfTheObject) {
+    const Problem mixed = problem({.num_object_modes = 3, .num_frames = 2, .seed = 6});
+    const Unknowns all = random_direction(mixed, 18);
+    expect_derivative(mixed, all);
+    for (std::ptrdiff_t mode = 0; mode < 3; ++mode) {
+        Unknowns one{Stack(all.object.extents()), Stack(all.probe.extents())};
+        std::copy_n(all.object.slice(mode).begin(), all.object.slice(mode).size(),
+                    one.object.slice(mode).begin());
+        expect_derivative(mixed, one);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, Gradient,
     testing::Combine(testing::Values(NoiseModel::amplitude, NoiseModel::poisson, NoiseModel::gaussian),
@@ -502,6 +515,25 @@ TEST(Slices, WithoutSpaceBetweenThemAreTheirProduct) {
     EXPECT_LT(std::abs(dot(gradient(sliced).probe, gradient(thin).probe) -
                        dot(gradient(thin).probe, gradient(thin).probe)),
               1e-10 * std::abs(dot(gradient(thin).probe, gradient(thin).probe)));
+}
+
+// What each mode of an object makes of a frame alone adds up; modes that a unitary matrix mixes make the
+// same.
+TEST(ObjectModes, AddTheirIntensities) {
+    const Problem mixed = random_problem({.num_object_modes = 2, .detector = Detector::plain});
+    const RealImage together = intensity(mixed, 0);
+    const RealImage first = intensity(of_object_mode(mixed, 0), 0),
+                    second = intensity(of_object_mode(mixed, 1), 0);
+    for (std::ptrdiff_t i = 0; i < together.size(); ++i)
+        EXPECT_NEAR(together[i], first[i] + second[i], 1e-11 * together[i]);
+    Problem turned = mixed;
+    const Value c = std::polar(0.6, 0.3), s = std::polar(0.8, -1.1);
+    for (std::ptrdiff_t i = 0; i < mixed.object.size() / 2; ++i) {
+        const Value a = mixed.object.slice(0)[i], b = mixed.object.slice(1)[i];
+        turned.object.slice(0)[i] = c * a + s * b;
+        turned.object.slice(1)[i] = -std::conj(s) * a + std::conj(c) * b;
+    }
+    EXPECT_NEAR(cost(turned).total, cost(mixed).total, 1e-10 * cost(mixed).total);
 }
 
 // An empty object is free space over the whole way.

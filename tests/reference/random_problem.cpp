@@ -52,7 +52,9 @@ Problem random_problem(const ProblemShape& shape) {
         }
         problem.windows.push_back(window);
     }
-    problem.object = Stack({shape.num_slices, shape.probe[0] + travel + 1, shape.probe[1] + travel + 1});
+    problem.num_object_modes = shape.num_object_modes;
+    problem.object = Stack({shape.num_object_modes * shape.num_slices, shape.probe[0] + travel + 1,
+                            shape.probe[1] + travel + 1});
     // Over unequal distances that spread a pixel's light over several.
     for (std::ptrdiff_t slice = 1; slice < shape.num_slices; ++slice) {
         problem.slice_transfer_functions.push_back(fresnel_transfer_function(

@@ -13,6 +13,7 @@ struct ProblemShape {
     Extents<2> probe = {9, 10};
     std::ptrdiff_t num_modes = 2;
     std::ptrdiff_t num_slices = 1;
+    std::ptrdiff_t num_object_modes = 1;
     std::ptrdiff_t num_frames = 4;
     Interpolation interpolation = Interpolation::fourier;
     NoiseModel noise_model = NoiseModel::amplitude;

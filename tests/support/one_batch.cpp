@@ -156,6 +156,7 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type, const R
     shape.num_frames = static_cast<std::int32_t>(problem.num_frames());
     shape.num_modes = static_cast<std::int32_t>(problem.num_modes());
     shape.num_slice_transfers = static_cast<std::int32_t>(problem.slice_transfer_functions.size());
+    shape.num_object_modes = static_cast<std::int32_t>(problem.num_object_modes);
     shape.num_slices = static_cast<std::int32_t>(problem.num_slices());
     shape.frame = shape2(problem.frame_shape());
     shape.probe = shape2(problem.probe_shape());
@@ -283,7 +284,7 @@ IterationState OneBatch::get_state() const {
 
 reference::Problem OneBatch::at_present(reference::Problem problem) const {
     const HostAccess object_access(object, Access::read), probe_access(probe, Access::read);
-    const auto* object_value = moving_field(object_access.as<const std::byte>(), shape.tile.area()).value;
+    const auto* object_value = moving_field(object_access.as<const std::byte>(), shape.tile_size()).value;
     for_each_pixel([&](std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) {
         problem.object(slice, y, x) = value_of(object_value[in_tile(slice, y, x)]);
     });
@@ -348,7 +349,7 @@ reference::Unknowns OneBatch::gradient() const {
                                Stack({shape.num_modes, static_cast<std::ptrdiff_t>(shape.probe.y),
                                       static_cast<std::ptrdiff_t>(shape.probe.x)})};
     const cfloat* window = window_part(base, shape.probe_size());
-    for (std::ptrdiff_t slice = 0; slice < shape.num_slices; ++slice) {
+    for (std::ptrdiff_t slice = 0; slice < shape.num_planes(); ++slice) {
         for (std::ptrdiff_t y = 0; y < shape.window.y; ++y) {
             for (std::ptrdiff_t x = 0; x < shape.window.x; ++x) {
                 result.object(slice, shape.window_y + tile.y0 + y, shape.window_x + tile.x0 + x) =

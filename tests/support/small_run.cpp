@@ -23,9 +23,9 @@ bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
     return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
-Array<cfloat, 3> value_of(const TileHandles& tile, int num_slices) {
+Array<cfloat, 3> value_of(const TileHandles& tile, int num_planes) {
     const HostAccess access(tile.object, Access::read);
-    Array<cfloat, 3> object({num_slices, tile.shape.y, tile.shape.x});
+    Array<cfloat, 3> object({num_planes, tile.shape.y, tile.shape.x});
     std::memcpy(static_cast<void*>(object.data()), access.as<const cfloat>(), object.bytes());
     return object;
 }
@@ -169,7 +169,7 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     });
     outcome.stopped_early = reconstruction.stopped_early();
     for (const TileHandles& tile : handles.tiles)
-        outcome.tile_objects.push_back(value_of(tile, handles.num_slices));
+        outcome.tile_objects.push_back(value_of(tile, handles.num_planes));
     outcome.probe = probe_of(handles);
     outcome.final_state = *HostAccess(handles.state, Access::read).as<const IterationState>();
     return outcome;
@@ -201,7 +201,7 @@ void expect_equal_overlaps(const Outcome& outcome) {
             const auto u = static_cast<std::size_t>(neighbour.tile);
             const Rect &overlap = neighbour.overlap, &here = tiles[t].extended, &there = tiles[u].extended;
             const std::size_t row_bytes = static_cast<std::size_t>(overlap.width()) * sizeof(cfloat);
-            for (int slice = 0; slice < outcome.problem.num_slices(); ++slice) {
+            for (int slice = 0; slice < outcome.problem.num_planes(); ++slice) {
                 for (int y = overlap.y0; y < overlap.y1; ++y) {
                     ASSERT_EQ(
                         std::memcmp(&outcome.tile_objects[t](slice, y - here.y0, overlap.x0 - here.x0),

@@ -66,6 +66,7 @@ struct ResumeCase {
     int refines_every = 0;     // iterations; 0: positions stay
     int constrains_every = 0;  // iterations; 0: object and probe are free
     int varies_every = 0;      // iterations; 0: the probe is the same in all frames
+    int num_object_modes = 1;
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -78,6 +79,7 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     config_.engines[0].momentum_acceleration_gain = GetParam().momentum_gain;
     config_.object.num_slices = GetParam().num_slices;
     config_.object.slice_spacings_m.assign(static_cast<std::size_t>(GetParam().num_slices - 1), 2e-5);
+    config_.object.num_modes = GetParam().num_object_modes;
     config_.object.regularize_layers = GetParam().coupling;
     config_.object.regularize_interval = 2;
     config_.runtime.waves = GetParam().waves;
@@ -157,6 +159,15 @@ INSTANTIATE_TEST_SUITE_P(
                                .engine = EngineName::LSQML,
                                .waves = Waves::recompute,
                                .varies_every = 1},
+                    ResumeCase{.name = "cg_object_modes",
+                               .engine = EngineName::CG,
+                               .waves = Waves::recompute,
+                               .num_object_modes = 2},
+                    ResumeCase{.name = "dm_object_modes",
+                               .engine = EngineName::DM,
+                               .waves = Waves::recompute,
+                               .refines_every = 2,
+                               .num_object_modes = 2},
                     ResumeCase{"rpie_refining", EngineName::rPIE, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 3},
                     ResumeCase{"cg_constrained", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,

@@ -190,7 +190,7 @@ std::size_t bytes_of(const Handles& handles) {
     std::size_t sum = handles.detector.bytes() + handles.probe.bytes() + handles.probe_gradient.bytes() +
                       handles.probe_gradient_previous.bytes() + handles.coverage.bytes() +
                       handles.state.bytes() + handles.halos.bytes() + handles.sums.bytes() +
-                      handles.trial_sums.bytes();
+                      handles.trial_sums.bytes() + handles.overlap_halos.bytes();
     for (const Data& record : handles.records) sum += record.bytes();
     for (const TileHandles& tile : handles.tiles) {
         sum += tile.object.bytes() + tile.gradient_own.bytes() + tile.gradient.bytes() +
@@ -210,11 +210,15 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
     config_.tiling.tiles = {1, 1};
     struct Case {
         Waves waves;
-        int num_slices = 1, num_opr_modes = 0;
+        int num_slices = 1, num_opr_modes = 0, num_object_modes = 1;
+        EngineName engine = EngineName::CG;
     };
-    for (const auto& [waves, num_slices, num_opr_modes] :
-         {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4},
-          Case{Waves::recompute, 1, 6}}) {
+    for (const auto& [waves, num_slices, num_opr_modes, num_object_modes, engine] :
+         {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4}, Case{Waves::recompute, 1, 6},
+          Case{Waves::keep, 1, 0, 3}, Case{Waves::recompute, 1, 0, 1, EngineName::DM},
+          Case{Waves::recompute, 1, 0, 3, EngineName::DM}}) {
+        config_.object.num_modes = num_object_modes;
+        config_.engines[0].name = engine;
         config_.probe.variable.num_opr_modes = num_opr_modes;
         config_.runtime.waves = waves;
         config_.object.num_slices = num_slices;
@@ -223,7 +227,7 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
         std::size_t forecast = 0;
         for (const MemoryTerm& term : problem.memory.terms) {
             for (const char* data : {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept",
-                                     "between slices"}) {
+                                     "exit waves", "between slices"}) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }

@@ -128,6 +128,44 @@ TEST(RunFile, SlicesHaveSpacingsBetweenThem) {
         "run.yaml:5: object.slice_propagation: expected one of fresnel, angular_spectrum, got 'asm'");
 }
 
+TEST(RunFile, ObjectsHaveModesOrSlices) {
+    const auto object = [](const std::string& keys, const std::string& more = "") {
+        return with_scan("object:\n  num_modes: " + keys + "\n" + more);
+    };
+    EXPECT_EQ(run_of(object("3\n  mode_spread: 0.2")).object.num_modes, 3);
+    EXPECT_EQ(run_of(object("2")).object.mode_spread, 0.05);
+    EXPECT_EQ(run_of(with_scan("object: {num_object_modes: 4}")).object.num_modes, 4) << "PtyPy's name";
+    expect_problem(object("0"),
+                   "run.yaml:3: object.num_modes: 0 is out of range (allowed: at least 1, at most 100)");
+    expect_problem(object("two"), "run.yaml:3: object.num_modes: expected a whole number, got 'two'");
+    expect_problem(object("2\n  mode_spread: 0"),
+                   "run.yaml:4: object.mode_spread: 0 is out of range (allowed: above 0, at most 1)");
+    expect_problem(object("1\n  mode_spread: 0.1"),
+                   "run.yaml:4: object.mode_spread: has no meaning here (only for num_modes above 1)");
+    expect_problem(
+        object("2\n  num_slices: 3\n  slice_spacings_m: 1e-9"),
+        "run.yaml:3: object.num_modes: must be 1 with num_slices 3: an object has several modes or "
+        "several slices, not both");
+    expect_problem(
+        object("2\n  constraints: {amplitude: [0, 1]}"),
+        "run.yaml:4: object.constraints: limits of amplitude and phase are for objects of one mode: "
+        "those after the first may be anything");
+    EXPECT_EQ(run_of(object("2\n  constraints: {smoothing: 0.1}")).object.constraints.smoothing, 0.1);
+    expect_problem(object("2", "engines:\n  - name: rPIE\n"),
+                   "run.yaml:5: engines[0].name: engines ePIE, rPIE, mPIE and LSQML are for objects of one "
+                   "mode, object.num_modes is 2 (use CG, GD, DM, RAAR or AP)");
+    expect_problem(
+        object("2", "engines:\n  - {name: DM, clip_object: [0, 1]}\n"),
+        "run.yaml:5: engines[0].clip_object: is for objects of one mode: those after the first may be "
+        "of any amplitude");
+    expect_problem(
+        object("2", "probe: {variable: {variable_intensity: true}}\n"),
+        "run.yaml:3: object.num_modes: must be 1 with probe.variable: what fits the frames' probes "
+        "knows one object");
+    expect_problem(object("2", "output: {flat_region: [0, 9, 0, 9]}\n"),
+                   "run.yaml:4: output.flat_region: is for objects of one mode: modes have no common mean");
+}
+
 TEST(RunFile, SlicesAreCoupledWhereThereAreSeveral) {
     const auto object = [](const std::string& keys) {
         return with_scan("object:\n  slice_spacings_m: 1e-9\n  num_slices: 2\n  " + keys + "\n");

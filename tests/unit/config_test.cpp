@@ -109,8 +109,17 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {
-        17, InitialObject::file, "earlier.h5", 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25, 5, {}};
+    c.object = {17,
+                InitialObject::file,
+                "earlier.h5",
+                1,
+                0.05,
+                3,
+                {1.5e-9, 2.5e-9},
+                SlicePropagation::fresnel,
+                0.25,
+                5,
+                {}};
     c.object.constraints = {{}, {}, 0.2, 0.01, 3, 2};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
@@ -411,6 +420,14 @@ TEST(RoundTrip, TheFullRun) {
     const std::string text = write_run_config(c);
     EXPECT_EQ(run_of(text), c) << text;
     EXPECT_EQ(write_run_config(run_of(text)), text);
+}
+
+TEST(RoundTrip, ModesOfAnObject) {
+    RunConfig c;
+    c.scan.file = "a.cxi";
+    c.object.num_modes = 3;
+    c.object.mode_spread = 0.125;
+    EXPECT_EQ(run_of(write_run_config(c)), c) << write_run_config(c);
 }
 
 TEST(RoundTrip, EqualAndUnequalSpacings) {

@@ -221,6 +221,13 @@ TEST(Forecast, GrowsWithEverythingThatTakesMemory) {
     EXPECT_GT(with([](ForecastInput& in) { in.num_modes = 3; }), before);
     EXPECT_GT(with([](ForecastInput& in) { in.machine.num_cpus = 5; }), before);
     EXPECT_GT(with([](ForecastInput& in) { in.num_slices = 2; }), before);
+    const std::size_t mixed = with([](ForecastInput& in) { in.num_object_modes = 2; });
+    EXPECT_GT(mixed, before);
+    EXPECT_GT(with([](ForecastInput& in) {
+                  in.num_object_modes = 2;
+                  in.exit_waves = true;
+              }),
+              mixed);
     EXPECT_LT(with([](ForecastInput& in) { in.interpolation = Interpolation::nearest; }), before);
     EXPECT_GT(total(input(), make_tiling(raster(11, 12), {2, 2}, 8)), before);
 }

@@ -107,6 +107,24 @@ TEST(Pictures, SlicesAreShownInRowsAndTogether) {
     EXPECT_EQ(projected(30, 45), (Colour{255, 255, 255}));
 }
 
+TEST(Pictures, ModesAreShownInRowsAndTheFirstAlone) {
+    const TemporaryFolder folder;
+    Result result = two_halves(64);
+    draw(folder / "thin", result);
+    const Array<cfloat, 3> object = result.object;
+    result.object = Array<cfloat, 3>({2, 64, 64}, cfloat{0.1f, 0});
+    std::copy(object.begin(), object.end(), result.object.begin());
+    result.num_object_modes = 2;
+    draw(folder / "mixed", result);
+    for (const char* name : {"object_phase.png", "object_amplitude.png"}) {
+        const auto thin = read_png(folder / "thin" / name), mixed = read_png(folder / "mixed" / name);
+        for (std::ptrdiff_t i = 0; i < thin.size(); ++i) ASSERT_EQ(mixed[i], thin[i]) << name;
+    }
+    EXPECT_EQ(read_png(folder / "mixed/modes_amplitude.png").extents(), (Extents<2>{64, 64 + 4 + 64}));
+    EXPECT_TRUE(std::filesystem::exists(folder / "mixed/modes_phase.png"));
+    EXPECT_FALSE(std::filesystem::exists(folder / "mixed/slices_phase.png"));
+}
+
 TEST(Pictures, ManyLargeSlicesMakeAPictureThatIsNotTooLarge) {
     const TemporaryFolder folder;
     Result result = two_halves(64);

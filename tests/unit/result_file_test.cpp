@@ -60,6 +60,8 @@ void expect_equal(const Result& a, const Result& b) {
     EXPECT_EQ(a.pixel_size_m, b.pixel_size_m);
     EXPECT_EQ(a.origin_m, b.origin_m);
     EXPECT_EQ(a.slice_spacings_m, b.slice_spacings_m);
+    EXPECT_EQ(a.num_object_modes, b.num_object_modes);
+    EXPECT_EQ(a.object_mode_powers, b.object_mode_powers);
     ASSERT_EQ(a.positions_px.extents(), b.positions_px.extents());
     for (std::ptrdiff_t i = 0; i < a.positions_px.size(); ++i)
         EXPECT_EQ(a.positions_px[i], b.positions_px[i]);
@@ -142,6 +144,20 @@ TEST_F(ResultFileTest, SlicesComeBackWithTheirPlaces) {
     EXPECT_EQ(z_m, (std::vector<double>{0, 1e-9, 3.5e-9}));
     EXPECT_FALSE(file.has_dataset("/entry_1/image_2/z")) << "modes have no place";
     EXPECT_NE(inspect_file(folder_ / "result.h5").find("3 slices of 4 by 5 pixels"), std::string::npos);
+}
+
+TEST_F(ResultFileTest, ModesOfTheObjectComeBackWithTheirPowers) {
+    Result result = some_result();
+    result.object = Array<cfloat, 3>({2, 4, 5});
+    for (std::ptrdiff_t i = 0; i < result.object.size(); ++i) result.object[i] = {static_cast<float>(i), 1};
+    result.num_object_modes = 2;
+    result.object_mode_powers = {1250, 17};
+    write_result(folder_ / "result.h5", result);
+    expect_equal(read_result(folder_ / "result.h5"), result);
+    EXPECT_FALSE(hdf5::File(folder_ / "result.h5").has_dataset("/entry_1/image_1/z"));
+    const std::string seen = inspect_file(folder_ / "result.h5");
+    for (const char* said : {"2 modes of 4 by 5 pixels", "object_mode_powers 1250 17 counts a frame"})
+        EXPECT_NE(seen.find(said), std::string::npos) << seen;
 }
 
 TEST_F(ResultFileTest, AnObjectInPiecesIsTheSameBytes) {

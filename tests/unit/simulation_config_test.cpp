@@ -62,7 +62,7 @@ TEST(SimulationFile, AVoltageTakesThePlaceOfTheEnergy) {
 
 TEST(SimulationFile, EveryKeyIsReadAndWritten) {
     SimulationConfig expected;
-    expected.object = {ObjectPattern::textures,  {0.2, 0.9}, {-1, 1}, 5.5, {}, 3, {1e-6, 2e-6},
+    expected.object = {ObjectPattern::textures,  {0.2, 0.9}, {-1, 1}, 5.5, {}, 1, 3, {1e-6, 2e-6},
                        SlicePropagation::fresnel};
     expected.probe = {ProbeShape::gaussian, 31, 1e-4, {}, 0, 2, 0.1, 1e5, -0.2};
     expected.scan = {ScanPattern::jittered, {3, 4}, 7.5, 0, true};
@@ -119,6 +119,15 @@ TEST(SimulationFile, Problems) {
         problem("object: {num_slices: 3}"),
         "sim.yaml:1: object.slice_spacings_m: is required with num_slices above 1: one length for all, or a "
         "list of 2");
+    EXPECT_EQ(
+        problem("object: {num_modes: 2}"),
+        "sim.yaml:1: object.num_modes: has no meaning here (only for pattern: random_features or textures)");
+    EXPECT_EQ(
+        problem("object: {pattern: textures, num_modes: 2, num_slices: 3, slice_spacings_m: 1e-6}"),
+        "sim.yaml:1: object.num_modes: must be 1 with num_slices 3: an object has several modes or several "
+        "slices, not both");
+    EXPECT_EQ(problem("object: {pattern: textures, num_modes: 0}"),
+              "sim.yaml:1: object.num_modes: 0 is out of range (allowed: at least 1, at most 100)");
     EXPECT_EQ(problem("probe: {shape: convergent}"),
               "sim.yaml:1: probe.convergence_angle_mrad: is required with shape: convergent");
     EXPECT_EQ(problem("probe: {convergence_angle_mrad: 30}"),

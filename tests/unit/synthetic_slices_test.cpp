@@ -104,6 +104,31 @@ TEST(SimulateSlices, OfNothingChangeNothing) {
         ASSERT_NEAR(thick.patterns[i], thin.patterns[i], 1e-5 * thin.patterns[i] + 1e-3);
 }
 
+// Two states by turns: the mean of what each alone would make, the first of them as without modes.
+TEST(SimulateModes, AddTheirIntensities) {
+    SimulationConfig config = without_noise(small_scan());
+    config.object.pattern = ObjectPattern::textures;
+    const auto one = simulate(config);
+    config.object.num_modes = 2;
+    const auto two = simulate(config);
+    ASSERT_EQ(two.num_object_modes, 2);
+    ASSERT_EQ(two.object.extent(0), 2);
+    double between = 0, difference = 0, size = 0;
+    for (std::ptrdiff_t i = 0; i < one.object.size(); ++i) {
+        ASSERT_NEAR(two.object[i].re, std::sqrt(0.5) * static_cast<double>(one.object[i].re), 1e-6);
+        between += static_cast<double>(norm(two.object.slice(1)[i] - two.object[i]));
+    }
+    EXPECT_GT(between / static_cast<double>(one.object.size()), 1e-3);
+    // What the second state adds is at least nothing.
+    for (std::ptrdiff_t i = 0; i < one.patterns.size(); ++i) {
+        const double rest = static_cast<double>(two.patterns[i]) - 0.5 * static_cast<double>(one.patterns[i]);
+        ASSERT_GE(rest, -1e-4 * static_cast<double>(one.patterns[i]) - 1e-3);
+        difference += std::abs(rest - 0.5 * static_cast<double>(one.patterns[i]));
+        size += rest;
+    }
+    EXPECT_GT(difference, 0.05 * size);
+}
+
 TEST(SimulateSlices, RandomOnesDifferAndTheFirstIsThatOfOneSlice) {
     SimulationConfig config = small_scan();
     config.object.pattern = ObjectPattern::textures;
