@@ -75,13 +75,17 @@ void update_background_cpu(const UpdateBackgroundArgs& args, const Buffers& buff
     const cfloat* derivatives = probe_part(buffers.get<const std::byte>(0));
     auto* background =
         reinterpret_cast<float*>(buffers.get<std::byte>(1) + background_offset(args.frame));
+    double sum = 0;
     for (std::size_t i = 0; i < args.frame.area(); ++i)
-        background[i] = updated_background(background[i], derivatives[i], args.step_size);
+        sum += static_cast<double>(counted_curvature(derivatives[i], args.num_frames));
+    const auto mean = static_cast<float>(sum / static_cast<double>(args.frame.area()));
+    for (std::size_t i = 0; i < args.frame.area(); ++i)
+        background[i] = updated_background(background[i], derivatives[i], mean, args.step_size);
     std::memcpy(buffers.get<float>(3), background, args.frame.area() * sizeof(float));
 }
 
 Cost update_background_cost(const UpdateBackgroundArgs& args) {
-    return pixels_cost(static_cast<double>(args.frame.area()), 4, sizeof(cfloat) + 3 * sizeof(float));
+    return pixels_cost(static_cast<double>(args.frame.area()), 6, 2 * sizeof(cfloat) + 3 * sizeof(float));
 }
 
 }  // namespace

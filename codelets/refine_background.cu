@@ -31,15 +31,33 @@ struct AddBackgroundDerivatives {
     }
 };
 
+struct CountedCurvatures {
+    static constexpr int num_sums = 1;
+    const cfloat* derivatives;
+    float num_frames;
+    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t, float (&sums)[num_sums]) const {
+        sums[0] += counted_curvature(derivatives[pixel], num_frames);
+    }
+};
+
+struct MeanOfPixelsScalars {
+    const double* sum;
+    double num_pixels;
+    float* mean;
+    TESSERA_HD void operator()() const { *mean = static_cast<float>(*sum / num_pixels); }
+};
+
 struct UpdateBackground {
     const cfloat* derivatives;
+    const float* mean_curvature;
     float step_size;
     const IterationState* state;
     float* background;
     float* noted;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t, std::int32_t) const {
         if (state->stopped != 0) return;
-        background[pixel] = updated_background(background[pixel], derivatives[pixel], step_size);
+        background[pixel] = 
+            updated_background(background[pixel], derivatives[pixel], *mean_curvature, step_size);
         noted[pixel] = background[pixel];
     }
 };
@@ -66,10 +84,16 @@ void find_background_derivatives_device(const FindBackgroundDerivativesArgs& arg
 void update_background_device(const UpdateBackgroundArgs& args, const Buffers& buffers, Device& device) {
     auto* background =
         reinterpret_cast<float*>(buffers.get<std::byte>(1) + background_offset(args.frame));
-    device.for_each({static_cast<std::int32_t>(args.frame.area())},
-                    UpdateBackground{probe_part(buffers.get<const std::byte>(0)), args.step_size,
-                                     buffers.get<const IterationState>(2), background,
-                                     buffers.get<float>(3)});
+    const cfloat* derivatives = probe_part(buffers.get<const std::byte>(0));
+    const auto pixels = static_cast<std::int32_t>(args.frame.area());
+    auto* sum = device.scratch<double>(Scratch::row_sums, 1);
+    auto* mean = device.scratch<float>(Scratch::product, 1);
+    device.reduce_rows<CountedCurvatures::num_sums, Sum>(1, pixels,
+                                                         CountedCurvatures{derivatives, args.num_frames}, sum);
+    device.once(MeanOfPixelsScalars{sum, static_cast<double>(pixels), mean});
+    device.for_each({pixels},
+                    UpdateBackground{derivatives, mean, args.step_size, buffers.get<const IterationState>(2),
+                                     background, buffers.get<float>(3)});
 }
 
 }  // namespace tessera

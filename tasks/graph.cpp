@@ -306,7 +306,7 @@ void Graph::refine_background(const RefineBackgroundConfig& config) {
     });
     handles_.sums.add_up(handles_.owners, scalar);
     update_background.submit(
-        {frame, static_cast<float>(config.step_size)},
+        {frame, static_cast<float>(config.step_size), static_cast<float>(handles_.num_frames)},
         {&handles_.sums.total(), &handles_.detector, &handles_.state, &handles_.background}, scalar);
 }
 

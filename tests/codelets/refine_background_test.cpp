@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <ostream>
 
 #include "support/filled_data.hpp"
@@ -127,12 +129,15 @@ INSTANTIATE_TEST_SUITE_P(
 // ---- Steps
 
 TEST(UpdatedBackground, IsADampedGaussNewtonStepThatIsNeverNegative) {
-    EXPECT_NEAR(updated_background(3, {-2, 4}, 1), 3 + 0.5 / 1.01, 1e-6);
-    EXPECT_NEAR(updated_background(3, {-2, 4}, 0.5), 3 + 0.25 / 1.01, 1e-6);
-    EXPECT_EQ(updated_background(3, {20, 4}, 1), 0);
-    EXPECT_EQ(updated_background(3, {0, 0}, 1), 3);
+    EXPECT_NEAR(updated_background(3, {-2, 4}, 4, 1), 3 + 0.5 / 1.1, 1e-6);
+    EXPECT_NEAR(updated_background(3, {-2, 4}, 4, 0.5), 3 + 0.25 / 1.1, 1e-6);
+    EXPECT_NEAR(updated_background(3, {-2, 4}, 360, 1), 3 + 0.05, 1e-6);  // bright in all frames
+    EXPECT_EQ(updated_background(3, {20, 4}, 4, 1), 0);
+    EXPECT_EQ(updated_background(3, {0, 0}, 4, 1), 3);
+    EXPECT_EQ(counted_curvature({1, 5}, 9), 5);
+    EXPECT_EQ(counted_curvature({1, 1e9F}, 9), 9);
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_EQ(updated_background(3, {nan, nan}, 1), 3);
+    EXPECT_EQ(updated_background(3, {nan, nan}, 1, 1), 3);
 }
 
 Data sums_with(const std::vector<cfloat>& derivatives) {
@@ -144,6 +149,9 @@ Data sums_with(const std::vector<cfloat>& derivatives) {
 TEST(UpdateBackground, MovesEachPixelAndNotesItUnlessTheRunHasStopped) {
     const Shape2 frame = {3, 7};
     const std::vector<cfloat> derivatives = random_pixels(frame.area(), 4);
+    double curvature = 0;
+    for (const cfloat d : derivatives)
+        curvature += std::min(static_cast<double>(d.im), 1.5) / static_cast<double>(frame.area());
     const std::vector<float> mask(frame.area(), 7.0f);
     for (const std::int32_t stopped : {0, 1}) {
         Data detector(background_offset(frame) + 2 * frame.area() * sizeof(float));
@@ -155,13 +163,14 @@ TEST(UpdateBackground, MovesEachPixelAndNotesItUnlessTheRunHasStopped) {
         IterationState state;
         state.stopped = stopped;
         const Data held = data_of_one(state);
-        update_background.submit({frame, 0.5f}, {&sums, &detector, &held, &noted});
+        update_background.submit({frame, 0.5f, 1.5f}, {&sums, &detector, &held, &noted});
         const auto found = content<float>(noted, frame.area());
         const HostAccess access(detector, Access::read);
         const auto* after =
             reinterpret_cast<const float*>(access.as<const std::byte>() + background_offset(frame));
         for (std::size_t i = 0; i < frame.area(); ++i) {
-            const float moved = updated_background(0.25f, derivatives[i], 0.5f);
+            const float moved =
+                updated_background(0.25f, derivatives[i], static_cast<float>(curvature), 0.5f);
             EXPECT_FLOAT_EQ(after[i], stopped != 0 ? 0.25f : moved);
             EXPECT_FLOAT_EQ(found[i], stopped != 0 ? -1.0f : moved);
             EXPECT_EQ(after[frame.area() + i], 0.25f);  // what lies behind it
@@ -201,9 +210,9 @@ TEST(RefinedBackground, IsTheOneThatWasThere) {
             for (double& value : problem.background) value *= start;
             const OneBatch batch(problem, PatternType::f32);
             const Data noted(batch.shape.frame.area() * sizeof(float));
-            for (int round = 0; round < 60; ++round) {
+            for (int round = 0; round < 100; ++round) {
                 const Data sums = sums_with(found_derivatives(batch));
-                update_background.submit({batch.shape.frame, 1.0f},
+                update_background.submit({batch.shape.frame, 1.0f, 4.0f},
                                          {&sums, &batch.detector, &batch.state, &noted});
             }
             const auto found = content<float>(noted, batch.shape.frame.area());
