@@ -1,4 +1,4 @@
-// What one frame costs, without a gradient. Compiled once per instruction set.
+// The far fields of one frame, and what it costs, without a gradient. Compiled once per instruction set.
 #if defined(TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP
 #undef TESSERA_CODELETS_FRAME_EVALUATION_INL_HPP
@@ -27,9 +27,8 @@ class FrameEvaluation {
         model_.prepare(Moving::nothing);
     }
 
-    // Of frame j of the batch, if it were there.
-    template <class Count>
-    FrameCost at(const FramePosition& where, std::int32_t j, const Count* counts) {
+    // Of frame j of the batch, if it were there: (mode, y, x), until the next.
+    cfloat* far_fields(const FramePosition& where, std::int32_t j) {
         model_.place(where, lights_.of(j));
         propagator_.place(where);
         for (int i = 0; i < s_.num_waves(); ++i) {
@@ -37,10 +36,17 @@ class FrameEvaluation {
             model_.exit_wave(i, wave);
             propagator_.forward(wave);
         }
+        return waves_;
+    }
+    // |far field|^2 * scale = intensity.
+    float scale(std::int32_t j) const { return propagator_.scale() * lights_.intensity(j); }
+
+    template <class Count>
+    FrameCost at(const FramePosition& where, std::int32_t j, const Count* counts) {
+        cfloat* waves = far_fields(where, j);
         FrameCost cost;
         with_noise_model(s_.noise_model, [&](auto noise) HWY_ATTR {
-            cost = compare<Factor::skip, noise()>(waves_, counts, detector_,
-                                                  propagator_.scale() * lights_.intensity(j), s_);
+            cost = compare<Factor::skip, noise()>(waves, counts, detector_, scale(j), s_);
         });
         return cost;
     }

@@ -197,6 +197,7 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
         if (problem.varies_probe()) copies_->lights[t] = Data(handles.tiles[t].lights.bytes());
     }
     copies_->probe = Data(save_args(saved_probe_fields(handles)).total());
+    if (problem.refines_background()) copies_->background = Data(handles.background.bytes());
     if (problem.projects_waves()) {
         std::size_t num_waves = 0;
         for_each_wave(handles, [&](const Data&, std::size_t) { ++num_waves; });
@@ -216,7 +217,7 @@ Checkpoints::Checkpoints(const Problem& problem, const Handles& handles, Setup s
 }
 
 std::size_t Checkpoints::bytes() const {
-    std::size_t bytes = copies_->probe.bytes();
+    std::size_t bytes = copies_->probe.bytes() + copies_->background.bytes();
     for (const auto* all : {&copies_->tiles, &copies_->places, &copies_->lights}) {
         for (const Data& fields : *all) bytes += fields.bytes();
     }
@@ -270,6 +271,10 @@ void Checkpoints::submit_copies(const Point& point) {
             copy.submit({tile.lights.bytes()}, {&tile.lights, &copies_->lights[t]}, interior_batch);
     }
     submit_save(saved_probe_fields(handles_), handles_.state, copies_->probe);
+    if (!handles_.background.empty()) {
+        copy.submit({handles_.background.bytes()}, {&handles_.background, &copies_->background},
+                    interior_batch);
+    }
     submitted_.push_back(point);
     if (phase_ == Phase::idle) return;
     if (has_waves(point)) submit_waves(point);
@@ -342,18 +347,19 @@ CheckpointPart Checkpoints::part_of(const RunState& state, std::deque<HostAccess
     const auto append = [&](const std::string& path, const SavedFields& fields, const Data& saved) {
         append_blocks(part, path, fields, accesses.emplace_back(saved, Access::read).as<const float>());
     };
+    const auto append_copy = [&](const std::string& path, const Data& copied) {
+        if (copied.empty()) return;
+        const HostAccess& access = accesses.emplace_back(copied, Access::read);
+        part.blocks.push_back({path, access.as<const float>(), copied.bytes() / sizeof(float)});
+    };
     for (const std::size_t t : handles_.own) {
         append(path_of_tile(t), saved_fields(handles_.tiles[t]), copies_->tiles[t]);
-        const auto append_copy = [&](const std::string& path, const Data& copied) {
-            if (copied.empty()) return;
-            const HostAccess& access = accesses.emplace_back(copied, Access::read);
-            part.blocks.push_back({path, access.as<const float>(), copied.bytes() / sizeof(float)});
-        };
         append_copy(path_of_places(t), copies_->places[t]);
         append_copy(path_of_lights(t), copies_->lights[t]);
     }
     if (!handles_.owners.ranks->is_first()) return part;
     append(path_of_probe, saved_probe_fields(handles_), copies_->probe);
+    append_copy(path_of_background, copies_->background);
     part.numbers = numbers_of(state);
     return part;
 }

@@ -82,6 +82,7 @@ class Checkpoints {
         std::vector<Data> places;  // empty too where positions are not refined
         std::vector<Data> lights;  // or where the probe does not vary
         Data probe;
+        Data background;          // empty unless it is refined
         std::vector<Data> waves;  // a ring
     };
     enum class Phase { idle, waiting_for_point, waiting_for_copies, writing };
@@ -140,5 +141,6 @@ std::string path_of_tile(std::size_t tile);  // in a checkpoint's file
 std::string path_of_places(std::size_t tile);
 std::string path_of_lights(std::size_t tile);
 inline constexpr const char* path_of_probe = "/probe";
+inline constexpr const char* path_of_background = "/background";
 
 }  // namespace tessera

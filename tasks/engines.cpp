@@ -52,6 +52,7 @@ void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& gra
     if (supports) graph.keep_probe_in_support();
     if (settings.orthogonalizes_at(iteration)) graph.orthogonalize();
     if (settings.varies_at(iteration)) graph.vary_probe(settings.variable);
+    if (settings.refines_background_at(iteration)) graph.refine_background(*settings.background);
     if (settings.searches_at(iteration)) graph.search_positions(settings.search_at(iteration));
     if (settings.refines_at(iteration)) graph.refine_positions(*settings.config.refine_positions, iteration);
 }

@@ -48,6 +48,7 @@ struct EngineSettings {
     std::optional<ProbeSupport> support = {};  // null: the probe may be anywhere
     int support_interval = 1;
     VariableProbeConfig variable = {};
+    std::optional<RefineBackgroundConfig> background = {};  // null: it stays
 
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
@@ -90,6 +91,10 @@ struct EngineSettings {
                !projects_waves(config.name) && iteration >= variable.start &&
                (iteration - variable.start) % variable.interval == 0;
     }
+    // Does the background follow the frames after it? Kept far fields know nothing of it.
+    bool refines_background_at(int iteration) const {
+        return background && is_turn(iteration, background->start, {}, background->interval);
+    }
     // Is what is kept of far fields no longer that of object, probe and positions?
     bool outdates_waves_at(int iteration) const {
         return iteration >= 0 &&
@@ -117,7 +122,8 @@ inline EngineSettings settings_of(const Problem& problem, const EngineConfig& en
             object.constraints,
             support_of(problem, engine),
             problem.config.probe.support.interval,
-            problem.config.probe.variable};
+            problem.config.probe.variable,
+            problem.config.detector.refine_background};
 }
 
 // The run's engines in their order: visit(settings, number of iterations before it).
@@ -132,7 +138,7 @@ void for_each_engine(const Problem& problem, const Visit& visit) {
 
 std::unique_ptr<Engine> make_engine(const EngineSettings& settings);
 // All tasks of an iteration: the engine's, then what is known of object and probe, modes made orthogonal, the
-// probe varied and frames moved, where it is their turn.
+// probe varied, the background refined and frames moved, where it is their turn.
 void submit_iteration(Engine& engine, const EngineSettings& settings, Graph& graph, int iteration);
 const char* name(EngineName engine);
 

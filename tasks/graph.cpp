@@ -14,6 +14,7 @@
 #include "codelets/overlap.hpp"
 #include "codelets/projection_record.hpp"
 #include "codelets/record.hpp"
+#include "codelets/refine_background.hpp"
 #include "codelets/search_positions.hpp"
 #include "codelets/variable_probe.hpp"
 #include "codelets/weigh.hpp"
@@ -290,6 +291,23 @@ void Graph::vary_probe(const VariableProbeConfig& config) {
                            {&handles_.light_turn, &handles_.state, &batch.frames, &handles_.tiles[t].lights},
                            summing);
     });
+}
+
+void Graph::refine_background(const RefineBackgroundConfig& config) {
+    const Shape2 frame = handles_.frame_shape;
+    handles_.sums.clear(summing);
+    for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
+        const Data& patterns = patterns_of(batch);
+        find_background_derivatives.submit({shape_of(batch)},
+                                           {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
+                                            &handles_.tiles[t].object, &handles_.state, &out},
+                                           priority_of(batch));
+        add_sums.submit({frame.area()}, {&handles_.sums.of(t), &out}, summing);
+    });
+    handles_.sums.add_up(handles_.owners, scalar);
+    update_background.submit(
+        {frame, static_cast<float>(config.step_size), static_cast<float>(handles_.num_frames)},
+        {&handles_.sums.total(), &handles_.detector, &handles_.state, &handles_.background}, scalar);
 }
 
 void Graph::refine_positions(const RefinePositionsConfig& config, int iteration) {

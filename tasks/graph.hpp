@@ -89,6 +89,8 @@ class Graph {
     void search_positions(const PositionSearch& search);
     // Each frame fits its light, and all of them the eigen-probes (codelets/variable_probe.hpp).
     void vary_probe(const VariableProbeConfig& config);
+    // The detector's background follows the frames (codelets/refine_background.hpp).
+    void refine_background(const RefineBackgroundConfig& config);
     // Frames move along the gradient of the cost, each for itself, and less what all have in common.
     void refine_positions(const RefinePositionsConfig& config, int iteration);
     // Cost and squared error of the current object and probe in evaluation(), and of each frame.

@@ -7,6 +7,7 @@
 
 #include "codelets/device_scratch.hpp"
 #include "codelets/position_rules.hpp"
+#include "codelets/refine_background.hpp"
 #include "codelets/search_positions.hpp"
 #include "codelets/variable_probe.hpp"
 #include "scan/geometry.hpp"
@@ -228,6 +229,14 @@ Data make_detector(const Problem& problem) {
     return detector;
 }
 
+// What the scan says, else none.
+Data first_background(const Problem& problem) {
+    Data background(shape2(problem.scan.frame_shape).area() * sizeof(float));
+    const auto& measured = problem.scan.background;
+    if (measured) std::memcpy(background.before_tasks<float>(), measured->data(), measured->bytes());
+    return background;
+}
+
 }  // namespace
 
 FrameDestinations Handles::frame_memory(const Problem& problem) {
@@ -275,6 +284,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     handles.scan_moments = scan_moments_of(problem.placement);
     handles.max_shift_px = problem.placement.max_shift_px;
     handles.probe_shape = shape2(problem.probe_shape);
+    handles.frame_shape = shape2(problem.scan.frame_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
@@ -303,6 +313,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     handles.num_opr_modes = problem.config.probe.variable.num_opr_modes;
     handles.probe = Data(probe_bytes(largest_batch(problem)));
     if (problem.varies_probe()) handles.light_turn = Data(sizeof(LightTurn));
+    if (problem.refines_background()) handles.background = first_background(problem);
     handles.probe_gradient = Data(handles.probe_size * sizeof(cfloat));
     handles.probe_gradient_previous = Data(handles.probe_size * sizeof(cfloat));
     handles.coverage = Data(weight_bytes(handles.probe_shape));
@@ -336,6 +347,11 @@ void set_lights(TileHandles& tile) {
         std::memcpy(lights, tile.lights.before_tasks<std::byte>() + begin,
                     lights_bytes(batch.shape.num_frames, batch.shape.num_opr_modes));
     }
+}
+
+void set_background(Handles& handles) {
+    std::memcpy(handles.detector.before_tasks<std::byte>() + background_offset(handles.frame_shape),
+                handles.background.before_tasks<std::byte>(), handles.background.bytes());
 }
 
 void set_probe(Handles& handles, const Problem& problem, const Array<cfloat, 3>& probe) {

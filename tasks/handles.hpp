@@ -65,10 +65,11 @@ struct Handles {
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data probe_anchor;  // empty unless an engine of the run has momentum
     Data light_turn;    // empty unless the probe varies
+    Data background;    // float (y, x), as the detector has it; empty unless it is refined
     Data state;
     std::vector<Data> records;   // a ring, one per iteration in flight
     std::size_t probe_size = 0;  // elements: modes x y x x
-    Shape2 probe_shape;
+    Shape2 probe_shape, frame_shape;
     int num_modes = 1;
     int num_planes = 1;  // of the object: modes or slices (codelets/layout.hpp)
     int num_slices = 1, num_object_modes = 1;
@@ -94,5 +95,7 @@ void set_probe(Handles& handles, const Problem& problem, const Array<cfloat, 3>&
 // Frames to where their places say, and lit as the tile's lights say.
 void set_frames(TileHandles& tile);
 void set_lights(TileHandles& tile);
+// The detector has the noted background.
+void set_background(Handles& handles);
 
 }  // namespace tessera

@@ -215,8 +215,9 @@ int Problem::planes_of_sums() const {
 
 std::size_t Problem::batch_probe_size() const {
     const BatchShape shape = largest_batch(*this);
-    return std::max(projects_waves() ? overlap_probe_size(shape) : shape.probe_size(),
-                    opr_sums_size(shape.num_opr_modes, shape.probe));
+    return std::max({projects_waves() ? overlap_probe_size(shape) : shape.probe_size(),
+                     opr_sums_size(shape.num_opr_modes, shape.probe),
+                     refines_background() ? static_cast<std::size_t>(scan.mask.size()) : 0});
 }
 
 std::size_t Problem::summed_probe_size() const {
@@ -267,7 +268,7 @@ BatchShape largest_batch(const Problem& problem) {
     shape.pattern_type = problem.scan.pattern_type;
     shape.interpolation = problem.config.positions.interpolation;
     shape.near_field = problem.near_field();
-    shape.has_background = problem.scan.background.has_value();
+    shape.has_background = problem.scan.background.has_value() || problem.refines_background();
     shape.saturated_from = problem.scan.saturated_from;
     if (problem.config.detector.blur_sigma_px > 0)
         shape.blur_radius = point_spread_radius(problem.config.detector.blur_sigma_px);
@@ -316,6 +317,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.blurs = problem.config.detector.blur_sigma_px > 0;
     input.refines_positions = problem.refines_positions();
     input.varies_probe = problem.varies_probe();
+    input.refines_background = problem.refines_background();
     input.num_opr_modes = problem.config.probe.variable.num_opr_modes;
     input.pictures = problem.config.output.pictures;
     input.checkpoints = problem.config.output.has_checkpoints();

@@ -62,6 +62,7 @@ struct Problem {
     bool needs_momentum() const;
     bool refines_positions() const;
     bool varies_probe() const { return config.probe.variable.is_wanted(); }
+    bool refines_background() const { return config.detector.refine_background.has_value(); }
     // Of what batches of a tile add up to, as many as the engine with most of them needs; elements of the
     // probe part of a batch, and of sums over tiles, likewise.
     int planes_of_sums() const;

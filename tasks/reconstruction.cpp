@@ -375,6 +375,7 @@ Result Reconstruction::result_of(const History& history, double cost, double dat
     if (const auto ramp = snapshot_.removed_ramp())
         result.removed_ramp = {{ramp->y, ramp->x}, {ramp->mean_re, ramp->mean_im}};
     set_lights(result, lights);
+    result.background = snapshot_.background();
     result.pixel_size_m = problem_.scan.pixel_size_m;
     result.num_object_modes = problem_.config.object.num_modes;
     result.object_mode_powers = snapshot_.object_mode_powers();

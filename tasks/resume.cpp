@@ -173,6 +173,10 @@ RunState restore(Handles& handles, const Problem& problem, const std::filesystem
     }
     const CheckpointPartReader first(folder / manifest.files.front().name);
     read_fields(first, path_of_probe, saved_probe_fields(handles));
+    if (!handles.background.empty()) {
+        read_block(first, path_of_background, handles.background);
+        set_background(handles);
+    }
     return run_state_from(manifest.engine, manifest.iteration,
                           [&](const std::string& name) { return first.numbers(name); });
 }

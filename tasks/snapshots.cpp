@@ -14,6 +14,7 @@ Snapshot::Snapshot(const Problem& problem, const Handles& handles)
       // Eigen-probes lie behind the direction.
       probe_(handles.num_opr_modes > 0 ? handles.probe.bytes()
                                        : field_bytes(handles.probe_shape, handles.num_modes)),
+      background_(handles.background.empty() ? Data() : Data(handles.background.bytes())),
       turn_(handles),
       ramp_(problem, handles) {
     for (const TileHandles& tile : handles.tiles) {
@@ -38,6 +39,7 @@ void Snapshot::submit_copies() {
     }
     copy.submit({probe_.bytes()}, {&handles_.probe, &probe_});
     turn_.submit(interiors_);
+    if (!background_.empty()) copy.submit({background_.bytes()}, {&handles_.background, &background_});
     ramp_.submit(interiors_, probe_);
 }
 
@@ -88,6 +90,21 @@ void Snapshot::get_lights(std::vector<double>& lights) const {
             }
         }
     }
+}
+
+// In the far field the program has the direct beam at pixel (0, 0).
+Array<float, 2> Snapshot::background() const {
+    if (background_.empty()) return {};
+    const std::ptrdiff_t height = problem_.scan.frame_shape[0], width = problem_.scan.frame_shape[1];
+    const std::ptrdiff_t middle_y = problem_.near_field() ? 0 : height / 2,
+                         middle_x = problem_.near_field() ? 0 : width / 2;
+    Array<float, 2> background({height, width});
+    const HostAccess access(background_, Access::read);
+    const auto* counts = access.as<const float>();
+    for (std::ptrdiff_t y = 0; y < height; ++y)
+        for (std::ptrdiff_t x = 0; x < width; ++x)
+            background((y + middle_y) % height, (x + middle_x) % width) = counts[y * width + x];
+    return background;
 }
 
 void ObjectOnItsWay::hand_over(const Visit& visit) {

@@ -73,12 +73,14 @@ class Snapshot {
     // number).
     Array<cfloat, 3> opr_modes() const;
     void get_lights(std::vector<double>& lights) const;
+    // Where it is refined: the background, as the detector sees it; else empty.
+    Array<float, 2> background() const;
 
   private:
     const Problem& problem_;
     const Handles& handles_;
     std::vector<Data> interiors_, places_, lights_;  // by tile; empty where there are none
-    Data probe_;
+    Data probe_, background_;
     ModeTurn turn_;
     RampRemoval ramp_;
     std::shared_ptr<ObjectOnItsWay::Memory> memory_ = std::make_shared<ObjectOnItsWay::Memory>();

@@ -51,6 +51,7 @@ std::size_t bytes_sent_in_run(const Problem& problem, int rank) {
             if (settings.refines_at(n)) bytes += traffic.of({.scalars = 1});
             if (settings.smooths_at(n)) bytes += traffic.of({.couplings = 1});
             if (settings.varies_at(n)) bytes += traffic.of({.sums = 1});
+            if (settings.refines_background_at(n)) bytes += traffic.of({.sums = 1});
         }
         bytes += traffic.of({.scalars = 1});
     });

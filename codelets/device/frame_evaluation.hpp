@@ -24,8 +24,10 @@ class FrameEvaluations {
           ramps_(probe_ramps(device, s, turn_)),
           waves_(device.scratch<cfloat>(Scratch::waves, static_cast<std::size_t>(turn_) * s.waves_size())) {}
 
-    // (frame, cost and squared error) of all frames of the batch where `frames` says that they are.
-    void run(const FramePosition* frames, double* costs) {
+    // Far fields of all frames of the batch where `frames` says that they are, some at a time:
+    // use(first, num_frames) while waves() has them.
+    template <class Use>
+    void for_each_turn(const FramePosition* frames, const Use& use) {
         for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
             const std::int32_t num_frames = s_.num_frames - first < turn_ ? s_.num_frames - first : turn_;
             place_ramps(device_, s_, frames + first, num_frames, ramps_);
@@ -34,10 +36,19 @@ class FrameEvaluations {
             object_.place(frames + first, num_frames, shifted_.at(ramps_, num_frames, lights));
             object_.exit_waves(waves_);
             propagator_.forward(waves_);
-            const Compare compare = {s_, measurements_from(buffers_, s_, first), propagator_.scale(), false,
-                                     waves_};
-            spread_.compare(compare, num_frames, costs + 2 * static_cast<std::ptrdiff_t>(first));
+            use(first, num_frames);
         }
+    }
+    const cfloat* waves() const { return waves_; }
+    IntensityScale scale() const { return propagator_.scale(); }
+    PointSpread& spread() { return spread_; }
+
+    // (frame, cost and squared error) of all of them.
+    void run(const FramePosition* frames, double* costs) {
+        for_each_turn(frames, [&](std::int32_t first, std::int32_t num_frames) {
+            const Compare compare = {s_, measurements_from(buffers_, s_, first), scale(), false, waves_};
+            spread_.compare(compare, num_frames, costs + 2 * static_cast<std::ptrdiff_t>(first));
+        });
     }
 
   private:

@@ -71,14 +71,19 @@ class PointSpread {
         device_.for_each(all, BlurAlong{s_.frame, taps_, s_.blur_radius, 0, between_, planes_});
     }
 
+    // G sum |Psi|^2, (frame, y, x); null: none.
+    float* intensity(const cfloat* waves, std::int32_t num_frames) {
+        if (!exists()) return nullptr;
+        device_.for_each({static_cast<std::int32_t>(s_.frame.area()), num_frames},
+                         SumModes{s_, waves, planes_});
+        blur(num_frames);
+        return planes_;
+    }
+
     // Cost and squared error of each frame, to `totals`; waves multiplied if the comparison says so.
     void compare(Compare compare, std::int32_t num_frames, double* totals) {
         const auto pixels = static_cast<std::int32_t>(s_.frame.area());
-        if (exists()) {
-            compare.blurred = planes_;
-            device_.for_each({pixels, num_frames}, SumModes{s_, compare.waves, planes_});
-            blur(num_frames);
-        }
+        compare.blurred = intensity(compare.waves, num_frames);
         device_.reduce_rows<Compare::num_sums, Sum>(num_frames, pixels, compare, totals);
         if (!exists() || !compare.multiply) return;
         blur(num_frames);

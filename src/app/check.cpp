@@ -71,14 +71,15 @@ void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::s
     fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
 }
 
-// Over the frames: a gradient, and a line search, derivatives by positions and lights where there are any. (A
-// search for frames in wrong places is another, but rare.)
+// Over the frames: a gradient, and a line search, derivatives by positions and background and lights where
+// there are any. (A search for frames in wrong places is another, but rare.)
 int passes_per_iteration(const Problem& problem) {
     const auto& engines = problem.config.engines;
     const bool searches = std::any_of(engines.begin(), engines.end(), [](const EngineConfig& engine) {
         return engine.name == EngineName::CG;
     });
-    return 1 + (searches ? 1 : 0) + (problem.refines_positions() ? 1 : 0) + (problem.varies_probe() ? 1 : 0);
+    return 1 + (searches ? 1 : 0) + (problem.refines_positions() ? 1 : 0) + (problem.varies_probe() ? 1 : 0) +
+           (problem.refines_background() ? 1 : 0);
 }
 
 // Writing them: far fields in each pass; exit waves once, and they are read twice more.
@@ -180,6 +181,14 @@ double transforms_of_lights(const Problem& problem) {
            variable.interval;
 }
 
+// To the detector once more.
+double transforms_of_background(const Problem& problem) {
+    if (!problem.refines_background()) return 0;
+    const bool is_fourier = problem.config.positions.interpolation == Interpolation::fourier;
+    return ((problem.near_field() ? 2.0 : 1.0) + (is_fourier ? 1 : 0)) /
+           problem.config.detector.refine_background->interval;
+}
+
 // Transforms per wave (of each mode of the probe with each of the object), frame and iteration (task-level
 // costs: codelets/gradient.hpp, line_search.hpp).
 double transforms_per_iteration(const EngineConfig& engine, const Problem& problem) {
@@ -196,7 +205,8 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
     if (projects_waves(engine.name)) {
         // To the detector and back, and once more for the cost of P O; shifts of the probe, and of its sums.
         const double cost = engine.name == EngineName::AP ? 0 : 1.0 / engine.projection.cost_interval;
-        return (2 + cost) * (problem.near_field() ? 2 : 1) + (is_fourier ? 3 : 0) + refinement;
+        return (2 + cost) * (problem.near_field() ? 2 : 1) + (is_fourier ? 3 : 0) + refinement +
+               transforms_of_background(problem);
     }
     // Of the gradient and of the line search.
     const double gradients = frames_held(problem);
@@ -205,7 +215,7 @@ double transforms_per_iteration(const EngineConfig& engine, const Problem& probl
     const double steps = engine.name == EngineName::LSQML ? 1 : 0;  // of each frame, along both directions
     const double shifts = is_fourier ? 2 * (gradients + searches + steps) : 0;
     return propagations * (problem.near_field() ? 2 : 1) + shifts + refinement +
-           transforms_of_lights(problem);
+           transforms_of_lights(problem) + transforms_of_background(problem);
 }
 
 void print_time(const Problem& problem) {

@@ -163,9 +163,16 @@ static void describe(KeyVisitor& io, ObjectConstraintsConfig& c) {
              "the first must be below the second");
 }
 
+static void describe(KeyVisitor& io, RefineBackgroundConfig& c) {
+    io.key("start", c.start, at_least(0));
+    io.key("interval", c.interval, at_least(1));
+    io.key("step_size", c.step_size, above_up_to(0, 1));
+}
+
 static void describe(KeyVisitor& io, DetectorConfig& c) {
     io.also_called("blur_sigma_px", "detector_blur_std");
     io.key("blur_sigma_px", c.blur_sigma_px, within(0, 10));
+    io.optional_group("refine_background", c.refine_background);
 }
 
 static void describe(KeyVisitor& io, ObjectConfig& c) {
@@ -458,6 +465,8 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.check(!c.runtime.mixed || !c.probe.support.fourier_radius, "probe.support.fourier_radius",
              "needs runtime.mixed: off, for all ranks must transform the probe alike, to the last bit");
     check_variable_probe(io, c);
+    io.check(!c.runtime.mixed || !c.detector.refine_background, "detector.refine_background",
+             "needs runtime.mixed: off, for all ranks must change the background alike, to the last bit");
     io.check(
         !c.runtime.mixed || !c.object.constraints.has_limits(), "runtime.mixed",
         "must be off with limits in object.constraints: tiles that overlap are limited alike by one kind of "

@@ -189,6 +189,13 @@ std::string lights_text(const Result& result) {
                                       result.opr_modes.extent(0), fmt::join(result.opr_mode_powers, " ")));
 }
 
+std::string background_text(const Result& result) {
+    if (result.background.empty()) return {};
+    double counts = 0;
+    for (const float value : result.background) counts += static_cast<double>(value);
+    return row("refined", fmt::format("background {:.4g} counts a frame", counts));
+}
+
 std::string inspect_result(const std::filesystem::path& path) {
     const Result result = read_result(path);
     std::string text = row("result", path.string());
@@ -209,6 +216,7 @@ std::string inspect_result(const std::filesystem::path& path) {
                                      result.probe.extent(0), result.probe.extent(1), result.probe.extent(2),
                                      total, fmt::join(powers, " ")));
     text += lights_text(result);
+    text += background_text(result);
     text += row("positions", fmt::format("{} frames, {}", result.positions_px.extent(0),
                                          positions_text(result.positions_px, result.pixel_size_m)));
     text += row("iterations", fmt::format("{}", result.cost.size()));

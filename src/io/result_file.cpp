@@ -172,6 +172,14 @@ void write_lights(hdf5::Writer& file, const Result& result) {
     file.attribute(process + "/opr_mode_powers", "units", "counts");
 }
 
+void write_background(hdf5::Writer& file, const Result& result) {
+    if (result.background.empty()) return;
+    const std::string path = process + "/background";
+    file.write(path, shape_of(result.background.extents()), result.background.data());
+    file.attribute(path, "units", "counts");
+    file.attribute(path, "long_name", "found in every frame beside the light of the probe (y, x)");
+}
+
 void write_process(hdf5::Writer& file, const Result& result) {
     file.group(process, "NXprocess");
     file.write_text(process + "/program", "tessera");
@@ -189,6 +197,7 @@ void write_process(hdf5::Writer& file, const Result& result) {
     write_positions(file, result);
     write_removed_ramp(file, result);
     write_lights(file, result);
+    write_background(file, result);
     file.write_text(process + "/run", result.run);
     file.group(process + "/timings_s", "NXcollection");
     for (const auto& [phase, seconds] : result.timings_s) {
@@ -348,6 +357,14 @@ Result ResultReader::without_object() const {
         result.opr_weights = Array<cfloat, 2>({weights.shape()[0], weights.shape()[1]});
         weights.read(result.opr_weights.data());
         result.opr_mode_powers = read_list<double>(file, process + "/opr_mode_powers");
+    }
+    if (file.has_dataset(process + "/background")) {
+        const hdf5::Dataset background = file.dataset(process + "/background");
+        if (background.shape().size() != 2)
+            throw data_error("{}: shape {} ((y, x) is expected)", background.where(),
+                             hdf5::text(background.shape()));
+        result.background = Array<float, 2>({background.shape()[0], background.shape()[1]});
+        background.read(result.background.data());
     }
     result.frames = read_list<std::int64_t>(file, process + "/frames");
     for (const auto& curve : curves)

@@ -50,6 +50,7 @@ struct Result {
     Array<cfloat, 3> opr_modes;                          // (i, y, x): orthonormal, by falling power
     Array<cfloat, 2> opr_weights;                        // (frame, i), in sqrt(counts)
     std::vector<double> opr_mode_powers;                 // mean |weight|^2, in counts
+    Array<float, 2> background;                          // (y, x) of the frames; empty: not refined
     std::vector<std::int64_t> frames;                    // index in the scan file
     std::vector<double> cost, data_error, step, time_s;  // per iteration
     double final_cost = 0;                               // of the object and probe above

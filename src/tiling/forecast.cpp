@@ -192,16 +192,22 @@ std::size_t opr_part_pixels(const ForecastInput& in) {
     return n == 0 ? 0 : (n + 1) * (area(in.probe_shape) + n);
 }
 
+// What stands in the place of the modes' part after an iteration: of eigen-probes, and two numbers of each of
+// the background's pixels.
+std::size_t beside_modes_pixels(const ForecastInput& in) {
+    return std::max(opr_part_pixels(in), in.refines_background ? area(in.frame_shape) : 0);
+}
+
 // The probe part of what a batch adds up to: an overlap projection has a weight beside its numerators. In
 // sums over tiles engines with mini-batches have their coverage there.
 std::size_t batch_part_pixels(const ForecastInput& in) {
     return std::max(area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (in.exit_waves ? 1 : 0)),
-                    opr_part_pixels(in));
+                    beside_modes_pixels(in));
 }
 std::size_t sums_part_pixels(const ForecastInput& in) {
     const bool has_weight = in.exit_waves || in.minibatches;
     return std::max(area(in.probe_shape) * static_cast<std::size_t>(in.num_modes + (has_weight ? 1 : 0)),
-                    opr_part_pixels(in));
+                    beside_modes_pixels(in));
 }
 
 std::size_t opr_modes_pixels(const ForecastInput& in) {
@@ -369,6 +375,11 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
             size * (own.frames * 4 * (in.checkpoints ? 4 : 3) +
                     static_cast<std::size_t>(tiling.num_frames()) * 16));
     }
+    if (in.refines_background) {
+        // Of the detector, noted, of results, of checkpoints; the file's.
+        const std::size_t backgrounds = (in.checkpoints ? 4 : 3) + (in.rank == 0 ? 1 : 0);
+        add("background: values, copies", backgrounds * frame * sizeof(float));
+    }
     if (in.refines_positions) {
         add("places of frames, their copies, shifts of all frames",
             own.frames * bytes_per_place * (in.checkpoints ? 3 : 2) +
@@ -466,8 +477,8 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     }
     forecast.least_bytes +=
         batches_on_their_way * static_cast<std::size_t>(tiling.batch_size) * (pattern + wave);
-    const std::size_t passes =
-        1 + (in.line_search ? 1 : 0) + (in.refines_positions ? 1 : 0) + (in.varies_probe ? 1 : 0);
+    const std::size_t passes = 1 + (in.line_search ? 1 : 0) + (in.refines_positions ? 1 : 0) +
+                               (in.varies_probe ? 1 : 0) + (in.refines_background ? 1 : 0);
     forecast.streamed_bytes = passes * (patterns + 2 * waves);
     return forecast;
 }

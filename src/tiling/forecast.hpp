@@ -45,6 +45,7 @@ struct ForecastInput {
     bool refines_positions = false;
     bool varies_probe = false;  // each frame has a light, and the first mode deviates by eigen-probes
     int num_opr_modes = 0;
+    bool refines_background = false;
     bool is_truncated = false;  // windows reach beyond their tiles
     std::size_t coupling_scratch_pixels =
         0;                    // of one that couples slices or smooths the object; 0: neither is done

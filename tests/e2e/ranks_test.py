@@ -44,9 +44,9 @@ CAN_MOUNT = unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount") and 
 
 FIELDS = ("image_1/data", "image_2/data", "process_1/cost", "process_1/step", "process_1/data_error",
           "process_1/data_error_per_frame", "process_1/positions_px")
-# Of a probe that varies, and of an object with modes.
+# Of a probe that varies, an object with modes, a background that is refined.
 MORE_FIELDS = ("process_1/intensity_scale", "process_1/probe_amplitude", "process_1/opr_weights", "image_3/data",
-               "process_1/object_mode_powers")
+               "process_1/object_mode_powers", "process_1/background")
 
 
 class Ranks(unittest.TestCase):
@@ -129,6 +129,7 @@ class Ranks(unittest.TestCase):
                       "probe.support.fourier_radius=0.9", "output.remove_ramp=true", "tiling.exchange=passes"],
                      ["engines[0].name=CG", "probe.variable={num_opr_modes: 2, variable_intensity: true, start: 1}"],
                      ["engines[0].name=rPIE", "probe.variable={variable_intensity: true, start: 0, interval: 2}"],
+                     ["engines[0].name=CG", "detector.refine_background={start: 1}"],
                      ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
                      ["engines[0].name=LSQML", "engines[0].momentum_acceleration_gain=0.5"],
                      ["engines=[{name: AP, num_iter: 2}, {name: mPIE, num_iter: 2}, {name: CG, num_iter: 2}]"]):

@@ -67,6 +67,7 @@ struct ResumeCase {
     int constrains_every = 0;  // iterations; 0: object and probe are free
     int varies_every = 0;      // iterations; 0: the probe is the same in all frames
     int num_object_modes = 1;
+    int background_every = 0;  // iterations; 0: it stays
 };
 
 class Resume : public CheckpointsTest, public testing::WithParamInterface<ResumeCase> {};
@@ -108,6 +109,8 @@ TEST_P(Resume, FromEveryIterationGivesTheSameBits) {
     if (GetParam().varies_every > 0)
         config_.probe.variable = {
             .num_opr_modes = 2, .variable_intensity = true, .start = 2, .interval = GetParam().varies_every};
+    if (GetParam().background_every > 0)
+        config_.detector.refine_background = {.start = 2, .interval = GetParam().background_every};
     const Outcome whole = run(config_);
     for (int after = 0; after < 13; ++after) {
         SCOPED_TRACE(testing::Message() << "stopped after " << after << " iterations");
@@ -168,6 +171,19 @@ INSTANTIATE_TEST_SUITE_P(
                                .waves = Waves::recompute,
                                .refines_every = 2,
                                .num_object_modes = 2},
+                    ResumeCase{.name = "cg_background",
+                               .engine = EngineName::CG,
+                               .waves = Waves::recompute,
+                               .background_every = 2},
+                    ResumeCase{.name = "cg_keep_background",
+                               .engine = EngineName::CG,
+                               .waves = Waves::keep,
+                               .can_begin_every = 10,
+                               .background_every = 1},
+                    ResumeCase{.name = "dm_background",
+                               .engine = EngineName::DM,
+                               .waves = Waves::recompute,
+                               .background_every = 1},
                     ResumeCase{"rpie_refining", EngineName::rPIE, Waves::recompute, Exchange::neighbours, 1,
                                ConjugateRule::polak_ribiere, 1, 0, 0, 3},
                     ResumeCase{"cg_constrained", EngineName::CG, Waves::recompute, Exchange::neighbours, 1,

@@ -41,5 +41,28 @@ TEST(RunFile, ADetectorBlurs) {
                    "with detector.blur_sigma_px above 0 use noise_model: amplitude, or CG or GD");
 }
 
+TEST(RunFile, ABackgroundIsRefined) {
+    const RunConfig c =
+        run_of(with_scan("detector: {refine_background: {start: 3, interval: 2, step_size: 0.5}}"));
+    EXPECT_EQ(c.detector.refine_background, (RefineBackgroundConfig{3, 2, 0.5}));
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+    EXPECT_EQ(run_of(scan_line).detector.refine_background, std::nullopt);
+    EXPECT_EQ(run_of(with_scan("detector: {refine_background: {}}")).detector.refine_background,
+              RefineBackgroundConfig());
+    const auto refused = [](const std::string& keys, const std::string& why) {
+        expect_problem(with_scan("detector: {refine_background: {" + keys + "}}"),
+                       "run.yaml:2: detector.refine_background." + why);
+    };
+    refused("start: -1", "start: -1 is out of range (allowed: at least 0)");
+    refused("interval: 0", "interval: 0 is out of range (allowed: at least 1)");
+    refused("step_size: 0", "step_size: 0 is out of range (allowed: above 0, at most 1)");
+    refused("step_size: 1.5", "step_size: 1.5 is out of range (allowed: above 0, at most 1)");
+    expect_problem(with_scan("detector: {refine_background: {}}\nruntime: {mixed: on}"),
+                   "run.yaml:2: detector.refine_background: needs runtime.mixed: off, for all ranks must "
+                   "change the background alike, to the last bit");
+    for (const char* name : {"CG", "GD", "DM", "RAAR", "AP", "ePIE", "rPIE", "mPIE", "LSQML"})
+        run_of(with_scan(std::string("detector: {refine_background: {}}\nengines: [{name: ") + name + "}]"));
+}
+
 }  // namespace
 }  // namespace tessera

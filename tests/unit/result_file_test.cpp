@@ -57,6 +57,8 @@ void expect_equal(const Result& a, const Result& b) {
     EXPECT_EQ(a.intensity_scale, b.intensity_scale);
     EXPECT_EQ(a.probe_amplitude, b.probe_amplitude);
     EXPECT_EQ(a.opr_mode_powers, b.opr_mode_powers);
+    ASSERT_EQ(a.background.extents(), b.background.extents());
+    EXPECT_TRUE(std::ranges::equal(a.background, b.background));
     EXPECT_EQ(a.pixel_size_m, b.pixel_size_m);
     EXPECT_EQ(a.origin_m, b.origin_m);
     EXPECT_EQ(a.slice_spacings_m, b.slice_spacings_m);
@@ -130,6 +132,16 @@ TEST_F(ResultFileTest, AProbeThatVariesComesBack) {
     for (const char* said :
          {"intensity_scale 0.75 to 1.25", "2 eigen-probe(s), opr_mode_powers 13 12 counts"})
         EXPECT_NE(seen.find(said), std::string::npos) << seen;
+}
+
+TEST_F(ResultFileTest, ABackgroundComesBack) {
+    Result result = some_result();
+    result.background = Array<float, 2>({6, 5}, 0.25F);
+    result.background(2, 3) = 7;
+    write_result(folder_ / "result.h5", result);
+    expect_equal(read_result(folder_ / "result.h5"), result);
+    const std::string seen = inspect_file(folder_ / "result.h5");
+    EXPECT_NE(seen.find("background 14.25 counts a frame"), std::string::npos) << seen;
 }
 
 TEST_F(ResultFileTest, SlicesComeBackWithTheirPlaces) {
