@@ -46,6 +46,7 @@ RunConfig with_the_true_probe() {
 struct EngineCase {
     const char* name;
     EngineName engine;
+    double bound_px;  // projections hover about the solution
     int num_iter = 150;
 };
 void PrintTo(const EngineCase& c, std::ostream* stream) {
