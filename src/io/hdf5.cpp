@@ -14,10 +14,14 @@ static_assert(std::same_as<hid_t, Id>);
 
 namespace {
 
-// As the system calls it; empty: none.
-std::string& failed_read() {
-    static std::string failure;
-    return failure;
+// Of calls that failed: the most specific complaint about the last one, and the system's word on the first
+// read that failed.
+struct Failures {
+    std::string complaint, read;
+};
+Failures& failures() {
+    static Failures kept;
+    return kept;
 }
 
 // "Input/output error" of "file read failed: time = ..., errno = 5, error message = 'Input/output error',
@@ -30,27 +34,17 @@ std::string system_error_in(std::string_view complaint) {
     return std::string(complaint.substr(0, complaint.find('\'')));
 }
 
-std::string complaint_on(hid_t stack) {
-    std::string complaint;
-    H5Ewalk2(
-        stack, H5E_WALK_UPWARD,
-        [](unsigned, const H5E_error2_t* entry, void* out) -> herr_t {
-            auto& first = *static_cast<std::string*>(out);
-            if (first.empty() && entry->desc != nullptr) first = entry->desc;
-            return 0;
-        },
-        &complaint);
-    const std::string error = system_error_in(complaint);
-    return error.empty() ? complaint : error;
-}
-
-// Of every call that fails.
-herr_t keep_failed_read(hid_t stack, void*) {
+// HDF5 calls it in every call that fails; the next call forgets why.
+herr_t keep_failure(hid_t stack, void*) {
+    failures().complaint.clear();
     H5Ewalk2(
         stack, H5E_WALK_UPWARD,
         [](unsigned, const H5E_error2_t* entry, void*) -> herr_t {
-            if (entry->min_num == H5E_READERROR && entry->desc != nullptr && failed_read().empty())
-                failed_read() = system_error_in(entry->desc);
+            auto& [complaint, read] = failures();
+            if (entry->desc == nullptr || !complaint.empty()) return 0;
+            const std::string error = system_error_in(entry->desc);
+            if (entry->min_num == H5E_READERROR && read.empty()) read = error;
+            complaint = error.empty() ? entry->desc : error;
             return 0;
         },
         nullptr);
@@ -60,15 +54,15 @@ herr_t keep_failed_read(hid_t stack, void*) {
 }  // namespace
 
 void silence() {
-    H5Eset_auto2(H5E_DEFAULT, keep_failed_read, nullptr);
+    H5Eset_auto2(H5E_DEFAULT, keep_failure, nullptr);
 }
 
 void forget_failed_read() {
-    failed_read().clear();
+    failures() = {};
 }
 
 void throw_failed_read(const std::filesystem::path& file) {
-    if (!failed_read().empty()) throw data_error("{}: cannot be read ({})", file.string(), failed_read());
+    if (!failures().read.empty()) throw data_error("{}: cannot be read ({})", file.string(), failures().read);
 }
 
 Handle::Handle(const Handle& other) : id_(other.id_) {
@@ -86,7 +80,7 @@ std::string text(const Shape& shape) {
 }
 
 std::string last_complaint() {
-    return complaint_on(H5E_DEFAULT);
+    return failures().complaint;
 }
 
 namespace {

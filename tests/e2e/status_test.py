@@ -91,7 +91,7 @@ class Status(unittest.TestCase):
     @contextlib.contextmanager
     def control_group(self, limit_bytes):
         """A folder of a new control group (of version 1 or 2) below this process's, with a memory limit."""
-        groups = [line.rstrip().split(":", 2) for line in open("/proc/self/cgroup")]
+        groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
         version_1 = [path for _, controllers, path in groups if "memory" in controllers.split(",")]
         if version_1:
             group, limit = Path("/sys/fs/cgroup/memory" + version_1[0]), "memory.limit_in_bytes"

@@ -218,7 +218,7 @@ void expect_equal_overlaps(const Outcome& outcome) {
     EXPECT_GT(compared, 0);
 }
 
-FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& truth) {
+FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& truth, std::ptrdiff_t margin) {
     std::array<std::ptrdiff_t, 2> shift{}, first{}, shape{};
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const auto a = static_cast<std::ptrdiff_t>(axis);
@@ -228,8 +228,8 @@ FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& tru
             least = std::min(least, truth.positions_px(j, a));
             most = std::max(most, truth.positions_px(j, a));
         }
-        first[axis] = std::lround(least) + truth.probe.extent(a + 1) / 2;
-        shape[axis] = std::lround(most) - std::lround(least);
+        first[axis] = std::lround(least) + truth.probe.extent(a + 1) / 2 - margin;
+        shape[axis] = std::lround(most) - std::lround(least) + 2 * margin;
     }
     FoundAndTrue both = {Array<cfloat, 2>(Extents<2>{shape[0], shape[1]}),
                          Array<cfloat, 2>(Extents<2>{shape[0], shape[1]})};

@@ -68,11 +68,12 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b);
 // Every pair of tiles holds the same bits of the object where they overlap, and some do.
 void expect_equal_overlaps(const Outcome& outcome);
 
-// The same pixels of both: where the centres of the frames' windows are.
+// The same pixels of both: where the centres of the frames' windows are, and `margin` around that.
 struct FoundAndTrue {
     Array<cfloat, 2> found, truth;
 };
-FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& truth);
+FoundAndTrue where_windows_centre(const Result& result, const SyntheticScan& truth,
+                                  std::ptrdiff_t margin = 0);
 
 // ||a - b|| / ||b||
 double relative_difference(const Array<cfloat, 3>& a, const Array<cfloat, 3>& b);

@@ -12,16 +12,22 @@ namespace tessera::test {
 namespace {
 
 SmallScan& scan() {
-    static SmallScan jittered(jittered_scan(9));
-    return jittered;
+    static SmallScan bright([] {
+        SimulationConfig config = jittered_scan(9);
+        config.probe.photons_per_frame = 1e8;
+        return config;
+    }());
+    return bright;
 }
 
 // Of the object against the truth, in pixels.
 double shift_of(const Result& result) {
-    const auto [found, truth] = where_windows_centre(result, scan().truth());
-    Array<float, 2> everywhere(found.extents());
-    for (std::ptrdiff_t i = 0; i < everywhere.size(); ++i) everywhere[i] = 1;
-    const ObjectComparison comparison = compare_objects(found, truth, everywhere, true);
+    constexpr std::ptrdiff_t margin = 10;  // for what is shifted in from outside
+    const auto [found, truth] = where_windows_centre(result, scan().truth(), margin);
+    Array<float, 2> region(found.extents());
+    for (std::ptrdiff_t y = margin; y < region.extent(0) - margin; ++y)
+        for (std::ptrdiff_t x = margin; x < region.extent(1) - margin; ++x) region(y, x) = 1;
+    const ObjectComparison comparison = compare_objects(found, truth, region, true);
     EXPECT_LT(comparison.error, 0.2);
     return std::hypot(comparison.alignment.shift_px[0], comparison.alignment.shift_px[1]);
 }
@@ -32,7 +38,7 @@ RunConfig with_the_true_probe() {
     config.probe.initial = InitialProbe::file;
     config.probe.rescale = false;
     config.probe.update.start = 1000;
-    config.engines[0].num_iter = 60;
+    config.engines[0].projection.fourier_relax_factor = 0.01;  // all frames count
     config.runtime.cpus = most_workers();
     return config;
 }
@@ -40,7 +46,8 @@ RunConfig with_the_true_probe() {
 struct EngineCase {
     const char* name;
     EngineName engine;
-    int num_iter = 60;
+    double bound_px;  // projections hover about the solution
+    int num_iter = 150;
 };
 void PrintTo(const EngineCase& c, std::ostream* stream) {
     *stream << c.name;
@@ -51,10 +58,10 @@ TEST_P(SamePixel, IsWhereEveryEngineHasTheObject) {
     RunConfig config = with_the_true_probe();
     config.engines[0].name = GetParam().engine;
     config.engines[0].num_iter = GetParam().num_iter;
-    EXPECT_LT(shift_of(run(config).result), 0.02);
-    config.positions.interpolation =
-        Interpolation::nearest;  // frames at whole pixels, rounded without a bias
-    EXPECT_LT(shift_of(run(config).result), 0.1);
+    EXPECT_LT(shift_of(run(config).result), GetParam().bound_px);
+    // Frames at whole pixels, rounded without a bias.
+    config.positions.interpolation = Interpolation::nearest;
+    EXPECT_LT(shift_of(run(config).result), 0.05 + 3 * GetParam().bound_px);
 }
 
 // Object and probe could move together; from a guess in the middle of its window they do not.
@@ -69,11 +76,11 @@ TEST_P(SamePixel, IsKeptWhileTheProbeMoves) {
 
 INSTANTIATE_TEST_SUITE_P(
     Engines, SamePixel,
-    testing::Values(EngineCase{"cg", EngineName::CG}, EngineCase{"gd", EngineName::GD, 120},
-                    EngineCase{"dm", EngineName::DM}, EngineCase{"raar", EngineName::RAAR},
-                    EngineCase{"ap", EngineName::AP}, EngineCase{"epie", EngineName::ePIE},
-                    EngineCase{"rpie", EngineName::rPIE}, EngineCase{"mpie", EngineName::mPIE},
-                    EngineCase{"lsqml", EngineName::LSQML}),
+    testing::Values(EngineCase{"cg", EngineName::CG, 0.01}, EngineCase{"gd", EngineName::GD, 0.01, 300},
+                    EngineCase{"dm", EngineName::DM, 0.1}, EngineCase{"raar", EngineName::RAAR, 0.1},
+                    EngineCase{"ap", EngineName::AP, 0.1}, EngineCase{"epie", EngineName::ePIE, 0.1},
+                    EngineCase{"rpie", EngineName::rPIE, 0.01}, EngineCase{"mpie", EngineName::mPIE, 0.01},
+                    EngineCase{"lsqml", EngineName::LSQML, 0.01}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 TEST(Handover, LeavesTheObjectOnItsPixels) {
@@ -81,7 +88,8 @@ TEST(Handover, LeavesTheObjectOnItsPixels) {
     config.engines.clear();
     for (const EngineName name : {EngineName::DM, EngineName::rPIE, EngineName::CG, EngineName::RAAR}) {
         config.engines.push_back({.name = name, .num_iter = 20});
-        EXPECT_LT(shift_of(run(config).result), 0.02) << "after " << config.engines.size() << " engines";
+        config.engines.back().projection.fourier_relax_factor = 0.01;
+        EXPECT_LT(shift_of(run(config).result), 0.1) << "after " << config.engines.size() << " engines";
     }
 }
 
