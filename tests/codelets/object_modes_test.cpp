@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codelets/accumulate.hpp"
 #include "codelets/divide.hpp"
 #include "codelets/fourier_projection.hpp"
 #include "codelets/line_search.hpp"
@@ -462,7 +463,7 @@ TEST(TurnModes, MakesThemOrthogonalUnderTheLightByFallingPower) {
             EXPECT_LT(std::abs(after[3 * m + n]), 2e-6 * std::abs(after[0]));
         }
         EXPECT_NEAR(powers[m], after[4 * m].real(), 2e-6 * after[0].real());
-        if (m > 0) EXPECT_LE(powers[m], powers[m - 1]);
+        EXPECT_LE(powers[m], powers[m == 0 ? 0 : m - 1]);
         EXPECT_GE(mixing[3 + 8 * m], 0);
         EXPECT_NEAR(mixing[4 + 8 * m], 0, 1e-12);
     }

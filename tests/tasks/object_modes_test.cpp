@@ -126,26 +126,26 @@ double incoherent_sum_error(const Scanned& scanned) {
     return std::sqrt(difference / size);
 }
 
+// Measured: 0.016 and 5e-4 of the data error of one mode, 0.18 and 0.04 of what it leaves of the states, 0.23
+// and 0.04 of its error of their sum.
 TEST(MixedObject, IsFoundWithAsManyModes) {
     const SmallScan scan(mixed_scan());
     for (const auto& [name, num_iter] : {std::pair{EngineName::CG, 80}, {EngineName::DM, 150}}) {
         SCOPED_TRACE(name == EngineName::CG ? "CG" : "DM");
         RunConfig config = mixed_run(scan, engine_of(name, num_iter));
+        config.engines[0].projection.fourier_relax_factor = 0;  // frames that fit almost have to change, too
         const Outcome two = run(config);
         config.object.num_modes = 1;
         const Outcome one = run(config);
         ASSERT_EQ(two.result.object.extent(0), 2);
         EXPECT_EQ(two.result.num_object_modes, 2);
+        ASSERT_EQ(two.result.object_mode_powers.size(), 2U);
+        EXPECT_GT(two.result.object_mode_powers[0], two.result.object_mode_powers[1]);
+        EXPECT_TRUE(one.result.object_mode_powers.empty());
         const Scanned mixed = scanned_part(two.result, scan.truth()),
                       coherent = scanned_part(one.result, scan.truth());
-        RecordProperty("data_error", fmt::format("{:.3g} {:.3g}", two.result.final_data_error,
-                                                 one.result.final_data_error));
-        fmt::print(
-            "data error {:.3g} (one mode {:.3g}), span {:.3g} ({:.3g}), incoherent sum {:.3g} ({:.3g})\n",
-            two.result.final_data_error, one.result.final_data_error, span_error(mixed), span_error(coherent),
-            incoherent_sum_error(mixed), incoherent_sum_error(coherent));
         EXPECT_LT(two.result.final_data_error, 0.05 * one.result.final_data_error);
-        EXPECT_LT(span_error(mixed), 0.3 * span_error(coherent));
+        EXPECT_LT(span_error(mixed), 0.25 * span_error(coherent));
         EXPECT_LT(incoherent_sum_error(mixed), 0.3 * incoherent_sum_error(coherent));
     }
 }

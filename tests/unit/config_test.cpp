@@ -218,7 +218,7 @@ TEST(RunFile, UnknownKeysNameTheNearest) {
     expect_problem("scan:\n  file: a.cxi\n  geometry: {energy: 8000}\n",
                    "run.yaml:3: scan.geometry.energy: unknown key (did you mean energy_eV?)");
     expect_problem(with_scan("num_modes: 2\n"),
-                   "run.yaml:2: num_modes: unknown key (did you mean probe.num_modes?)");
+                   "run.yaml:2: num_modes: unknown key (did you mean object.num_modes?)");
     expect_problem(
         with_scan("tiling:\n  overlap: 5\n"),
         "run.yaml:3: tiling.overlap: unknown key (known here: tiles, batch_size, exchange, halo_m)");
