@@ -68,8 +68,8 @@ void print_terms(const char* title, const std::vector<MemoryTerm>& terms, std::s
     fmt::print("  {:9.1f} MiB  in all\n", static_cast<double>(total) / mebibyte);
 }
 
-// Over the frames: a gradient, and a line search, derivatives by positions and background and lights where there are any. (A
-// search for frames in wrong places is another, but rare.)
+// Over the frames: a gradient, and a line search, derivatives by positions and background and lights where
+// there are any. (A search for frames in wrong places is another, but rare.)
 int passes_per_iteration(const Problem& problem) {
     const auto& engines = problem.config.engines;
     const bool searches = std::any_of(engines.begin(), engines.end(), [](const EngineConfig& engine) {
@@ -219,7 +219,8 @@ void print_time(const Problem& problem) {
     const bool on_gpus = problem.machine.num_gpus > 0;
     const double nominal_flops_per_s = on_gpus ? 2e12 : 12e9;
     const int workers = on_gpus ? problem.machine.num_gpus : problem.machine.num_cpus;
-    const double pixels = static_cast<double>(problem.scan.mask.size());
+    const auto [height, width] = problem.far_field_shape();
+    const double pixels = static_cast<double>(height) * width;
     const double transform = 5 * pixels * std::log2(pixels);
     double seconds = 0;
     for (const EngineConfig& engine : problem.config.engines) {

@@ -20,14 +20,13 @@ using reference::RealImage;
 using Field = ProblemShape::Field;
 
 std::vector<cfloat> found_derivatives(const OneBatch& batch) {
-    const Data out(sums_bytes(batch.shape.frame.area()));
-    find_background_derivatives.submit(
-        {batch.shape}, {&batch.patterns, &batch.frames, &batch.detector, &batch.probe, &batch.object,
-                        &batch.state, &out});
+    const Data out(sums_bytes(detector_shape(batch.shape).area()));
+    find_background_derivatives.submit({batch.shape}, {&batch.patterns, &batch.frames, &batch.detector,
+                                                       &batch.probe, &batch.object, &batch.state, &out});
     const HostAccess access(out, Access::read);
     throw_task_failure();
     const cfloat* found = probe_part(access.as<const std::byte>());
-    return {found, found + batch.shape.frame.area()};
+    return {found, found + detector_shape(batch.shape).area()};
 }
 
 struct Derivatives {
@@ -98,7 +97,8 @@ TEST_P(BackgroundDerivatives, AreTheCostsFiniteDifferences) {
         const auto change = [](std::ptrdiff_t i) { return 0.5 + 0.25 * static_cast<double>(i % 3); };
         const auto cost_at = [&](double step) {
             Problem there = problem;
-            for (std::ptrdiff_t i = 0; i < there.background.size(); ++i) there.background[i] += step * change(i);
+            for (std::ptrdiff_t i = 0; i < there.background.size(); ++i)
+                there.background[i] += step * change(i);
             return reference::cost(there).total;
         };
         double expected = 0;
@@ -112,18 +112,17 @@ TEST_P(BackgroundDerivatives, AreTheCostsFiniteDifferences) {
 constexpr auto fourier = reference::Interpolation::fourier;
 INSTANTIATE_TEST_SUITE_P(
     Models, BackgroundDerivatives,
-    testing::Values(BackgroundCase{{.interpolation = fourier}, "far_field"},
-                    BackgroundCase{{.interpolation = reference::Interpolation::bilinear}, "bilinear"},
-                    BackgroundCase{{.interpolation = fourier, .field = Field::near}, "near_field"},
-                    BackgroundCase{{.num_slices = 2, .interpolation = fourier}, "slices"},
-                    BackgroundCase{{.interpolation = fourier, .blur_sigma = 0.7}, "point_spread"},
-                    BackgroundCase{{.interpolation = fourier, .saturated_from = 12}, "saturated"},
-                    BackgroundCase{{.frame = {34, 37},
-                                    .probe = {20, 37},
-                                    .num_modes = 3,
-                                    .num_frames = 5,
-                                    .interpolation = fourier},
-                                   "larger"}),
+    testing::Values(
+        BackgroundCase{{.interpolation = fourier}, "far_field"},
+        BackgroundCase{{.interpolation = reference::Interpolation::bilinear}, "bilinear"},
+        BackgroundCase{{.interpolation = fourier, .field = Field::near}, "near_field"},
+        BackgroundCase{{.num_slices = 2, .interpolation = fourier}, "slices"},
+        BackgroundCase{{.interpolation = fourier, .blur_sigma = 0.7}, "point_spread"},
+        BackgroundCase{{.interpolation = fourier, .upsampling = 3}, "upsampled"},
+        BackgroundCase{{.interpolation = fourier, .saturated_from = 12}, "saturated"},
+        BackgroundCase{
+            {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 3, .num_frames = 5, .interpolation = fourier},
+            "larger"}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
 // ---- Steps
@@ -209,13 +208,13 @@ TEST(RefinedBackground, IsTheOneThatWasThere) {
             const RealImage truth = problem.background;
             for (double& value : problem.background) value *= start;
             const OneBatch batch(problem, PatternType::f32);
-            const Data noted(batch.shape.frame.area() * sizeof(float));
+            const Data noted(detector_shape(batch.shape).area() * sizeof(float));
             for (int round = 0; round < 100; ++round) {
                 const Data sums = sums_with(found_derivatives(batch));
-                update_background.submit({batch.shape.frame, 1.0f, 4.0f},
+                update_background.submit({detector_shape(batch.shape), 1.0f, 4.0f},
                                          {&sums, &batch.detector, &batch.state, &noted});
             }
-            const auto found = content<float>(noted, batch.shape.frame.area());
+            const auto found = content<float>(noted, detector_shape(batch.shape).area());
             for (std::ptrdiff_t i = 0; i < truth.size(); ++i) {
                 const double expected = problem.mask[i] == 0 ? problem.background[i] : truth[i];
                 EXPECT_NEAR(static_cast<double>(found[static_cast<std::size_t>(i)]), expected, 2e-2)

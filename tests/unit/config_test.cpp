@@ -109,8 +109,17 @@ RunConfig expected_full_run() {
     c.scan.keys.background = "/b";
     c.scan.keys.frames_are_amplitudes = true;
     c.scan.keys.frames_dc_at_corner = true;
-    c.object = {
-        17, InitialObject::file, "earlier.h5", 1, 0.05, 3, {1.5e-9, 2.5e-9}, SlicePropagation::fresnel, 0.25, 5, {}};
+    c.object = {17,
+                InitialObject::file,
+                "earlier.h5",
+                1,
+                0.05,
+                3,
+                {1.5e-9, 2.5e-9},
+                SlicePropagation::fresnel,
+                0.25,
+                5,
+                {}};
     c.object.constraints = {{}, {}, 0.2, 0.01, 3, 2};
     c.probe.initial = InitialProbe::zone_plate;
     c.probe.num_modes = 3;
