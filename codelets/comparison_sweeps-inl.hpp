@@ -77,25 +77,31 @@ HWY_INLINE void multiply_modes(Vec by, cfloat* waves, Lanes lanes, const BatchSh
     }
 }
 
-// G sum |Psi|^2 of a detector with a point spread, in scratch memory; null of one without.
-inline float* blurred_intensity(const cfloat* HWY_RESTRICT waves, const DetectorView& detector,
-                                const BatchShape& s) {
-    if (detector.blur == nullptr) return nullptr;
-    float* HWY_RESTRICT plane = intensity_planes(1, s);
-    for_each_vector(s.frame.area(), [&](std::size_t i, auto lanes) HWY_ATTR {
-        store(sum_of_modes(waves + i, lanes, s), plane + i, lanes);
+// What the detector's pixels see of sum |Psi|^2, in scratch memory; null where each sees its own.
+inline float* seen_intensity(const cfloat* HWY_RESTRICT waves, const DetectorView& detector,
+                             const BatchShape& s) {
+    if (!sees_several_pixels(s)) return nullptr;
+    return seen_planes<1>(detector, s, [&](std::size_t i, auto lanes, Vec(&seen)[1]) HWY_ATTR {
+        seen[0] = sum_of_modes(waves + i, lanes, s);
     });
-    blur(plane, detector.blur, s);
-    return plane;
 }
 
-// Far fields *= G factor.
-inline void multiply_blurred(float* HWY_RESTRICT factor, cfloat* HWY_RESTRICT waves,
-                             const DetectorView& detector, const BatchShape& s) {
-    blur(factor, detector.blur, s);
-    for_each_vector(s.frame.area(), [&](std::size_t i, auto lanes) HWY_ATTR {
-        multiply_modes(load(static_cast<const float*>(factor + i), lanes), waves + i, lanes, s);
-    });
+// Far fields *= the adjoint of that of factors of the detector's pixels.
+inline void multiply_seen(float* HWY_RESTRICT factor, cfloat* HWY_RESTRICT waves,
+                          const DetectorView& detector, const BatchShape& s) {
+    if (detector.blur != nullptr) blur(factor, detector.blur, s);
+    const auto width = static_cast<std::size_t>(s.frame.x);
+    float* line = Workspace::of_this_worker().get<float>(Workspace::Slot::blurred_rows, width);
+    for (int y = 0; y < s.frame.y; ++y) {
+        const float* row = factor + detector_row(y, s);
+        if (s.upsampling > 1) {
+            spread_row(row, s, line);
+            row = line;
+        }
+        cfloat* wave = waves + static_cast<std::size_t>(y) * width;
+        for_each_vector(width, [&](std::size_t x, auto lanes)
+                                   HWY_ATTR { multiply_modes(load(row + x, lanes), wave + x, lanes, s); });
+    }
 }
 
 // Cost of the far fields; with `Factor::apply` they are multiplied by the derivative's factor and `scale`,
@@ -104,18 +110,18 @@ enum class Factor { skip, apply };
 template <Factor factor, NoiseModel noise, class Count>
 FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const DetectorView& detector, float scale,
                   const BatchShape& s) {
-    const std::size_t n = s.frame.area();
+    const std::size_t n = detector_shape(s).area();
     const float* HWY_RESTRICT mask = detector.mask;
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
     const Saturation saturation(s);
-    float* blurred = blurred_intensity(waves, detector, s);  // null: none; then the place of factors
+    float* seen = seen_intensity(waves, detector, s);  // null: the far field's; then the place of factors
     FrameCost total;
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec cost = zero(), squared_error = zero();
         for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
             const std::size_t i = chunk + j;
-            Vec intensity = blurred != nullptr ? load(blurred + i, lanes) : sum_of_modes(waves + i, lanes, s);
+            Vec intensity = seen != nullptr ? load(seen + i, lanes) : sum_of_modes(waves + i, lanes, s);
             intensity = background != nullptr ? fma(intensity, scales, load(background + i, lanes))
                                               : intensity * scales;
             const Measured data = saturation.compared_with(intensity, measured(counts + i, mask + i, lanes));
@@ -126,8 +132,8 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const Detecto
             }
             if constexpr (factor == Factor::apply) {
                 const Vec by = m.factor * scales;
-                if (blurred != nullptr) {
-                    store(by, blurred + i, lanes);
+                if (seen != nullptr) {
+                    store(by, seen + i, lanes);
                 } else {
                     multiply_modes(by, waves + i, lanes, s);
                 }
@@ -138,7 +144,7 @@ FrameCost compare(cfloat* waves, const Count* HWY_RESTRICT counts, const Detecto
     }
     if constexpr (noise == NoiseModel::amplitude && factor == Factor::apply) total.squared_error = total.cost;
     if constexpr (factor == Factor::apply) {
-        if (blurred != nullptr) multiply_blurred(blurred, waves, detector, s);
+        if (seen != nullptr) multiply_seen(seen, waves, detector, s);
     }
     return total;
 }
@@ -177,42 +183,38 @@ HWY_INLINE IntensitySlopes slopes_of(const FieldsByPlace& fields, std::size_t i,
 }
 template <class Lanes>
 HWY_INLINE IntensitySlopes load_slopes(const float* planes, Lanes lanes, const BatchShape& s) {
-    const std::size_t n = s.frame.area();
+    const std::size_t n = detector_shape(s).area();
     return {load(planes, lanes), load(planes + n, lanes), load(planes + 2 * n, lanes)};
 }
-inline const float* blurred_slopes(const FieldsByPlace& fields, const DetectorView& detector,
-                                   const BatchShape& s) {
-    if (detector.blur == nullptr) return nullptr;
-    const std::size_t n = s.frame.area();
-    float* HWY_RESTRICT planes = intensity_planes(3, s);
-    for_each_vector(n, [&](std::size_t i, auto lanes) HWY_ATTR {
+inline const float* seen_slopes(const FieldsByPlace& fields, const DetectorView& detector,
+                                const BatchShape& s) {
+    if (!sees_several_pixels(s)) return nullptr;
+    return seen_planes<3>(detector, s, [&](std::size_t i, auto lanes, Vec(&seen)[3]) HWY_ATTR {
         const IntensitySlopes slopes = slopes_of(fields, i, lanes, s);
-        store(slopes.intensity, planes + i, lanes);
-        store(slopes.by_y, planes + n + i, lanes);
-        store(slopes.by_x, planes + 2 * n + i, lanes);
+        seen[0] = slopes.intensity;
+        seen[1] = slopes.by_y;
+        seen[2] = slopes.by_x;
     });
-    for (std::size_t plane = 0; plane < 3; ++plane) blur(planes + plane * n, detector.blur, s);
-    return planes;
 }
 
 // Of a frame's cost by its position: see codelets/refine_positions.hpp.
 template <NoiseModel noise, class Count>
 PositionDerivatives derivatives_along(const FieldsByPlace& fields, const Count* HWY_RESTRICT counts,
                                       const DetectorView& detector, float scale, const BatchShape& s) {
-    const std::size_t n = s.frame.area();
+    const std::size_t n = detector_shape(s).area();
     const float* HWY_RESTRICT mask = detector.mask;
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), twice = broadcast(2 * scale),
               epsilons = broadcast(noise_epsilon(noise));
     const Saturation saturation(s);
-    const float* HWY_RESTRICT blurred = blurred_slopes(fields, detector, s);  // null: none
+    const float* HWY_RESTRICT seen = seen_slopes(fields, detector, s);  // null: the far field's
     PositionDerivatives total = {};
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec sums[5] = {zero(), zero(), zero(), zero(), zero()};
         for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
             const std::size_t i = chunk + j;
             auto [intensity, by_y, by_x] =
-                blurred != nullptr ? load_slopes(blurred + i, lanes, s) : slopes_of(fields, i, lanes, s);
+                seen != nullptr ? load_slopes(seen + i, lanes, s) : slopes_of(fields, i, lanes, s);
             const Vec offset = background != nullptr ? load(background + i, lanes) : zero();
             intensity = fma(intensity, scales, offset);
             by_y = by_y * twice;
@@ -287,48 +289,45 @@ HWY_INLINE IntensityPolynomial<Vec> polynomial_of(const FieldsAlong& fields, std
     }
     return p;
 }
-// The point spread is linear in the intensity, and so in the polynomial's coefficients.
+// What pixels see is linear in the intensity, and so in the polynomial's coefficients.
 inline constexpr std::size_t num_coefficients = 5;
 template <class Lanes>
 HWY_INLINE IntensityPolynomial<Vec> load_polynomial(const float* planes, Lanes lanes, const BatchShape& s) {
-    const std::size_t n = s.frame.area();
+    const std::size_t n = detector_shape(s).area();
     return {load(planes, lanes), load(planes + n, lanes), load(planes + 2 * n, lanes),
             load(planes + 3 * n, lanes), load(planes + 4 * n, lanes)};
 }
-inline const float* blurred_polynomial(const FieldsAlong& fields, const DetectorView& detector,
-                                       const BatchShape& s) {
-    if (detector.blur == nullptr) return nullptr;
-    const std::size_t n = s.frame.area();
-    float* HWY_RESTRICT planes = intensity_planes(num_coefficients, s);
-    for_each_vector(n, [&](std::size_t i, auto lanes) HWY_ATTR {
+inline const float* seen_polynomial(const FieldsAlong& fields, const DetectorView& detector,
+                                    const BatchShape& s) {
+    if (!sees_several_pixels(s)) return nullptr;
+    const auto values = [&](std::size_t i, auto lanes, Vec(&seen)[num_coefficients]) HWY_ATTR {
         const IntensityPolynomial<Vec> p = polynomial_of(fields, i, lanes, s);
-        store(p.c0, planes + i, lanes);
-        store(p.c1, planes + n + i, lanes);
-        store(p.c2, planes + 2 * n + i, lanes);
-        store(p.c3, planes + 3 * n + i, lanes);
-        store(p.c4, planes + 4 * n + i, lanes);
-    });
-    for (std::size_t plane = 0; plane < num_coefficients; ++plane) blur(planes + plane * n, detector.blur, s);
-    return planes;
+        seen[0] = p.c0;
+        seen[1] = p.c1;
+        seen[2] = p.c2;
+        seen[3] = p.c3;
+        seen[4] = p.c4;
+    };
+    return seen_planes<num_coefficients>(detector, s, values);
 }
 
 // Adds the frame's costs at step 0 and at each trial step to `cost`.
 template <NoiseModel noise, class Count>
 void compare_along(const FieldsAlong& fields, const Count* HWY_RESTRICT counts, const DetectorView& detector,
                    float scale, const float* steps, const BatchShape& s, double* cost) {
-    const std::size_t n = s.frame.area();
+    const std::size_t n = detector_shape(s).area();
     const float* HWY_RESTRICT mask = detector.mask;
     const float* HWY_RESTRICT background = detector.background;
     const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
     const Saturation saturation(s);
-    const float* HWY_RESTRICT blurred = blurred_polynomial(fields, detector, s);  // null: none
+    const float* HWY_RESTRICT seen = seen_polynomial(fields, detector, s);  // null: the far field's
     for (std::size_t chunk = 0; chunk < n; chunk += chunk_pixels) {
         Vec sums[num_trials + 1];
         for (Vec& sum : sums) sum = zero();
         for_each_vector(std::min(chunk_pixels, n - chunk), [&](std::size_t j, auto lanes) HWY_ATTR {
             const std::size_t i = chunk + j;
-            const IntensityPolynomial<Vec> p = blurred != nullptr ? load_polynomial(blurred + i, lanes, s)
-                                                                  : polynomial_of(fields, i, lanes, s);
+            const IntensityPolynomial<Vec> p =
+                seen != nullptr ? load_polynomial(seen + i, lanes, s) : polynomial_of(fields, i, lanes, s);
             const Vec offset = background != nullptr ? load(background + i, lanes) : zero();
             const Measured data = measured(counts + i, mask + i, lanes);
             const auto add = [&](std::size_t trial, Vec intensity) HWY_ATTR {

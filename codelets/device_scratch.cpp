@@ -85,7 +85,7 @@ std::size_t bytes_of(Scratch slot, const BatchShape& s, const DeviceScratchUses&
         case Scratch::intensities:
         case Scratch::blurred_rows: {
             constexpr std::size_t num_planes = 5;  // of a frame: the coefficients of a line search
-            return s.blur_radius > 0 ? turn * num_planes * s.frame.area() * sizeof(float) : 0;
+            return sees_several_pixels(s) ? turn * num_planes * detector_shape(s).area() * sizeof(float) : 0;
         }
         case Scratch::moved_object:  // as large as a batch's window: taken with the first task
             return 0;

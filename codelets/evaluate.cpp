@@ -21,7 +21,8 @@ void evaluate_batch(const EvaluateArgs& args, const Buffers& buffers) {
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto frame = static_cast<std::size_t>(j);
-            const FrameCost cost = evaluation.at(frames[frame], j, patterns + frame * s.frame.area());
+            const FrameCost cost =
+                evaluation.at(frames[frame], j, patterns + frame * detector_shape(s).area());
             sums.cost += cost.cost;
             sums.squared_error += cost.squared_error;
             errors[frame] = cost.squared_error;

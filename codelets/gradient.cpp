@@ -60,7 +60,7 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             const float scale = propagator.scale() * lights.intensity(j);
             FrameCost cost;
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                const auto* counts = patterns + frame * s.frame.area();
+                const auto* counts = patterns + frame * detector_shape(s).area();
                 if (residual != nullptr) {
                     far_field_steps(residual, s)[frame] =
                         far_field_step<noise()>(waves, counts, detector, scale, s) / lights.intensity(j);

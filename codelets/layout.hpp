@@ -10,12 +10,15 @@
 #include "math/complex.hpp"
 #include "math/host_device.hpp"
 #include "scan/scan.hpp"
+#include "scan/upsampling.hpp"
 
 // What is inside the data that tasks exchange. Every block starts on a 64-byte boundary.
 //
-//   patterns    counts (frame, y, x) of the scan's own type; unused_count where a frame does not use a pixel
+//   patterns    counts (frame, y, x) of the detector's pixels, of the scan's own type; unused_count where a
+//               frame does not use a pixel
 //   frames      FramePosition (frame) | lights, of a variable probe
-//   detector    mask (y, x) float | background (y, x) float | transfer (y, x) complex, near field only
+//   detector    mask (y, x) float | background (y, x) float, of the detector's pixels
+//               | transfer (y, x) complex, near field only
 //               | slice transfers (way, y, x) complex of the probe's shape, several slices only
 //               | point spread float (radius + 1), from its middle on, of a detector that has one
 //   object      value (plane, y, x) complex | direction (plane, y, x) complex, of an extended tile
@@ -162,8 +165,9 @@ struct BatchShape {
     std::int32_t num_slices = 1;           // of the object; the wave travels from each to the next
     std::int32_t num_slice_transfers = 0;  // one if all ways between slices are equal, else one for each
     std::int32_t num_opr_modes = 0;        // eigen-probes: what the first mode may deviate by in each frame
-    Shape2 frame, probe;
-    Shape2 tile;                              // the extended tile
+    std::int32_t upsampling = 1;           // pixels of the far field along each side of the detector's
+    Shape2 frame, probe;                   // of the far field, of the probe's window
+    Shape2 tile;                           // the extended tile
     std::int32_t window_y = 0, window_x = 0;  // of the batch in the tile
     Shape2 window;
     PatternType pattern_type = PatternType::u16;
@@ -189,6 +193,15 @@ struct BatchShape {
     TESSERA_HD bool is_dark_in_vacuum(std::int32_t plane) const { return num_object_modes > 1 && plane > 0; }
 };
 
+// The detector's pixels: those of counts, mask and background.
+TESSERA_HD Shape2 detector_shape(const BatchShape& s) {
+    return {s.frame.y / s.upsampling, s.frame.x / s.upsampling};
+}
+// Is what a pixel of the detector sees more than its own pixel of the far field?
+inline bool sees_several_pixels(const BatchShape& s) {
+    return s.blur_radius > 0 || s.upsampling > 1;
+}
+
 // Where a frame's window begins in an extended tile, which may hold only a part of it, and whether the frame
 // is the tile's own.
 struct MinibatchFrame {
@@ -201,7 +214,8 @@ constexpr std::size_t aligned_bytes(std::size_t bytes) {
 }
 
 inline std::size_t patterns_bytes(const BatchShape& s) {
-    return static_cast<std::size_t>(s.num_frames) * s.frame.area() * bytes_per_count(s.pattern_type);
+    return static_cast<std::size_t>(s.num_frames) * detector_shape(s).area() *
+           bytes_per_count(s.pattern_type);
 }
 // Numbers of a frame's light.
 TESSERA_HD std::int32_t light_size(std::int32_t num_opr_modes) {
@@ -231,7 +245,7 @@ inline std::size_t probe_bytes(const BatchShape& s) {
 }
 // Of mask, background and transfer; the slice transfers follow.
 inline std::size_t slice_transfers_offset(const BatchShape& s) {
-    return 2 * aligned_bytes(s.frame.area() * sizeof(float)) +
+    return 2 * aligned_bytes(detector_shape(s).area() * sizeof(float)) +
            (s.near_field ? aligned_bytes(s.frame.area() * sizeof(cfloat)) : 0);
 }
 inline std::size_t blur_offset(const BatchShape& s) {
@@ -321,7 +335,7 @@ struct DetectorView {
     const float* blur;  // a line of the point spread from its middle on; null: none
 };
 inline DetectorView detector_view(const std::byte* base, const BatchShape& s) {
-    const std::size_t map = aligned_bytes(s.frame.area() * sizeof(float));
+    const std::size_t map = aligned_bytes(detector_shape(s).area() * sizeof(float));
     return {reinterpret_cast<const float*>(base),
             s.has_background ? reinterpret_cast<const float*>(base + map) : nullptr,
             s.near_field ? reinterpret_cast<const cfloat*>(base + 2 * map) : nullptr,

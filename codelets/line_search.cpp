@@ -56,8 +56,8 @@ void line_search_through_slices(const LineSearchArgs& args, const Buffers& buffe
                 }
                 with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                     sums.trial_cost[i + 1] +=
-                        compare<Factor::skip, noise()>(waves, patterns + frame * s.frame.area(), detector,
-                                                       propagator.scale() * lights.intensity(j), s)
+                        compare<Factor::skip, noise()>(waves, patterns + frame * detector_shape(s).area(),
+                                                       detector, propagator.scale() * lights.intensity(j), s)
                             .cost;
                 });
             }
@@ -109,7 +109,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
                 compared.c = nullptr;
             }
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                compare_along<noise()>(compared, patterns + frame * s.frame.area(), detector,
+                compare_along<noise()>(compared, patterns + frame * detector_shape(s).area(), detector,
                                        propagator.scale() * lights.intensity(j), steps, s, sums.trial_cost);
             });
         }

@@ -30,15 +30,20 @@ struct FieldsAlong {
     }
 };
 
-// The coefficients of frames' intensities, (frame, coefficient, y, x): what a point spread, which is linear,
-// is applied to. x: the pixel, y: the frame.
+// The coefficients of what the detector's pixels see, (frame, coefficient, y, x), before a point spread,
+// which is linear. x: the pixel, y: the frame.
 struct WriteCoefficients {
     BatchShape s;
     FieldsAlong fields;
     float* planes;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
-        const pixel::IntensityPolynomial<float> p = fields.polynomial(s, frame, pixel);
-        const std::ptrdiff_t area = area_of(s.frame);
+        pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
+        for (std::int32_t i = 0; i < num_seen_pixels(s); ++i) {
+            const pixel::IntensityPolynomial<float> one =
+                fields.polynomial(s, frame, seen_pixel(s, pixel, i));
+            p = {p.c0 + one.c0, p.c1 + one.c1, p.c2 + one.c2, p.c3 + one.c3, p.c4 + one.c4};
+        }
+        const std::ptrdiff_t area = area_of(detector_shape(s));
         float* mine = planes + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
         mine[0] = p.c0;
         mine[area] = p.c1;
@@ -54,7 +59,7 @@ struct CompareAlong {
     Measurements measurements;
     IntensityScale scale;
     FieldsAlong fields;
-    const float* blurred;  // coefficients, in place of the fields; null: none
+    const float* seen;  // coefficients, in place of the fields; null: the far field's
     const IterationState* state;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_costs]) const {
         if (state->stopped != 0) return;
@@ -62,9 +67,9 @@ struct CompareAlong {
         add(polynomial(frame, pixel), measurements(s, frame, pixel), sums);
     }
     TESSERA_HD pixel::IntensityPolynomial<float> polynomial(std::int32_t frame, std::int32_t pixel) const {
-        if (blurred == nullptr) return fields.polynomial(s, frame, pixel);
-        const std::ptrdiff_t area = area_of(s.frame);
-        const float* mine = blurred + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
+        if (seen == nullptr) return fields.polynomial(s, frame, pixel);
+        const std::ptrdiff_t area = area_of(detector_shape(s));
+        const float* mine = seen + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
         return {mine[0], mine[area], mine[2 * area], mine[3 * area], mine[4 * area]};
     }
 };
@@ -139,7 +144,7 @@ class LineSearchOfBatch {
             keep(kept, num_frames);
             fields = {kept, kept + size, is_moving_ ? kept + 2 * size : nullptr, 3 * size};
         }
-        const auto pixels = static_cast<std::int32_t>(s_.frame.area());
+        const auto pixels = static_cast<std::int32_t>(detector_shape(s_).area());
         if (spread_.exists()) {
             device_.for_each({pixels, num_frames}, WriteCoefficients{s_, fields, spread_.planes()});
             spread_.blur(num_coefficients * num_frames);

@@ -10,7 +10,7 @@ namespace {
 void load_frames_cpu(const LoadFramesArgs& args, const Buffers& buffers) {
     if (args.is_abandoned->load(std::memory_order_relaxed)) return;
     const auto num_frames = static_cast<std::size_t>(args.shape.num_frames);
-    const std::size_t bytes = args.shape.frame.area() * bytes_per_count(args.shape.pattern_type);
+    const std::size_t bytes = detector_shape(args.shape).area() * bytes_per_count(args.shape.pattern_type);
     auto* const patterns = buffers.get<std::byte>(0);
     std::vector<std::size_t> order(num_frames);
     std::iota(order.begin(), order.end(), std::size_t{0});

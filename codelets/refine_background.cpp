@@ -17,9 +17,9 @@ void add_background_derivatives(const cfloat* HWY_RESTRICT waves, const Count* H
                                 cfloat* HWY_RESTRICT sums) {
     const Vec scales = broadcast(scale), epsilons = broadcast(noise_epsilon(noise));
     const Saturation saturation(s);
-    const float* HWY_RESTRICT blurred = blurred_intensity(waves, detector, s);  // null: none
-    for_each_vector(s.frame.area(), [&](std::size_t i, auto lanes) HWY_ATTR {
-        const Vec light = blurred != nullptr ? load(blurred + i, lanes) : sum_of_modes(waves + i, lanes, s);
+    const float* HWY_RESTRICT seen = seen_intensity(waves, detector, s);  // null: the far field's
+    for_each_vector(detector_shape(s).area(), [&](std::size_t i, auto lanes) HWY_ATTR {
+        const Vec light = seen != nullptr ? load(seen + i, lanes) : sum_of_modes(waves + i, lanes, s);
         const Vec intensity = fma(light, scales, load(detector.background + i, lanes));
         const Measured data =
             saturation.compared_with(intensity, measured(counts + i, detector.mask + i, lanes));
@@ -33,7 +33,7 @@ void add_background_derivatives(const cfloat* HWY_RESTRICT waves, const Count* H
 void find_background_derivatives_of_batch(const FindBackgroundDerivativesArgs& args, const Buffers& buffers) {
     const BatchShape& s = args.shape;
     std::byte* out = buffers.get<std::byte>(6);
-    std::memset(out, 0, sums_bytes(s.frame.area()));
+    std::memset(out, 0, sums_bytes(detector_shape(s).area()));
     if (buffers.get<const IterationState>(5)->stopped != 0) return;
     *batch_sums(out) = BatchSums{};
     FrameEvaluation evaluation(s, buffers.get<const std::byte>(1), buffers.get<const std::byte>(2),
@@ -45,8 +45,8 @@ void find_background_derivatives_of_batch(const FindBackgroundDerivativesArgs& a
             for (std::int32_t j = 0; j < s.num_frames; ++j) {
                 const auto frame = static_cast<std::size_t>(j);
                 const cfloat* waves = evaluation.far_fields(frames[frame], j);
-                add_background_derivatives<noise()>(waves, patterns + frame * s.frame.area(), detector,
-                                                    evaluation.scale(j), s, probe_part(out));
+                add_background_derivatives<noise()>(waves, patterns + frame * detector_shape(s).area(),
+                                                    detector, evaluation.scale(j), s, probe_part(out));
             }
         });
     });
@@ -73,18 +73,18 @@ Cost find_background_derivatives_cost(const FindBackgroundDerivativesArgs& args)
 void update_background_cpu(const UpdateBackgroundArgs& args, const Buffers& buffers) {
     if (buffers.get<const IterationState>(2)->stopped != 0) return;
     const cfloat* derivatives = probe_part(buffers.get<const std::byte>(0));
-    auto* background = reinterpret_cast<float*>(buffers.get<std::byte>(1) + background_offset(args.frame));
+    auto* background = reinterpret_cast<float*>(buffers.get<std::byte>(1) + background_offset(args.detector));
     double sum = 0;
-    for (std::size_t i = 0; i < args.frame.area(); ++i)
+    for (std::size_t i = 0; i < args.detector.area(); ++i)
         sum += static_cast<double>(counted_curvature(derivatives[i], args.num_frames));
-    const auto mean = static_cast<float>(sum / static_cast<double>(args.frame.area()));
-    for (std::size_t i = 0; i < args.frame.area(); ++i)
+    const auto mean = static_cast<float>(sum / static_cast<double>(args.detector.area()));
+    for (std::size_t i = 0; i < args.detector.area(); ++i)
         background[i] = updated_background(background[i], derivatives[i], mean, args.step_size);
-    std::memcpy(buffers.get<float>(3), background, args.frame.area() * sizeof(float));
+    std::memcpy(buffers.get<float>(3), background, args.detector.area() * sizeof(float));
 }
 
 Cost update_background_cost(const UpdateBackgroundArgs& args) {
-    return pixels_cost(static_cast<double>(args.frame.area()), 6, 2 * sizeof(cfloat) + 3 * sizeof(float));
+    return pixels_cost(static_cast<double>(args.detector.area()), 6, 2 * sizeof(cfloat) + 3 * sizeof(float));
 }
 
 }  // namespace
@@ -96,12 +96,12 @@ BufferBytes FindBackgroundDerivativesArgs::buffer_bytes() const {
             probe_bytes(shape),
             moving_field_bytes(shape.tile_size()),
             sizeof(IterationState),
-            sums_bytes(shape.frame.area())};
+            sums_bytes(detector_shape(shape).area())};
 }
 
 BufferBytes UpdateBackgroundArgs::buffer_bytes() const {
-    const std::size_t map = frame.area() * sizeof(float);
-    return {sums_bytes(frame.area()), background_offset(frame) + map, sizeof(IterationState), map};
+    const std::size_t map = detector.area() * sizeof(float);
+    return {sums_bytes(detector.area()), background_offset(detector) + map, sizeof(IterationState), map};
 }
 
 const Codelet<FindBackgroundDerivativesArgs> find_background_derivatives =

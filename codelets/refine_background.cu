@@ -12,15 +12,15 @@ struct AddBackgroundDerivatives {
     IntensityScale scale;
     std::int32_t num_frames;
     const cfloat* waves;
-    const float* blurred;  // intensities, of a detector with a point spread
+    const float* seen;  // intensities; null: the far field's
     const IterationState* state;
     cfloat* sums;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t, std::int32_t) const {
         if (state->stopped != 0) return;
         cfloat sum = sums[pixel];
         for (std::int32_t j = 0; j < num_frames; ++j) {
-            const float light =
-                blurred != nullptr ? blurred[j * area_of(s.frame) + pixel] : sum_of_modes(s, waves, j, pixel);
+            const float light = seen != nullptr ? seen[j * area_of(detector_shape(s)) + pixel]
+                                                : sum_of_modes(s, waves, j, pixel);
             const Measured all = measurements(s, j, pixel);
             const float intensity = fma(light, scale(j), all.background);
             const Measured m = all.compared_with(intensity, s.saturated_from);
@@ -68,22 +68,22 @@ void find_background_derivatives_device(const FindBackgroundDerivativesArgs& arg
                                         Device& device) {
     const BatchShape& s = args.shape;
     auto* out = buffers.get<std::byte>(6);
-    device.clear(out, sums_bytes(s.frame.area()));
+    device.clear(out, sums_bytes(detector_shape(s).area()));
     FrameEvaluations evaluations(s, buffers, device);
     evaluations.for_each_turn(buffers.get<const FramePosition>(1), [&](std::int32_t first,
                                                                        std::int32_t num_frames) {
-        const float* blurred = evaluations.spread().intensity(evaluations.waves(), num_frames);
-        device.for_each({static_cast<std::int32_t>(s.frame.area())},
+        const float* seen = evaluations.spread().intensity(evaluations.waves(), num_frames);
+        device.for_each({static_cast<std::int32_t>(detector_shape(s).area())},
                         AddBackgroundDerivatives{s, measurements_from(buffers, s, first), evaluations.scale(),
-                                                 num_frames, evaluations.waves(), blurred,
+                                                 num_frames, evaluations.waves(), seen,
                                                  buffers.get<const IterationState>(5), probe_part(out)});
     });
 }
 
 void update_background_device(const UpdateBackgroundArgs& args, const Buffers& buffers, Device& device) {
-    auto* background = reinterpret_cast<float*>(buffers.get<std::byte>(1) + background_offset(args.frame));
+    auto* background = reinterpret_cast<float*>(buffers.get<std::byte>(1) + background_offset(args.detector));
     const cfloat* derivatives = probe_part(buffers.get<const std::byte>(0));
-    const auto pixels = static_cast<std::int32_t>(args.frame.area());
+    const auto pixels = static_cast<std::int32_t>(args.detector.area());
     auto* sum = device.scratch<double>(Scratch::row_sums, 1);
     auto* mean = device.scratch<float>(Scratch::product, 1);
     device.reduce_rows<CountedCurvatures::num_sums, Sum>(

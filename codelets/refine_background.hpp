@@ -15,8 +15,8 @@ namespace tessera {
 // of all pixels, and it hardly moves.
 
 // Where it is in the detector's block.
-inline std::size_t background_offset(Shape2 frame) {
-    return aligned_bytes(frame.area() * sizeof(float));
+inline std::size_t background_offset(Shape2 detector) {
+    return aligned_bytes(detector.area() * sizeof(float));
 }
 
 struct FindBackgroundDerivativesArgs {
@@ -24,14 +24,14 @@ struct FindBackgroundDerivativesArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// g and c of a batch's frames: real and imaginary parts of the probe part of `out`, (y, x) of the frame.
-// Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (BatchSums, all 0; probe part
-// of the frame's size). All 0 once the state says stopped.
+// g and c of a batch's frames: real and imaginary parts of the probe part of `out`, (y, x) of the
+// detector. Buffers: patterns R, frames R, detector R, probe R, object R, state R, out W (BatchSums, all 0;
+// probe part of the detector's size). All 0 once the state says stopped.
 // Cost: 1 transform a mode, 1 more with fourier interpolation.
 extern const Codelet<FindBackgroundDerivativesArgs> find_background_derivatives;
 
 struct UpdateBackgroundArgs {
-    Shape2 frame;
+    Shape2 detector;
     float step_size = 1;
     float num_frames = 1;  // of the scan
     BufferBytes buffer_bytes() const;

@@ -80,8 +80,8 @@ void find_position_derivatives_of_batch(const PositionDerivativesArgs& args, con
             fields.make(frames[frame], lights.of(j));
             with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
                 derivatives[frame] =
-                    derivatives_along<noise()>(fields.fields(), patterns + frame * s.frame.area(), detector,
-                                               fields.scale() * lights.intensity(j), s);
+                    derivatives_along<noise()>(fields.fields(), patterns + frame * detector_shape(s).area(),
+                                               detector, fields.scale() * lights.intensity(j), s);
             });
         }
     });

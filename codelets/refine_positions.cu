@@ -98,14 +98,19 @@ struct FieldsByPlace {
     }
 };
 
-// (frame, plane, y, x): what a point spread, which is linear, is applied to. x: the pixel, y: the frame.
+// What the detector's pixels see, (frame, plane, y, x), before a point spread, which is linear. x: the pixel,
+// y: the frame.
 struct WriteSlopes {
     BatchShape s;
     FieldsByPlace fields;
     float* planes;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
-        const IntensitySlopes slopes = fields.slopes(s, frame, pixel);
-        const std::ptrdiff_t area = area_of(s.frame);
+        IntensitySlopes slopes = {0, 0, 0};
+        for (std::int32_t i = 0; i < num_seen_pixels(s); ++i) {
+            const IntensitySlopes one = fields.slopes(s, frame, seen_pixel(s, pixel, i));
+            slopes = {slopes.intensity + one.intensity, slopes.by_y + one.by_y, slopes.by_x + one.by_x};
+        }
+        const std::ptrdiff_t area = area_of(detector_shape(s));
         float* mine = planes + std::ptrdiff_t{frame} * num_slope_planes * area + pixel;
         mine[0] = slopes.intensity;
         mine[area] = slopes.by_y;
@@ -120,11 +125,11 @@ struct DerivativesAlong {
     Measurements measurements;
     IntensityScale scale;
     FieldsByPlace fields;
-    const float* blurred;  // slopes, in place of the fields; null: none
+    const float* seen;  // slopes, in place of the fields; null: the far field's
     TESSERA_HD IntensitySlopes slopes(std::int32_t frame, std::int32_t pixel) const {
-        if (blurred == nullptr) return fields.slopes(s, frame, pixel);
-        const std::ptrdiff_t area = area_of(s.frame);
-        const float* mine = blurred + std::ptrdiff_t{frame} * num_slope_planes * area + pixel;
+        if (seen == nullptr) return fields.slopes(s, frame, pixel);
+        const std::ptrdiff_t area = area_of(detector_shape(s));
+        const float* mine = seen + std::ptrdiff_t{frame} * num_slope_planes * area + pixel;
         return {mine[0], mine[area], mine[2 * area]};
     }
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
@@ -220,7 +225,7 @@ class DerivativesOfBatch {
             make_fields();
             for (int axis = 0; axis < 2; ++axis) make_slopes(axis);
             const FieldsByPlace fields = {fields_, along_[0], along_[1]};
-            const auto pixels = static_cast<std::int32_t>(s_.frame.area());
+            const auto pixels = static_cast<std::int32_t>(detector_shape(s_).area());
             if (spread_.exists()) {
                 device_.for_each({pixels, num_frames_}, WriteSlopes{s_, fields, spread_.planes()});
                 spread_.blur(num_slope_planes * num_frames_);

@@ -40,7 +40,8 @@ void search_positions_of_batch(const SearchPositionsArgs& args, const Buffers& b
     with_counts(buffers.get<const void>(0), s.pattern_type, [&](const auto* patterns) HWY_ATTR {
         for (std::int32_t j = 0; j < s.num_frames; ++j) {
             const auto error_at = [&](const FramePosition& position) {
-                return evaluation.at(position, j, patterns + static_cast<std::size_t>(j) * s.frame.area())
+                return evaluation
+                    .at(position, j, patterns + static_cast<std::size_t>(j) * detector_shape(s).area())
                     .squared_error;
             };
             found[j] = search_for_frame(args, state, error_at, places[j], frames[j]);

@@ -294,7 +294,7 @@ void Graph::vary_probe(const VariableProbeConfig& config) {
 }
 
 void Graph::refine_background(const RefineBackgroundConfig& config) {
-    const Shape2 frame = handles_.frame_shape;
+    const Shape2 detector = handles_.detector_shape;
     handles_.sums.clear(summing);
     for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
         const Data& patterns = patterns_of(batch);
@@ -302,11 +302,11 @@ void Graph::refine_background(const RefineBackgroundConfig& config) {
                                            {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
                                             &handles_.tiles[t].object, &handles_.state, &out},
                                            priority_of(batch));
-        add_sums.submit({frame.area()}, {&handles_.sums.of(t), &out}, summing);
+        add_sums.submit({detector.area()}, {&handles_.sums.of(t), &out}, summing);
     });
     handles_.sums.add_up(handles_.owners, scalar);
     update_background.submit(
-        {frame, static_cast<float>(config.step_size), static_cast<float>(handles_.num_frames)},
+        {detector, static_cast<float>(config.step_size), static_cast<float>(handles_.num_frames)},
         {&handles_.sums.total(), &handles_.detector, &handles_.state, &handles_.background}, scalar);
 }
 

@@ -284,7 +284,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     handles.scan_moments = scan_moments_of(problem.placement);
     handles.max_shift_px = problem.placement.max_shift_px;
     handles.probe_shape = shape2(problem.probe_shape);
-    handles.frame_shape = shape2(problem.scan.frame_shape);
+    handles.detector_shape = shape2(problem.scan.frame_shape);
     handles.probe_size = static_cast<std::size_t>(handles.num_modes) * handles.probe_shape.area();
     handles.owners = {&ranks, problem.owner_of_tile};
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t) {
@@ -350,7 +350,7 @@ void set_lights(TileHandles& tile) {
 }
 
 void set_background(Handles& handles) {
-    std::memcpy(handles.detector.before_tasks<std::byte>() + background_offset(handles.frame_shape),
+    std::memcpy(handles.detector.before_tasks<std::byte>() + background_offset(handles.detector_shape),
                 handles.background.before_tasks<std::byte>(), handles.background.bytes());
 }
 

@@ -69,7 +69,7 @@ struct Handles {
     Data state;
     std::vector<Data> records;   // a ring, one per iteration in flight
     std::size_t probe_size = 0;  // elements: modes x y x x
-    Shape2 probe_shape, frame_shape;
+    Shape2 probe_shape, detector_shape;
     int num_modes = 1;
     int num_planes = 1;  // of the object: modes or slices (codelets/layout.hpp)
     int num_slices = 1, num_object_modes = 1;

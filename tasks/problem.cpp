@@ -15,6 +15,7 @@
 #include "scan/point_spread.hpp"
 #include "scan/probe_guess.hpp"
 #include "scan/random.hpp"
+#include "scan/upsampling.hpp"
 #include "tasks/probe_support.hpp"
 #include "tasks/ramp_removal.hpp"
 #include "tasks/set_tiling.hpp"
@@ -22,22 +23,29 @@
 namespace tessera {
 namespace {
 
+std::array<int, 2> far_field_shape_of(const RunConfig& config, const ScanInfo& scan) {
+    const int factor = config.detector.upsampling;
+    return {factor * scan.frame_shape[0], factor * scan.frame_shape[1]};
+}
+
 // The probe's own array: what the run file says, else what the scan's probe has (padded far field: smaller
 // than the frame), else the frame's.
 std::array<int, 2> shape_of_probe(const RunConfig& config, const ScanInfo& scan) {
-    std::array<int, 2> shape = scan.frame_shape;
+    const std::array<int, 2> most = far_field_shape_of(config, scan);
+    std::array<int, 2> shape = most;
     const bool from_scan =
         config.probe.initial == InitialProbe::automatic || config.probe.initial == InitialProbe::file;
     if (config.probe.size) {
         shape = *config.probe.size;
-    } else if (from_scan && !config.probe.file && scan.probe) {
+    } else if (from_scan && !config.probe.file && scan.probe && config.detector.upsampling == 1) {
         shape = {static_cast<int>(scan.probe->extent(1)), static_cast<int>(scan.probe->extent(2))};
     }
     for (std::size_t axis = 0; axis < 2; ++axis) {
-        if (shape[axis] > scan.frame_shape[axis]) {
+        if (shape[axis] > most[axis]) {
             throw usage_error(
-                "probe.size: {} x {} pixels do not fit frames of {} x {} (set probe.size to at most that)",
-                shape[0], shape[1], scan.frame_shape[0], scan.frame_shape[1]);
+                "probe.size: {} x {} pixels do not fit {} of {} x {} (set probe.size to at most that)",
+                shape[0], shape[1], config.detector.upsampling == 1 ? "frames" : "frames, upsampled,",
+                most[0], most[1]);
         }
     }
     return shape;
@@ -111,6 +119,15 @@ void require_possible_waves(const RunConfig& config) {
         config.object.num_slices);
 }
 
+void require_possible_upsampling(const Problem& problem) {
+    if (problem.config.detector.upsampling == 1 || !problem.near_field()) return;
+    throw usage_error(
+        "detector.upsampling: {} is for the far field, where a finer one is that of a larger window; the "
+        "near "
+        "field is as fine as the object (use 1)",
+        problem.config.detector.upsampling);
+}
+
 // Elsewhere a probe can be anywhere: only its amplitudes on the detector count.
 void require_possible_centering(const Problem& problem) {
     for (std::size_t i = 0; i < problem.config.engines.size(); ++i) {
@@ -176,6 +193,10 @@ void plan_memory(Problem& problem, ForecastInput input, std::size_t limit) {
 }
 
 }  // namespace
+
+std::array<int, 2> Problem::far_field_shape() const {
+    return far_field_shape_of(config, scan);
+}
 
 bool Problem::is_truncated() const {
     return 2 * halo_px[0] + 1 < placement.window_shape[0] || 2 * halo_px[1] + 1 < placement.window_shape[1];
@@ -262,7 +283,8 @@ BatchShape largest_batch(const Problem& problem) {
     shape.num_slice_transfers = problem.num_slice_transfers();
     shape.num_opr_modes = problem.config.probe.variable.num_opr_modes;
     shape.has_lights = problem.varies_probe();
-    shape.frame = {problem.scan.frame_shape[0], problem.scan.frame_shape[1]};
+    shape.frame = {problem.far_field_shape()[0], problem.far_field_shape()[1]};
+    shape.upsampling = problem.config.detector.upsampling;
     shape.probe = {problem.probe_shape[0], problem.probe_shape[1]};
     shape.num_frames = problem.tiling.batch_size;
     shape.pattern_type = problem.scan.pattern_type;
@@ -286,7 +308,8 @@ std::size_t host_limit(const Problem& problem) {
 ForecastInput forecast_input(const Problem& problem) {
     ForecastInput input;
     input.owner_of_tile = problem.owner_of_tile;
-    input.frame_shape = problem.scan.frame_shape;
+    input.frame_shape = problem.far_field_shape();
+    input.upsampling = problem.config.detector.upsampling;
     input.probe_shape = problem.probe_shape;
     input.num_modes = problem.config.probe.num_modes;
     input.num_object_modes = problem.config.object.num_modes;
@@ -314,7 +337,7 @@ ForecastInput forecast_input(const Problem& problem) {
     input.minibatches = problem.has_minibatches();
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
-    input.blurs = problem.config.detector.blur_sigma_px > 0;
+    input.sees_several_pixels = sees_several_pixels(largest_batch(problem));
     input.refines_positions = problem.refines_positions();
     input.varies_probe = problem.varies_probe();
     input.refines_background = problem.refines_background();
@@ -346,6 +369,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     problem.scan = scan;
     problem.machine = machine;
     require_possible_centering(problem);
+    require_possible_upsampling(problem);
     problem.probe_shape = shape_of_probe(config, scan);
     problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
                                       config.positions.interpolation, config.positions.max_shift_px);
@@ -519,16 +543,25 @@ void InitialObjectMaker::fill_from_earlier(int plane, const Rect& rect, cfloat* 
     }
 }
 
+// With upsampling, as if the detector were as fine as the far field.
+static Array<cfloat, 3> guessed_probe(const Problem& problem, const ProbeConfig& config,
+                                      const FrameStatistics& statistics, const Array<cfloat, 3>* from_file) {
+    const int factor = problem.config.detector.upsampling;
+    if (factor == 1) return make_probe(config, problem.scan, statistics.mean_pattern, from_file);
+    const float share = 1.0F / static_cast<float>(factor * factor);
+    return make_probe(config, upsampled(problem.scan, factor),
+                      upsampled(statistics.mean_pattern, factor, share), from_file);
+}
+
 Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,
                                const std::filesystem::path& run_folder) {
     ProbeConfig config = problem.config.probe;
     config.size = problem.probe_shape;
-    if (!config.file)
-        return within_support(problem, make_probe(config, problem.scan, statistics.mean_pattern, nullptr));
+    if (!config.file) return within_support(problem, guessed_probe(problem, config, statistics, nullptr));
     const auto file = resolved(run_folder, *config.file);
     const Result earlier = ResultReader(file).without_object();
     require_equal_pixels("probe.file", file, earlier, problem.scan);
-    return within_support(problem, make_probe(config, problem.scan, statistics.mean_pattern, &earlier.probe));
+    return within_support(problem, guessed_probe(problem, config, statistics, &earlier.probe));
 }
 
 }  // namespace tessera

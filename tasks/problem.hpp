@@ -62,6 +62,8 @@ struct Problem {
     bool needs_momentum() const;
     bool refines_positions() const;
     bool varies_probe() const { return config.probe.variable.is_wanted(); }
+    // Of the far field: the detector's, as many times finer as detector.upsampling says.
+    std::array<int, 2> far_field_shape() const;
     bool refines_background() const { return config.detector.refine_background.has_value(); }
     // Of what batches of a tile add up to, as many as the engine with most of them needs; elements of the
     // probe part of a batch, and of sums over tiles, likewise.

@@ -61,7 +61,7 @@ void set_tiling(Problem& problem) {
     const int num_passes =
         config.probe.num_modes * config.object.num_modes * (2 * config.object.num_slices - 1);
     const int batch_size = config.tiling.batch_size.value_or(
-        automatic_batch_size(scan.frame_shape, num_passes, frames_to_spread, kind));
+        automatic_batch_size(problem.far_field_shape(), num_passes, frames_to_spread, kind));
     Minibatches minibatches;
     if (has_minibatches) {
         minibatches = deal_minibatches(

@@ -234,7 +234,7 @@ inline FrameLights lights_from(const Buffers& buffers, const BatchShape& s, std:
 
 // The counts of the frames from `first` on.
 inline Measurements measurements_from(const Buffers& buffers, const BatchShape& s, std::int32_t first) {
-    const std::size_t bytes = s.frame.area() * bytes_per_count(s.pattern_type);
+    const std::size_t bytes = detector_shape(s).area() * bytes_per_count(s.pattern_type);
     return {{buffers.get<const std::byte>(0) + static_cast<std::size_t>(first) * bytes, s.pattern_type},
             detector_view(buffers.get<const std::byte>(2), s)};
 }

@@ -303,7 +303,7 @@ struct Measurements {
     Counts counts;
     DetectorView detector;
     TESSERA_HD Measured operator()(const BatchShape& s, std::int32_t frame, std::int32_t pixel) const {
-        const float raw = counts(frame * area_of(s.frame) + pixel);
+        const float raw = counts(frame * area_of(detector_shape(s)) + pixel);
         const float background = detector.background != nullptr ? detector.background[pixel] : 0.0f;
         return {raw > 0 ? raw : 0.0f, where_not_negative(raw, detector.mask[pixel]), background};
     }
@@ -353,12 +353,11 @@ struct Compare {
     IntensityScale scale;
     bool multiply;
     cfloat* waves;
-    float* blurred = nullptr;  // of a detector with a point spread: intensities, then the factors
+    float* seen = nullptr;  // where pixels see several of the far field's: intensities, then the factors
     static constexpr int num_sums = 2;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_sums]) const {
-        const std::ptrdiff_t area = area_of(s.frame);
-        float intensity =
-            blurred != nullptr ? blurred[frame * area + pixel] : sum_of_modes(s, waves, frame, pixel);
+        const std::ptrdiff_t area = area_of(s.frame), here = frame * area_of(detector_shape(s)) + pixel;
+        float intensity = seen != nullptr ? seen[here] : sum_of_modes(s, waves, frame, pixel);
         const Measured all = measurements(s, frame, pixel);
         intensity = fma(intensity, scale(frame), all.background);
         const Measured m = all.compared_with(intensity, s.saturated_from);
@@ -367,14 +366,25 @@ struct Compare {
         sums[1] += pixel::amplitude_error(intensity, m.counts, m.mask);
         if (!multiply) return;
         const float factor = misfit.factor * scale(frame);
-        if (blurred != nullptr) {
-            blurred[frame * area + pixel] = factor;
+        if (seen != nullptr) {
+            seen[here] = factor;
             return;
         }
         cfloat* wave = waves + static_cast<std::ptrdiff_t>(frame) * s.num_waves() * area + pixel;
         for (std::int32_t k = 0; k < s.num_waves(); ++k) wave[k * area] = factor * wave[k * area];
     }
 };
+
+// The i-th pixel of the far field, of upsampling^2, that a pixel of the detector sees.
+TESSERA_HD std::int32_t seen_pixel(const BatchShape& s, std::int32_t pixel, std::int32_t i) {
+    const std::int32_t width = detector_shape(s).x;
+    const std::int32_t y = first_seen(pixel / width, s.upsampling, s.frame.y) + i / s.upsampling,
+                       x = first_seen(pixel % width, s.upsampling, s.frame.x) + i % s.upsampling;
+    return y % s.frame.y * s.frame.x + x % s.frame.x;
+}
+TESSERA_HD std::int32_t num_seen_pixels(const BatchShape& s) {
+    return s.upsampling * s.upsampling;
+}
 
 // ---- The adjoint: every target pixel gathers what the frames add to it, in the order of the frames
 

@@ -54,7 +54,7 @@ inline bool fits_on_chip(const BatchShape& s) {
     const std::int32_t size = s.frame.x;
     const bool is_square = s.frame.y == size && s.probe.y == size && s.probe.x == size;
     return s.num_planes() == 1 && is_square && (size == 64 || size == 128 || size == 256) && !s.near_field &&
-           s.interpolation != Interpolation::bilinear && !s.reaches_out && s.blur_radius == 0;
+           s.interpolation != Interpolation::bilinear && !s.reaches_out && !sees_several_pixels(s);
 }
 
 }  // namespace tessera

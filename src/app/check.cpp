@@ -223,7 +223,8 @@ void print_time(const Problem& problem) {
     const bool on_gpus = problem.machine.num_gpus > 0;
     const double nominal_flops_per_s = on_gpus ? 2e12 : 12e9;
     const int workers = on_gpus ? problem.machine.num_gpus : problem.machine.num_cpus;
-    const double pixels = static_cast<double>(problem.scan.mask.size());
+    const auto [height, width] = problem.far_field_shape();
+    const double pixels = static_cast<double>(height) * width;
     const double transform = 5 * pixels * std::log2(pixels);
     double seconds = 0;
     for (const EngineConfig& engine : problem.config.engines) {

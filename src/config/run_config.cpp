@@ -172,6 +172,7 @@ static void describe(KeyVisitor& io, RefineBackgroundConfig& c) {
 static void describe(KeyVisitor& io, DetectorConfig& c) {
     io.also_called("blur_sigma_px", "detector_blur_std");
     io.key("blur_sigma_px", c.blur_sigma_px, within(0, 10));
+    io.key("upsampling", c.upsampling, within(1, 8));
     io.optional_group("refine_background", c.refine_background);
 }
 
@@ -417,6 +418,8 @@ static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
              "must be 0 with probe.variable: what fits the frames' probes looks at each pixel by itself");
     io.check(c.object.num_modes == 1, "object.num_modes",
              "must be 1 with probe.variable: what fits the frames' probes knows one object");
+    io.check(c.detector.upsampling == 1, "detector.upsampling",
+             "must be 1 with probe.variable: what fits the frames' probes looks at each pixel by itself");
     check_eigen_probes_alone(io, c);
     bool has_varied = false;
     for (std::size_t i = 0; i < c.engines.size(); ++i) {
@@ -429,18 +432,23 @@ static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
     }
 }
 
-// A blurred pixel knows the sum of its neighbours' light, which no engine can project one modulus on.
-static void check_blur(KeyVisitor& io, const RunConfig& c, std::size_t i) {
-    if (c.detector.blur_sigma_px == 0) return;
+// A pixel that is blurred, or one of a far field that is finer, knows the sum of several pixels' light, which
+// no engine can project one modulus on.
+static void check_seen_pixels(KeyVisitor& io, const RunConfig& c, std::size_t i) {
+    const bool is_blurred = c.detector.blur_sigma_px > 0;
+    if (!is_blurred && c.detector.upsampling == 1) return;
+    const char* cause = is_blurred ? "detector.blur_sigma_px above 0" : "detector.upsampling above 1";
     const std::string key = fmt::format("engines[{}].name", i);
     io.check(
         !projects_waves(c.engines[i].name), key,
-        fmt::format("{} replace the modulus of single pixels: with detector.blur_sigma_px above 0 use an "
-                    "engine with a gradient (CG, GD, ePIE, rPIE, mPIE, LSQML)",
-                    projecting_engines));
-    io.check(c.engines[i].name != EngineName::LSQML || c.engines[i].noise_model == NoiseModel::amplitude, key,
-             "LSQML with noise_model: poisson takes the step of each pixel by itself: with "
-             "detector.blur_sigma_px above 0 use noise_model: amplitude, or CG or GD");
+        fmt::format("{} replace the modulus of single pixels: with {} use an engine with a gradient (CG, "
+                    "GD, ePIE, rPIE, mPIE, LSQML)",
+                    projecting_engines, cause));
+    io.check(
+        c.engines[i].name != EngineName::LSQML || c.engines[i].noise_model == NoiseModel::amplitude, key,
+        fmt::format("LSQML with noise_model: poisson takes the step of each pixel by itself: with {} use "
+                    "noise_model: amplitude, or CG or GD",
+                    cause));
 }
 
 void describe(KeyVisitor& io, RunConfig& c) {
@@ -475,7 +483,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
         check_engine(io, c, i);
         check_refinement(io, c, i);
         check_support(io, c, i);
-        check_blur(io, c, i);
+        check_seen_pixels(io, c, i);
     }
 }
 

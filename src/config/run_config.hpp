@@ -366,8 +366,8 @@ struct TuneConfig {
     bool operator==(const TuneConfig&) const = default;
 };
 
-// What the detector does to the intensity.
-// Counts of every frame that are not of its wave, found beside object and probe.
+// A background that is found beside object and probe (codelets/refine_background.hpp): counts of a pixel that
+// are in every frame and not of its wave.
 struct RefineBackgroundConfig {
     int start = 5;         // the first iteration of each engine after which it changes
     int interval = 1;      // iterations from one time to the next
@@ -377,7 +377,7 @@ struct RefineBackgroundConfig {
 
 struct DetectorConfig {
     double blur_sigma_px = 0;  // Gaussian point spread of a pixel; 0: none
-    int upsampling = 1;        // pixels of the far field along each side of a detector pixel
+    int upsampling = 1;        // pixels of the far field along each side of a detector's pixel
     std::optional<RefineBackgroundConfig> refine_background;
     bool operator==(const DetectorConfig&) const = default;
 };

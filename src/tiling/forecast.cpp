@@ -33,6 +33,10 @@ std::size_t area(std::array<int, 2> shape) {
     return static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]);
 }
 
+std::size_t detector_pixels(const ForecastInput& in) {
+    return area(in.frame_shape) / static_cast<std::size_t>(in.upsampling * in.upsampling);
+}
+
 // Per worker, beside what an object of one slice takes: what meets the further slices, two gradients between
 // slices, a moved probe and a slice of the moved object, a slice of object and direction between pixels.
 std::size_t slices_scratch_pixels(const ForecastInput& in) {
@@ -195,7 +199,7 @@ std::size_t opr_part_pixels(const ForecastInput& in) {
 // What stands in the place of the modes' part after an iteration: of eigen-probes, and two numbers of each of
 // the background's pixels.
 std::size_t beside_modes_pixels(const ForecastInput& in) {
-    return std::max(opr_part_pixels(in), in.refines_background ? area(in.frame_shape) : 0);
+    return std::max(opr_part_pixels(in), in.refines_background ? detector_pixels(in) : 0);
 }
 
 // The probe part of what a batch adds up to: an overlap projection has a weight beside its numerators. In
@@ -249,7 +253,7 @@ namespace {
 // As many batches as `staying_bytes` hold, spread evenly over the pass, and a ring for the others.
 PatternPlan plan_with(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
                       std::size_t staying_bytes) {
-    const std::size_t frame = area(in.frame_shape) * bytes_per_count(in.pattern_type);
+    const std::size_t frame = detector_pixels(in) * bytes_per_count(in.pattern_type);
     const auto for_each_batch = [&](const auto& visit) {
         for (const std::size_t t : own.which) {
             for (std::size_t b = 0; b < tiling.tiles[t].batches.size(); ++b)
@@ -308,7 +312,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
                               : in.keep_waves || slices > 1 || !in.gradients ? 1
                                                                              : 3;
     // Five coefficients of a line search and the rows between, of real numbers.
-    const std::size_t blurred = in.blurs ? 3 * frame : 0;
+    const std::size_t seen = in.sees_several_pixels ? 3 * frame : 0;
     const std::size_t patterns = plan.staying_bytes + plan.read_again_bytes;
     const std::size_t readers = !plan.reads_again() ? 0 : workers > 0 ? workers : num_reading_workers;
 
@@ -334,7 +338,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add_probe_terms(in, own, add);
     add("scratch of the workers",
         workers *
-            (waves * frame * num_waves(in) + blurred + shifted + probe + slices_scratch_pixels(in) +
+            (waves * frame * num_waves(in) + seen + shifted + probe + slices_scratch_pixels(in) +
              padded_windows_pixels(in) + opr_scratch_pixels(in)) *
             complex_bytes);
     if (in.keep_waves || in.exit_waves) {
@@ -378,7 +382,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     if (in.refines_background) {
         // Of the detector, noted, of results, of checkpoints; the file's.
         const std::size_t backgrounds = (in.checkpoints ? 4 : 3) + (in.rank == 0 ? 1 : 0);
-        add("background: values, copies", backgrounds * frame * sizeof(float));
+        add("background: values, copies", backgrounds * detector_pixels(in) * sizeof(float));
     }
     if (in.refines_positions) {
         add("places of frames, their copies, shifts of all frames",
@@ -439,8 +443,9 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     const std::size_t window = area(tiling.largest_window());
     const std::size_t slots =
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
-    const std::size_t pattern = frame * bytes_per_count(in.pattern_type);
+    const std::size_t pattern = detector_pixels(in) * bytes_per_count(in.pattern_type);
     const std::size_t wave = fields_per_wave(in) * frame * num_waves(in) * complex_bytes;
+    const std::size_t planes = planes_per_slice(in);
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;

@@ -25,9 +25,10 @@ struct MemoryForecast {
 
 // What a forecast depends on, all known before the frames are read.
 struct ForecastInput {
-    std::array<int, 2> frame_shape = {0, 0};
+    std::array<int, 2> frame_shape = {0, 0};  // of the far field
     std::array<int, 2> probe_shape = {0, 0};
-    int num_modes = 1;  // of the probe
+    int upsampling = 1;  // of the far field, along each side of a detector's pixel
+    int num_modes = 1;   // of the probe
     int num_object_modes = 1;
     int num_slices = 1;
     int num_slice_transfers = 0;  // different ways between slices
@@ -41,7 +42,7 @@ struct ForecastInput {
     Exchange exchange = Exchange::neighbours;
     bool minibatches = false;  // engines with mini-batches; with their residuals, with momentum
     bool residuals = false, momentum = false;
-    bool blurs = false;  // the detector has a point spread
+    bool sees_several_pixels = false;  // a detector's pixel: a point spread, or upsampling
     bool refines_positions = false;
     bool varies_probe = false;  // each frame has a light, and the first mode deviates by eigen-probes
     int num_opr_modes = 0;

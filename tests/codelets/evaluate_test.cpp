@@ -24,6 +24,7 @@ void for_each_problem(const Check& check) {
         {.frame = {12, 15}, .probe = {7, 10}, .num_slices = 3, .seed = 4},
         {.frame = {12, 15}, .probe = {7, 10}, .saturated_from = 12, .seed = 5},
         {.frame = {12, 15}, .probe = {7, 10}, .blur_sigma = 0.7, .seed = 6},
+        {.frame = {12, 15}, .probe = {7, 10}, .upsampling = 2, .seed = 7},
     };
     for (const ProblemShape& sizes : shapes) {
         for (const reference::Interpolation interpolation : all_interpolations) {

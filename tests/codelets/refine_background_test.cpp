@@ -20,13 +20,13 @@ using reference::RealImage;
 using Field = ProblemShape::Field;
 
 std::vector<cfloat> found_derivatives(const OneBatch& batch) {
-    const Data out(sums_bytes(batch.shape.frame.area()));
+    const Data out(sums_bytes(detector_shape(batch.shape).area()));
     find_background_derivatives.submit({batch.shape}, {&batch.patterns, &batch.frames, &batch.detector,
                                                        &batch.probe, &batch.object, &batch.state, &out});
     const HostAccess access(out, Access::read);
     throw_task_failure();
     const cfloat* found = probe_part(access.as<const std::byte>());
-    return {found, found + batch.shape.frame.area()};
+    return {found, found + detector_shape(batch.shape).area()};
 }
 
 struct Derivatives {
@@ -118,6 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
         BackgroundCase{{.interpolation = fourier, .field = Field::near}, "near_field"},
         BackgroundCase{{.num_slices = 2, .interpolation = fourier}, "slices"},
         BackgroundCase{{.interpolation = fourier, .blur_sigma = 0.7}, "point_spread"},
+        BackgroundCase{{.interpolation = fourier, .upsampling = 3}, "upsampled"},
         BackgroundCase{{.interpolation = fourier, .saturated_from = 12}, "saturated"},
         BackgroundCase{
             {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 3, .num_frames = 5, .interpolation = fourier},
@@ -207,13 +208,13 @@ TEST(RefinedBackground, IsTheOneThatWasThere) {
             const RealImage truth = problem.background;
             for (double& value : problem.background) value *= start;
             const OneBatch batch(problem, PatternType::f32);
-            const Data noted(batch.shape.frame.area() * sizeof(float));
+            const Data noted(detector_shape(batch.shape).area() * sizeof(float));
             for (int round = 0; round < 100; ++round) {
                 const Data sums = sums_with(found_derivatives(batch));
-                update_background.submit({batch.shape.frame, 1.0f, 4.0f},
+                update_background.submit({detector_shape(batch.shape), 1.0f, 4.0f},
                                          {&sums, &batch.detector, &batch.state, &noted});
             }
-            const auto found = content<float>(noted, batch.shape.frame.area());
+            const auto found = content<float>(noted, detector_shape(batch.shape).area());
             for (std::ptrdiff_t i = 0; i < truth.size(); ++i) {
                 const double expected = problem.mask[i] == 0 ? problem.background[i] : truth[i];
                 EXPECT_NEAR(static_cast<double>(found[static_cast<std::size_t>(i)]), expected, 2e-2)

@@ -153,6 +153,7 @@ INSTANTIATE_TEST_SUITE_P(
         DerivativesCase{{.blur_sigma = 0.8, .seed = 4}, "point_spread"},
         DerivativesCase{{.interpolation = fourier, .field = Field::near, .blur_sigma = 0.8},
                         "point_spread_near_field"},
+        DerivativesCase{{.upsampling = 2, .seed = 5}, "upsampled"},
         DerivativesCase{{.saturated_from = 12, .seed = 3}, "saturated"},
         DerivativesCase{{.num_slices = 3, .num_frames = 2}, "slices"},
         DerivativesCase{{.num_object_modes = 2, .num_frames = 2}, "object_modes"},

@@ -120,6 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
     Models, Search,
     testing::Values(SearchCase{"fourier", {}}, SearchCase{"near_field", {.field = Field::near}},
                     SearchCase{"slices", {.num_slices = 3}}, SearchCase{"point_spread", {.blur_sigma = 0.7}},
+                    SearchCase{"upsampled", {.upsampling = 2}},
                     SearchCase{"poisson", {.noise_model = reference::NoiseModel::poisson}}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 

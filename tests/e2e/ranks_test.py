@@ -129,7 +129,7 @@ class Ranks(unittest.TestCase):
                       "probe.support.fourier_radius=0.9", "output.remove_ramp=true", "tiling.exchange=passes"],
                      ["engines[0].name=CG", "probe.variable={num_opr_modes: 2, variable_intensity: true, start: 1}"],
                      ["engines[0].name=rPIE", "probe.variable={variable_intensity: true, start: 0, interval: 2}"],
-                     ["engines[0].name=CG", "detector.refine_background={start: 1}"],
+                     ["engines[0].name=CG", "detector.refine_background={start: 1}", "detector.upsampling=2"],
                      ["engines[0].name=mPIE", "engines[0].minibatch_size=9", "tiling.exchange=passes"],
                      ["engines[0].name=LSQML", "engines[0].momentum_acceleration_gain=0.5"],
                      ["engines=[{name: AP, num_iter: 2}, {name: mPIE, num_iter: 2}, {name: CG, num_iter: 2}]"]):

@@ -136,6 +136,16 @@ double weight_of(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t 
     return weight_of(problem, i_frame, y, x);
 }
 
+// Calls visit(y, x, far_y, far_x) for every pixel of the far field and that of the detector which sees it.
+template <class Visit>
+void for_each_seen(const Problem& problem, Visit visit) {
+    const std::ptrdiff_t u = problem.upsampling;
+    const auto [height, width] = problem.far_field_shape();
+    for (std::ptrdiff_t y = 0; y < height; ++y)
+        for (std::ptrdiff_t x = 0; x < width; ++x)
+            visit(y / u, x / u, (y - (u - 1) / 2 + height) % height, (x - (u - 1) / 2 + width) % width);
+}
+
 // Calls visit(y, x, object_y, object_x) for every probe pixel of every frame, windows at their whole pixels.
 template <class Visit>
 void for_whole_windows(const Problem& problem, Visit visit) {
@@ -209,7 +219,8 @@ Image propagate_back(const Image& wave, const Image& transfer_function) {
 
 void Problem::check() const {
     TESSERA_EXPECT(static_cast<std::ptrdiff_t>(windows.size()) == num_frames());
-    TESSERA_EXPECT(probe_shape()[0] <= frame_shape()[0] && probe_shape()[1] <= frame_shape()[1]);
+    TESSERA_EXPECT(probe_shape()[0] <= far_field_shape()[0] && probe_shape()[1] <= far_field_shape()[1]);
+    TESSERA_EXPECT(upsampling == 1 || transfer_function.empty());
     TESSERA_EXPECT(mask.empty() || mask.extents() == frame_shape());
     TESSERA_EXPECT(background.empty() || background.extents() == frame_shape());
     TESSERA_EXPECT(transfer_function.empty() || transfer_function.extents() == frame_shape());
@@ -315,7 +326,7 @@ Image slice_adjoint(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff
 }
 
 Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame) {
-    const auto shape = problem.frame_shape();
+    const auto shape = problem.far_field_shape();
     const Window& window = problem.windows.at(static_cast<std::size_t>(i_frame));
     const Stack waves = exit_waves(problem, i_frame);
     Stack fields({problem.num_waves(), shape[0], shape[1]});
@@ -329,13 +340,28 @@ Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame) {
 
 RealImage intensity(const Problem& problem, std::ptrdiff_t i_frame) {
     const Stack fields = far_fields(problem, i_frame);
-    RealImage out(problem.frame_shape());
-    for (std::ptrdiff_t i = 0; i < out.size(); ++i) {
-        for (std::ptrdiff_t k = 0; k < problem.num_waves(); ++k) out[i] += std::norm(fields.slice(k)[i]);
+    RealImage far_field(problem.far_field_shape());
+    for (std::ptrdiff_t i = 0; i < far_field.size(); ++i) {
+        for (std::ptrdiff_t k = 0; k < problem.num_waves(); ++k)
+            far_field[i] += std::norm(fields.slice(k)[i]);
     }
-    out = blurred(out, problem.blur_sigma);
+    RealImage out = blurred(summed(problem, far_field), problem.blur_sigma);
     if (problem.background.empty()) return out;
     for (std::ptrdiff_t i = 0; i < out.size(); ++i) out[i] += problem.background[i];
+    return out;
+}
+
+RealImage summed(const Problem& problem, const RealImage& far_field) {
+    RealImage out(problem.frame_shape());
+    for_each_seen(problem,
+                  [&](auto y, auto x, auto far_y, auto far_x) { out(y, x) += far_field(far_y, far_x); });
+    return out;
+}
+
+RealImage spread(const Problem& problem, const RealImage& detector) {
+    RealImage out(problem.far_field_shape());
+    for_each_seen(problem,
+                  [&](auto y, auto x, auto far_y, auto far_x) { out(far_y, far_x) += detector(y, x); });
     return out;
 }
 
@@ -436,7 +462,7 @@ Unknowns gradient(const Problem& problem) {
                                                    problem.patterns(j, y, x), problem.epsilon);
             }
         }
-        slope = blurred(slope, problem.blur_sigma);
+        slope = spread(problem, blurred(slope, problem.blur_sigma));
         for (std::ptrdiff_t m = 0; m < problem.num_object_modes; ++m) {
             const Problem alone = of_object_mode(problem, m);
             for (std::ptrdiff_t k = 0; k < problem.num_modes(); ++k) {

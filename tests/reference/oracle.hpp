@@ -61,7 +61,7 @@ struct Window {
 };
 
 struct Problem {
-    Stack probe;   // (mode, y, x), not larger than the frames; padded with zeros at floor((M - p) / 2)
+    Stack probe;   // (mode, y, x), not larger than the far field; padded with zeros at floor((M - p) / 2)
     Stack object;  // (slice, y, x), or (mode, y, x)
     // Above 1: the planes of the object are modes. What one alone would make of a frame, with every mode of
     // the probe, adds to the intensity; there is one slice.
@@ -74,6 +74,8 @@ struct Problem {
     // detector.
     Interpolation interpolation = Interpolation::fourier;
 
+    // The far field is so many times finer along each side than the detector's pixels, which sum over it.
+    std::ptrdiff_t upsampling = 1;
     Array<double, 3>
         patterns;          // (frame, y, x) counts, in transform order; negative: this frame ignores the pixel
     RealImage mask;        // (y, x) weights, 0: ignored; empty: all used
@@ -91,6 +93,9 @@ struct Problem {
     std::ptrdiff_t num_slices() const { return object.extent(0) / num_object_modes; }
     std::ptrdiff_t num_waves() const { return num_object_modes * num_modes(); }  // of a frame
     Extents<2> frame_shape() const { return {patterns.extent(1), patterns.extent(2)}; }
+    Extents<2> far_field_shape() const {
+        return {upsampling * frame_shape()[0], upsampling * frame_shape()[1]};
+    }
     Extents<2> probe_shape() const { return {probe.extent(1), probe.extent(2)}; }
     // Throws where the shapes do not fit together or a window leaves the object.
     void check() const;
@@ -127,11 +132,16 @@ Stack exit_waves(const Problem& problem, std::ptrdiff_t i_frame);
 // behind the object to an image of the object's shape (y, x).
 Image slice_adjoint(const Problem& problem, std::ptrdiff_t i_frame, std::ptrdiff_t i_slice,
                     const Stack& waves);
-// Wave on the detector, (mode, y, x) of the frame's shape ("far" also when the field is near): the exit wave
-// padded, in the near field moved back by what moved the probe (over the frame, periodically), and
+// Wave on the detector, (mode, y, x) of the far field's shape ("far" also when the field is near): the exit
+// wave padded, in the near field moved back by what moved the probe (over the frame, periodically), and
 // propagated.
 Stack far_fields(const Problem& problem, std::ptrdiff_t i_frame);
-// sum_k |far field_k|^2 + background, (y, x) of the frame's shape.
+// A detector's pixel k along an axis sees the upsampling u pixels from u k - floor((u - 1) / 2) on, in
+// transform order and periodic: their sum; and the adjoint, for each pixel of the far field what is said of
+// the one that sees it.
+RealImage summed(const Problem& problem, const RealImage& far_field);
+RealImage spread(const Problem& problem, const RealImage& detector);
+// sum_k |far field_k|^2, summed and blurred, + background, (y, x) of the frame's shape.
 RealImage intensity(const Problem& problem, std::ptrdiff_t i_frame);
 
 // Cost of one pixel of weight 1: what the noise model's sum is made of. d: counts, d >= 0.

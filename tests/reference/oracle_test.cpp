@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <tuple>
 
 #include "random_problem.hpp"
@@ -315,6 +316,40 @@ TEST_P(Gradient, IsTheDerivativeInEveryModeOfTheObject) {
         std::copy_n(all.object.slice(mode).begin(), all.object.slice(mode).size(),
                     one.object.slice(mode).begin());
         expect_derivative(mixed, one);
+    }
+}
+
+// Of pixels that each see several of the far field's, also where windows are larger than frames.
+TEST_P(Gradient, IsTheDerivativeOfAnUpsampledDetectorsCost) {
+    if (std::get<2>(GetParam()) == Field::near) GTEST_SKIP() << "the near field has no upsampling";
+    for (const std::ptrdiff_t upsampling : {2, 3}) {
+        const Problem fine = problem({.frame = {5, 6},
+                                      .probe = {7, 9},
+                                      .num_frames = 2,
+                                      .blur_sigma = 0.5,
+                                      .upsampling = upsampling,
+                                      .seed = 6});
+        expect_derivative(fine, random_direction(fine, 18));
+    }
+}
+
+// The light is all there, and each pixel of the far field is seen by the nearest pixel of the detector.
+TEST(UpsampledDetector, SumsTheFarField) {
+    const Problem fine = random_problem({.frame = {5, 6}, .probe = {7, 9}, .upsampling = 3});
+    RealImage one(fine.far_field_shape()), detector(fine.frame_shape());
+    for (std::ptrdiff_t y = 0; y < one.extent(0); ++y) {
+        for (std::ptrdiff_t x = 0; x < one.extent(1); ++x) {
+            one(y, x) = 1;
+            const RealImage seen = summed(fine, one);
+            one(y, x) = 0;
+            const auto nearest_y = std::lround(static_cast<double>(y) / 3) % 5,
+                       nearest_x = std::lround(static_cast<double>(x) / 3) % 6;
+            EXPECT_EQ(std::accumulate(seen.begin(), seen.end(), 0.0), 1);
+            EXPECT_EQ(seen(nearest_y, nearest_x), 1);
+            detector(nearest_y, nearest_x) = 1;
+            EXPECT_EQ(spread(fine, detector)(y, x), 1);
+            detector(nearest_y, nearest_x) = 0;
+        }
     }
 }
 

@@ -39,6 +39,7 @@ Problem random_problem(const ProblemShape& shape) {
     problem.epsilon = default_epsilon(shape.noise_model);
     problem.saturated_from = shape.saturated_from;
     problem.blur_sigma = shape.blur_sigma;
+    if (shape.field == ProblemShape::Field::far) problem.upsampling = shape.upsampling;
 
     const std::ptrdiff_t travel = 5;  // the windows overlap strongly
     for (std::ptrdiff_t j = 0; j < shape.num_frames; ++j) {

@@ -21,6 +21,7 @@ struct ProblemShape {
     enum class Detector { plain, masked_with_background } detector = Detector::masked_with_background;
     double mean_counts = 20;  // per pixel
     double blur_sigma = 0;
+    std::ptrdiff_t upsampling = 1;  // of the far field; the near field has none
     double saturated_from = std::numeric_limits<double>::infinity();
     std::uint64_t seed = 1;
 };

@@ -110,10 +110,10 @@ Data make_patterns(const reference::Problem& problem, const BatchShape& shape) {
 Data make_detector(const reference::Problem& problem, const BatchShape& shape) {
     Data data(detector_bytes(shape));
     auto* base = data.before_tasks<std::byte>();
-    const std::size_t map = aligned_bytes(shape.frame.area() * sizeof(float));
+    const std::size_t map = aligned_bytes(detector_shape(shape).area() * sizeof(float));
     auto* mask = reinterpret_cast<float*>(base);
     auto* background = reinterpret_cast<float*>(base + map);
-    for (std::size_t i = 0; i < shape.frame.area(); ++i) {
+    for (std::size_t i = 0; i < detector_shape(shape).area(); ++i) {
         const auto pixel = static_cast<std::ptrdiff_t>(i);
         mask[i] = problem.mask.empty() ? 1.0f : static_cast<float>(problem.mask[pixel]);
         // Without a background nobody may look at it.
@@ -158,7 +158,8 @@ BatchShape shape_of(const reference::Problem& problem, PatternType type, const R
     shape.num_slice_transfers = static_cast<std::int32_t>(problem.slice_transfer_functions.size());
     shape.num_object_modes = static_cast<std::int32_t>(problem.num_object_modes);
     shape.num_slices = static_cast<std::int32_t>(problem.num_slices());
-    shape.frame = shape2(problem.frame_shape());
+    shape.frame = shape2(problem.far_field_shape());
+    shape.upsampling = static_cast<std::int32_t>(problem.upsampling);
     shape.probe = shape2(problem.probe_shape());
     shape.tile = {tile.height(), tile.width()};
     Rect window;

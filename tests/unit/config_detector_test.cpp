@@ -41,6 +41,29 @@ TEST(RunFile, ADetectorBlurs) {
                    "with detector.blur_sigma_px above 0 use noise_model: amplitude, or CG or GD");
 }
 
+TEST(RunFile, ADetectorIsUpsampled) {
+    const RunConfig c = run_of(with_scan("detector: {upsampling: 2}"));
+    EXPECT_EQ(c.detector.upsampling, 2);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+    EXPECT_EQ(run_of(scan_line).detector.upsampling, 1);
+    expect_problem(with_scan("detector: {upsampling: 0}"),
+                   "run.yaml:2: detector.upsampling: 0 is out of range (allowed: at least 1, at most 8)");
+    for (const char* name : {"CG", "GD", "ePIE", "rPIE", "mPIE", "LSQML"})
+        run_of(with_scan(std::string("detector: {upsampling: 2}\nengines: [{name: ") + name + "}]"));
+    for (const char* name : {"DM", "RAAR", "AP"})
+        expect_problem(with_scan(std::string("detector: {upsampling: 2}\nengines: [{name: ") + name + "}]"),
+                       "run.yaml:3: engines[0].name: engines DM, RAAR and AP replace the modulus of single "
+                       "pixels: with detector.upsampling above 1 use an engine with a gradient (CG, GD, "
+                       "ePIE, rPIE, mPIE, LSQML)");
+    expect_problem(with_scan("detector: {upsampling: 2}\nengines: [{name: LSQML, noise_model: poisson}]"),
+                   "run.yaml:3: engines[0].name: LSQML with noise_model: poisson takes the step of each "
+                   "pixel by itself: "
+                   "with detector.upsampling above 1 use noise_model: amplitude, or CG or GD");
+    expect_problem(with_scan("detector: {upsampling: 2}\nprobe: {variable: {num_opr_modes: 1}}"),
+                   "run.yaml:2: detector.upsampling: must be 1 with probe.variable: what fits the frames' "
+                   "probes looks at each pixel by itself");
+}
+
 TEST(RunFile, ABackgroundIsRefined) {
     const RunConfig c =
         run_of(with_scan("detector: {refine_background: {start: 3, interval: 2, step_size: 0.5}}"));

@@ -74,6 +74,25 @@ TEST(Forecast, OfKeptWavesIsThreeFieldsAFrame) {
     EXPECT_GT(total(in, tiling), total(input(), tiling) + 3 * 100 * frame_pixels * 2 * 8);
 }
 
+TEST(Forecast, OfARefinedBackgroundIsOfTheDetectorsPixels) {
+    const Tiling tiling = make_tiling(raster(10, 12), {1, 1}, 8);
+    ForecastInput in = input();
+    in.refines_background = true;
+    // Of the detector, noted, of results, on the way to the file.
+    EXPECT_EQ(term(forecast_memory(in, tiling), "background"), 4 * frame_pixels * 4);
+    in.checkpoints = true;
+    EXPECT_EQ(term(forecast_memory(in, tiling), "background"), 5 * frame_pixels * 4);
+    in.upsampling = 2;
+    EXPECT_EQ(term(forecast_memory(in, tiling), "background"), 5 * frame_pixels / 4 * 4);
+    EXPECT_EQ(term(forecast_memory(in, tiling), "patterns"), 120 * frame_pixels / 4 * 2);
+    // Two numbers a pixel, where they are more than the modes of a small probe.
+    in.upsampling = 1;
+    in.probe_shape = {16, 16};
+    const std::size_t refined = term(forecast_memory(in, tiling), "batch windows");
+    in.refines_background = false;
+    EXPECT_GT(refined, term(forecast_memory(in, tiling), "batch windows"));
+}
+
 TEST(Forecast, FollowsANarrowHalo) {
     const Placement placement = raster(10, 12);
     const Tiling whole = make_tiling(placement, {3, 3}, 8),
