@@ -445,7 +445,6 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
         static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) * own.which.size();
     const std::size_t pattern = detector_pixels(in) * bytes_per_count(in.pattern_type);
     const std::size_t wave = fields_per_wave(in) * frame * num_waves(in) * complex_bytes;
-    const std::size_t planes = planes_per_slice(in);
     const std::size_t patterns = own.frames * pattern / gpus, waves = own.frames * wave / gpus;
 
     GpuForecast forecast;
