@@ -10,8 +10,7 @@ enum class OverlapPart : std::int32_t { object, probe };
 // The overlap projection: the object and probe whose products come closest to the exit waves. What a batch
 // adds to it:
 //   object   window: numerators sum_jk conj(P_k) (psi_jmk - P_k O_m) of each mode m of the object, then
-//   weight
-//            sum_jk |P_k|^2 (real parts), the same for all
+//            weight sum_jk |P_k|^2 (real parts), the same for all
 //   probe    probe part: numerators sum_jm conj(O_m) (psi_jmk - P_k O_m) of each mode k of the probe, then
 //            weight sum_jm |O_m|^2
 // Numerators are of what is missing, so that nothing moves where the waves are P O already, whatever the

@@ -31,8 +31,7 @@ struct FindRampArgs {
 };
 
 // Sums over the pixels of a region under the light w = sum_j sum_k |P_k|^2 of a batch's frames, with Q the
-// product of the slices (a frame's last row and column are without, so that pairs are of
-// one window):
+// product of the slices (a frame's last row and column are without, so that pairs are of one window):
 //   slope  sum w conj(Q(y, x)) Q(y + 1, x),  sum w conj(Q(y, x)) Q(y, x + 1);  of modes the sum over them
 //   mean   sum w Q e^{-ik.r},  sum w;  of an object without modes
 // Pixels of a pair are both in the region. Added to the tile's.

@@ -132,8 +132,7 @@ class Forward {
             for (int object_mode = 0; object_mode < scan_.num_object_modes; ++object_mode) {
                 Wave wave = exit_wave(beam, corner, object_mode);
                 if (near_field) {
-                    // The beam stands still on the detector and the sample moves: back by what moved the
-                    // probe.
+                    // The beam stands still on the detector, the sample moves: back by what moved the probe.
                     shift_wave(wave, {-corner.frac[0], -corner.frac[1]});
                     propagate(wave, scan_.pixel_size_m, scan_.geometry.wavelength_m,
                               scan_.geometry.effective_distance_m());

@@ -176,11 +176,11 @@ std::size_t pictures_bytes(const Tiling& tiling, int num_planes) {
                     pixels(num_planes, most_extent / columns) * drawn_bytes);
 }
 
-// Of an overlap projection: numerators of all modes, and a weight. Of what batches of a tile add up to:
-// those, or a gradient.
+// Of an overlap projection: numerators of all modes, and a weight.
 std::size_t overlap_planes(const ForecastInput& in) {
     return in.exit_waves ? static_cast<std::size_t>(in.num_object_modes) + 1 : 0;
 }
+// Of what batches of a tile add up to: a gradient, or those.
 std::size_t planes_of_sums(const ForecastInput& in) {
     return std::max(static_cast<std::size_t>(num_planes(in)), overlap_planes(in));
 }
