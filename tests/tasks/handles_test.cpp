@@ -210,11 +210,13 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
     config_.tiling.tiles = {1, 1};
     struct Case {
         Waves waves;
-        int num_slices = 1, num_opr_modes = 0;
+        int num_slices = 1, num_opr_modes = 0, upsampling = 1;
     };
-    for (const auto& [waves, num_slices, num_opr_modes] :
-         {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4},
-          Case{Waves::recompute, 1, 6}}) {
+    for (const auto& [waves, num_slices, num_opr_modes, upsampling] :
+         {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4}, Case{Waves::recompute, 1, 6},
+          Case{Waves::keep, 1, 0, 2}}) {
+        config_.detector.upsampling = upsampling;
+        if (upsampling > 1) config_.detector.refine_background.emplace();
         config_.probe.variable.num_opr_modes = num_opr_modes;
         config_.runtime.waves = waves;
         config_.object.num_slices = num_slices;
