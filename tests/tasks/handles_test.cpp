@@ -212,16 +212,21 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
         Waves waves;
         int num_slices = 1, num_opr_modes = 0, num_object_modes = 1;
         EngineName engine = EngineName::CG;
+        int upsampling = 1;
     };
-    for (const auto& [waves, num_slices, num_opr_modes, num_object_modes, engine] :
+    for (const auto& [waves, num_slices, num_opr_modes, num_object_modes, engine, upsampling] :
          {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4}, Case{Waves::recompute, 1, 6},
           Case{Waves::keep, 1, 0, 3}, Case{Waves::recompute, 1, 0, 1, EngineName::DM},
-          Case{Waves::recompute, 1, 0, 3, EngineName::DM}}) {
+          Case{Waves::recompute, 1, 0, 3, EngineName::DM}, Case{Waves::keep, 1, 0, 1, EngineName::CG, 2}}) {
         SCOPED_TRACE(testing::Message()
                      << num_slices << " slices, " << num_opr_modes << " eigen-probes, " << num_object_modes
-                     << " modes of the object, " << (engine == EngineName::DM ? "DM" : "CG"));
+                     << " modes of the object, " << (engine == EngineName::DM ? "DM" : "CG")
+                     << ", upsampling " << upsampling);
         config_.object.num_modes = num_object_modes;
         config_.engines[0].name = engine;
+        config_.detector.upsampling = upsampling;
+        config_.detector.refine_background.reset();
+        if (upsampling > 1) config_.detector.refine_background.emplace();
         config_.probe.variable.num_opr_modes = num_opr_modes;
         config_.runtime.waves = waves;
         config_.object.num_slices = num_slices;

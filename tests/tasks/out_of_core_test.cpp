@@ -113,6 +113,14 @@ TEST_F(OutOfCore, GivesTheSameBitsWithUnusedAndSaturatedPixels) {
     expect_bitwise_equal(run(limited(config_, 0.3)), reference);
 }
 
+TEST_F(OutOfCore, GivesTheSameBitsWithUpsamplingAndARefinedBackground) {
+    config_.detector.upsampling = 2;
+    config_.detector.refine_background.emplace().start = 1;
+    config_.engines[0].num_iter = 4;
+    const Outcome reference = run(config_);
+    expect_bitwise_equal(run(limited(config_, 0.3)), reference);
+}
+
 TEST_F(OutOfCore, GivesTheSameBitsWithSlices) {
     config_.object.num_slices = 2;
     config_.object.slice_spacings_m = {1e-5};
