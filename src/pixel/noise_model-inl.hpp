@@ -7,10 +7,9 @@
 //   d          measured counts
 //   m          1: use the pixel, 0: ignore it
 //   epsilon    keeps roots and quotients finite where I vanishes
-// amplitude: f = m (sqrt(I+e) - sqrt(d))^2       factor = m (1 - sqrt(d) / sqrt(I+e))       (Thibault 2012,
-// eq. 6) poisson:   f = m (I - d + d log(d/(I+e)))      factor = m (1 - d / (I+e))                 (Thibault
-// 2012, eq. 3) gaussian:  f = m (I - d)^2 / (2 (d+1))         factor = m (I - d) / (d+1) (Thibault 2012, eq.
-// 5)
+// amplitude: f = m (sqrt(I+e) - sqrt(d))^2     factor = m (1 - sqrt(d) / sqrt(I+e))   (Thibault 2012, eq. 6)
+// poisson:   f = m (I - d + d log(d/(I+e)))    factor = m (1 - d / (I+e))             (Thibault 2012, eq. 3)
+// gaussian:  f = m (I - d)^2 / (2 (d+1))       factor = m (I - d) / (d+1)             (Thibault 2012, eq. 5)
 
 // What m becomes where counts from `saturated_from` on say only "at least so many": 0 where the model has as
 // much or more, m where it has less. Where they meet cost and derivative are 0, up to epsilon.
@@ -40,8 +39,8 @@ TESSERA_HD Misfit<Real> poisson_misfit(Real intensity, Real counts, Real mask, R
     // log(d / (I+e)) = log(1 + t): near a good fit its first order cancels against I - d, so it has to be
     // accurate there.
     const Real excess = ((counts - intensity) - epsilon) * inverse;
-    const Real information =
-        counts * logarithm_of_one_plus(where_positive(counts, excess, one));  // 0 log 0 = 0
+    // 0 log 0 = 0, and so it is for counts that are too few to be told from none.
+    const Real information = counts * logarithm_of_one_plus(where_positive(one + excess, excess, one));
     return {mask * ((intensity - counts) + information), mask * fma(-counts, inverse, one)};
 }
 

@@ -122,6 +122,14 @@ TEST(NoiseModels, WithoutCountsAreFiniteAndKnown) {
     EXPECT_NEAR(pixel::amplitude_misfit(0.0, 0.0, 1.0, amplitude_epsilon, 1.0).cost, amplitude_epsilon,
                 1e-20);
     EXPECT_EQ(pixel::poisson_misfit(0.0, 0.0, 1.0, poisson_epsilon, 1.0).cost, 0);
+    // Fractions of counts, as averages and simulations have them.
+    for (const float counts : {1e-38f, 1e-20f, 1e-9f, 1e-7f, 1e-5f}) {
+        for (const float intensity : {0.0f, 1e-3f, 0.5f, 9.0f, 1e6f}) {
+            EXPECT_NEAR(pixel::poisson_misfit(intensity, counts, 1.0f, 1e-2f, 1.0f).cost, intensity,
+                        3e-4f + 1e-6f * intensity)
+                << counts << " counts, " << intensity;
+        }
+    }
     EXPECT_EQ(pixel::gaussian_misfit(0.0, 0.0, 1.0, 0.5, 1.0).cost, 0);
 }
 
