@@ -124,16 +124,17 @@ class WavesOnTheirWay {
     // On the output thread: `num_waves` of them. A disk that is full is no reason to end a run, nor to keep
     // it waiting.
     void write(const std::filesystem::path& folder, std::int64_t number, int rank, std::size_t num_waves) {
-        began_s_ = now_s();
         std::optional<CheckpointWavesWriter> writer;
         const auto attempt = [&](const auto& step) {
             if (has_failed_) return;
+            const double began_s = now_s();
             try {
                 step();
             } catch (const Error& failure) {
                 log::warning("{} (no checkpoint; the run goes on)", failure.what());
                 has_failed_ = true;
             }
+            seconds_ += now_s() - began_s;
         };
         attempt([&] { writer.emplace(folder, number, rank); });
         for (std::size_t i = 0; i < num_waves; ++i) {
@@ -144,7 +145,7 @@ class WavesOnTheirWay {
         attempt([&] { file_ = writer->finish(); });
     }
     const CheckpointFile& file() const { return file_; }
-    double began_s() const { return began_s_; }
+    double seconds() const { return seconds_; }  // of writing, without those of waiting
 
   private:
     Arrival take(std::size_t index) {
@@ -158,7 +159,7 @@ class WavesOnTheirWay {
     std::map<std::size_t, Arrival> arrived_;
     bool has_failed_ = false;
     CheckpointFile file_;
-    double began_s_ = 0;
+    double seconds_ = 0;
 };
 
 SavedFields saved_fields(const TileHandles& tile) {
@@ -331,12 +332,12 @@ void Checkpoints::write_copies(const StateBefore& state_before) {
     part_ = post(output_, [part = part_of(state, *accesses), accesses, copies = copies_, waves = waves_,
                            folder = setup_.folder, num_iterations = manifest_.num_iterations,
                            rank = handles_.owners.ranks->rank()] {
-        const double began_s = waves != nullptr ? waves->began_s() : now_s();
+        const double began_s = now_s();
         Written written;
         written.part = write_part_or_warn(folder, num_iterations, rank, part);
         if (waves != nullptr) written.waves = waves->file();
         accesses->clear();
-        written.seconds = now_s() - began_s;
+        written.seconds = now_s() - began_s + (waves != nullptr ? waves->seconds() : 0);
         vote_ = true;
         return written;
     });
@@ -385,7 +386,6 @@ void Checkpoints::add_files(const std::vector<std::int64_t>& bytes,
 void Checkpoints::gather_parts() {
     const Ranks& ranks = *handles_.owners.ranks;
     const Written own = part_.get();
-    interval_s_ = setup_.interval_s.value_or(interval_after(own.seconds));
     const auto size = static_cast<std::size_t>(ranks.size()), rank = static_cast<std::size_t>(ranks.rank());
     const auto add = [&](const CheckpointFile& file, const std::function<std::string(int)>& name_of) {
         std::vector<std::int64_t> bytes(size), checksums(size);
@@ -400,6 +400,7 @@ void Checkpoints::gather_parts() {
     add(own.part, [&](int r) { return checkpoint_part_name(manifest_.num_iterations, r); });
     if (waves_ != nullptr) add(own.waves, [&](int r) { return checkpoint_waves_name(waves_number_, r); });
     waves_.reset();
+    if (is_whole_) interval_s_ = setup_.interval_s.value_or(interval_after(own.seconds));
     for (const CheckpointFile* file : {&own.part, &own.waves}) {
         std::error_code ignored;
         if (!is_whole_ && !file->name.empty()) std::filesystem::remove(setup_.folder / file->name, ignored);

@@ -194,7 +194,9 @@ void Batch::judge(BatchEntry& entry, const BatchRun& run) const {
         entry.outcome = BatchOutcome::failed;
         entry.message =
             WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status)) : run.last_error();
-        if (sighting && sighting->was_killed_for_memory()) entry.message += ", " + sighting->likely_end();
+        const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        if (was_killed && sighting && sighting->was_killed_for_memory())
+            entry.message += ", " + sighting->likely_end();
     }
 }
 

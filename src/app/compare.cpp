@@ -148,7 +148,8 @@ void print_resolution(const RingCorrelation& rings, std::array<double, 2> pixel_
 void print_slices(const Side& a, const Side& b, const Array<float, 2>& region) {
     const auto num_a = a.object.extent(0), num_b = b.object.extent(0);
     if (have_modes(a, b)) {
-        fmt::print("modes             {} and {}: their summed intensities are compared\n", num_a, num_b);
+        fmt::print("modes             {} and {}: their summed intensities are compared\n", a.num_object_modes,
+                   b.num_object_modes);
         return;
     }
     if (num_a == 1 && num_b == 1) return;
@@ -176,7 +177,11 @@ ExitCode compare(const CompareOptions& options) {
         }
     }
     const auto seen = [&](const Side& side) {
-        return have_modes(a, b) ? summed_modes(side.object) : projection(side.object);
+        if (side.num_object_modes > 1) return summed_modes(side.object);
+        Array<cfloat, 2> through = projection(side.object);
+        if (have_modes(a, b))
+            for (cfloat& value : through) value = {std::sqrt(norm(value)), 0};
+        return through;
     };
     const Array<cfloat, 2> other = brought_onto(a, b, seen(b));
     const Array<float, 2> region = scanned_region(a, other);

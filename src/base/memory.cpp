@@ -33,7 +33,7 @@ std::optional<std::size_t> number_in(const fs::path& file) {
 
 struct GroupLimit {
     std::size_t bytes = SIZE_MAX;
-    fs::path group;
+    fs::path group, own_group;
 };
 
 // The least limit of the process's control group and those around it, as batch systems and containers set it.
@@ -47,10 +47,11 @@ GroupLimit control_group_limit() {
         const fs::path root = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
         const char* name = is_v2 ? "memory.max" : "memory.limit_in_bytes";
         fs::path group = line.substr(is_v2 ? 3 : path + std::string_view(":memory:").size());
+        const fs::path own = root / group.relative_path();
         for (;; group = group.parent_path()) {
             const fs::path folder = root / group.relative_path();
             const auto limit = number_in(folder / name);
-            if (limit && *limit < least.bytes) least = {*limit, folder};
+            if (limit && *limit < least.bytes) least = {*limit, folder, own};
             if (group.empty() || group == group.root_path()) break;
         }
     }
@@ -72,13 +73,13 @@ constexpr std::string_view address_space_limit = "ulimit -v";
 }  // namespace
 
 MemoryBound memory_bound() {
-    MemoryBound bound = {physical_memory_bytes(), "the machine's memory", {}};
-    if (auto limit = control_group_limit(); limit.bytes < bound.bytes)
-        bound = {limit.bytes, "the control group's memory limit", std::move(limit.group)};
+    MemoryBound bound = {physical_memory_bytes(), "the machine's memory", {}, {}};
+    if (const auto limit = control_group_limit(); limit.bytes < bound.bytes)
+        bound = {limit.bytes, "the control group's memory limit", limit.group, limit.own_group};
     rlimit address_space{};
     if (getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY &&
         address_space.rlim_cur < bound.bytes)
-        bound = {address_space.rlim_cur, std::string(address_space_limit), {}};
+        bound = {address_space.rlim_cur, std::string(address_space_limit), {}, {}};
     return bound;
 }
 
@@ -95,6 +96,7 @@ std::size_t memory_in_use(const MemoryBound& bound) {
 
 std::int64_t num_killed_for_memory(const fs::path& group) {
     constexpr std::string_view key = "oom_kill";
+    if (group.empty()) return 0;
     auto number = number_after(group / "memory.events", key);               // version 2
     if (!number) number = number_after(group / "memory.oom_control", key);  // version 1
     return static_cast<std::int64_t>(number.value_or(0));

@@ -432,6 +432,14 @@ static void check_variable_probe(KeyVisitor& io, const RunConfig& c) {
     }
 }
 
+// What device kernels count in one extent of a grid.
+static void check_waves_of_a_frame(KeyVisitor& io, const RunConfig& c) {
+    constexpr int most = 4096;
+    io.check(c.object.num_modes * c.probe.num_modes <= most, "object.num_modes",
+             fmt::format("{} with {} modes of the probe make more than {} exit waves of each frame",
+                         c.object.num_modes, c.probe.num_modes, most));
+}
+
 // A pixel that is blurred, or one of a far field that is finer, knows the sum of several pixels' light, which
 // no engine can project one modulus on.
 static void check_seen_pixels(KeyVisitor& io, const RunConfig& c, std::size_t i) {
@@ -472,6 +480,7 @@ void describe(KeyVisitor& io, RunConfig& c) {
              "needs runtime.mixed: off, for all ranks must mix the modes alike, to the last bit");
     io.check(!c.runtime.mixed || !c.probe.support.fourier_radius, "probe.support.fourier_radius",
              "needs runtime.mixed: off, for all ranks must transform the probe alike, to the last bit");
+    check_waves_of_a_frame(io, c);
     check_variable_probe(io, c);
     io.check(!c.runtime.mixed || !c.detector.refine_background, "detector.refine_background",
              "needs runtime.mixed: off, for all ranks must change the background alike, to the last bit");

@@ -58,10 +58,12 @@ void silence() {
 }
 
 void forget_failed_read() {
+    const std::lock_guard turn(library_lock());
     failures() = {};
 }
 
 void throw_failed_read(const std::filesystem::path& file) {
+    const std::lock_guard turn(library_lock());
     if (!failures().read.empty()) throw data_error("{}: cannot be read ({})", file.string(), failures().read);
 }
 
@@ -248,6 +250,7 @@ void Dataset::read(const Block& block, T* out) const {
     TESSERA_EXPECT(block.start.size() == shape_.size() && block.step.size() == shape_.size() &&
                    block.count.size() == shape_.size());
     if (size_ == 0) return;
+    silence();  // any thread comes here
     std::vector<hsize_t> start, step, count;
     std::ptrdiff_t num_elements = 1;
     for (std::size_t axis = 0; axis < shape_.size(); ++axis) {

@@ -160,7 +160,8 @@ class File {
 
 // The library's most specific complaint about the last failed call; empty if there is none.
 std::string last_complaint();
-// Stops HDF5 from printing to stderr. From then on it is kept what the system says of a read that fails.
+// Stops HDF5 from printing to stderr, in this thread (builds that are thread-safe have an error stack for
+// each). From then on it is kept what the system says of a read that fails.
 void silence();
 
 void forget_failed_read();

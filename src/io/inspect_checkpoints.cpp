@@ -17,6 +17,7 @@ using inspection::row;
 
 std::string content_of(const std::filesystem::path& file) {
     std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw data_error("{}: is missing or cannot be read", file.string());
     return {std::istreambuf_iterator<char>(stream), {}};
 }
 
@@ -68,8 +69,9 @@ Inspected inspect_manifest(const std::filesystem::path& path) {
 }  // namespace
 
 std::string inspect_checkpoints(const std::filesystem::path& path) {
-    const auto manifests =
-        std::filesystem::is_directory(path) ? find_manifests(path) : std::vector<std::filesystem::path>{path};
+    const bool is_folder = std::filesystem::is_directory(path);
+    if (!is_folder) parse_manifest(content_of(path), path.string());  // what is none is an error
+    const auto manifests = is_folder ? find_manifests(path) : std::vector<std::filesystem::path>{path};
     if (manifests.empty())
         throw data_error("{}: is a folder without checkpoints (names such as 000040.yaml)", path.string());
     std::string text, newest;

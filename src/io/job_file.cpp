@@ -164,8 +164,8 @@ JobFile::JobFile(const std::filesystem::path& result, int num_ranks) {
         status.num_ranks = num_ranks;
         status.started = now();
         status.memory_bound_bytes = memory_bound_.bytes;
-        status.memory_group = memory_bound_.group.string();
-        status.num_memory_kills = num_killed_for_memory(memory_bound_.group);
+        status.memory_group = memory_bound_.own_group.string();
+        status.num_memory_kills = num_killed_for_memory(memory_bound_.own_group);
     });
 }
 
@@ -219,8 +219,8 @@ std::string JobSighting::likely_end() const {
     const auto memory = memory_text(status.memory_in_use_bytes, status.memory_bound_bytes);
     if (num_killed_for_memory == 0) return "most likely killed for memory: " + memory;
     return fmt::format(
-        "killed for memory: {} when it last said so, and the system has ended {} of its control group's "
-        "processes since",
+        "most likely killed for memory: {} when it last said so, and the system has ended {} of its control "
+        "group's processes since",
         memory, num_killed_for_memory);
 }
 

@@ -25,7 +25,7 @@ struct JobStatus {
     double frames_per_s = 0, seconds_left = 0;
     // Of the first rank; what it may use; and what all have in use that share this bound (base/memory.hpp).
     std::size_t memory_bytes = 0, memory_bound_bytes = 0, memory_in_use_bytes = 0;
-    std::string memory_group;           // the control group whose limit the bound is
+    std::string memory_group;           // its control group
     std::int64_t num_memory_kills = 0;  // its processes that were ended for lack of memory before this run
     int checkpoint_iterations = -1;     // -1: there is none
     std::int64_t checkpointed = 0;

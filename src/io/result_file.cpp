@@ -305,31 +305,15 @@ void write_result(const std::filesystem::path& path, const Result& result) {
     writer.finish();
 }
 
-ResultReader::ResultReader(const std::filesystem::path& path) {
-    const std::lock_guard turn(hdf5::library_lock());
-    file_.emplace(path);
-    require_result(*file_);
-    object_ = file_->dataset(object_image + "/data");
-    object_shape_ = image_shape(object_);
-}
-
-ResultReader::~ResultReader() {
-    const std::lock_guard turn(hdf5::library_lock());
-    object_ = {};
-    file_.reset();
-}
-
-Result ResultReader::without_object() const {
-    const std::lock_guard turn(hdf5::library_lock());
-    const hdf5::File& file = *file_;
+static Result read_all_but(const hdf5::Dataset& object, const hdf5::File& file) {
     Result result;
     result.probe = read_image(file.dataset(probe_image + "/data"));
     result.mode_powers = read_list<double>(file, process + "/mode_powers");
     result.object_mode_powers = read_list<double>(file, process + "/object_mode_powers");
-    result.pixel_size_m = read_pair_attribute(object_, "pixel_size_m");
-    result.origin_m = read_pair_attribute(object_, "origin_m");
-    result.slice_spacings_m = object_.numbers_attribute("slice_spacings_m");
-    const auto modes = object_.numbers_attribute("num_modes");
+    result.pixel_size_m = read_pair_attribute(object, "pixel_size_m");
+    result.origin_m = read_pair_attribute(object, "origin_m");
+    result.slice_spacings_m = object.numbers_attribute("slice_spacings_m");
+    const auto modes = object.numbers_attribute("num_modes");
     if (!modes.empty()) result.num_object_modes = static_cast<int>(modes.front());
     result.positions_px = read_positions(file, "positions_px");
     if (file.has_dataset(process + "/position_shifts_px")) {
@@ -382,6 +366,25 @@ Result ResultReader::without_object() const {
     return result;
 }
 
+ResultReader::ResultReader(const std::filesystem::path& path) {
+    const std::lock_guard turn(hdf5::library_lock());
+    file_.emplace(path);
+    require_result(*file_);
+    object_ = file_->dataset(object_image + "/data");
+    object_shape_ = image_shape(object_);
+}
+
+ResultReader::~ResultReader() {
+    const std::lock_guard turn(hdf5::library_lock());
+    object_ = {};
+    file_.reset();
+}
+
+Result ResultReader::without_object() const {
+    const std::lock_guard turn(hdf5::library_lock());
+    return hdf5::with_disk_errors(file_->name(), [&] { return read_all_but(object_, *file_); });
+}
+
 void ResultReader::read_object(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x,
                                const View<cfloat, 2>& pixels) const {
     const std::lock_guard turn(hdf5::library_lock());
@@ -389,14 +392,12 @@ void ResultReader::read_object(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrd
 }
 
 Result read_result(const std::filesystem::path& path) {
-    return hdf5::with_disk_errors(path, [&] {
-        const ResultReader reader(path);
-        Result result = reader.without_object();
-        result.object = Array<cfloat, 3>(reader.object_shape());
-        for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice)
-            reader.read_object(slice, 0, 0, result.object.slice(slice));
-        return result;
-    });
+    const ResultReader reader(path);
+    Result result = reader.without_object();
+    result.object = Array<cfloat, 3>(reader.object_shape());
+    for (std::ptrdiff_t slice = 0; slice < result.object.extent(0); ++slice)
+        reader.read_object(slice, 0, 0, result.object.slice(slice));
+    return result;
 }
 
 }  // namespace tessera

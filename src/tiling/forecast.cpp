@@ -199,7 +199,9 @@ std::size_t opr_part_pixels(const ForecastInput& in) {
 // What stands in the place of the modes' part after an iteration: of eigen-probes, and two numbers of each of
 // the background's pixels.
 std::size_t beside_modes_pixels(const ForecastInput& in) {
-    return std::max(opr_part_pixels(in), in.refines_background ? detector_pixels(in) : 0);
+    const auto num_object_modes = static_cast<std::size_t>(in.num_object_modes);
+    return std::max({opr_part_pixels(in), in.refines_background ? detector_pixels(in) : 0,
+                     num_object_modes > 1 ? num_object_modes * num_object_modes : 0});
 }
 
 // The probe part of what a batch adds up to: an overlap projection has a weight beside its numerators. In

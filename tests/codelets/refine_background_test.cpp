@@ -119,6 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
         BackgroundCase{{.num_slices = 2, .interpolation = fourier}, "slices"},
         BackgroundCase{{.interpolation = fourier, .blur_sigma = 0.7}, "point_spread"},
         BackgroundCase{{.interpolation = fourier, .upsampling = 3}, "upsampled"},
+        BackgroundCase{{.num_object_modes = 2, .interpolation = fourier, .blur_sigma = 0.6, .upsampling = 2},
+                       "object_modes_upsampled_point_spread"},
         BackgroundCase{{.interpolation = fourier, .saturated_from = 12}, "saturated"},
         BackgroundCase{
             {.frame = {34, 37}, .probe = {20, 37}, .num_modes = 3, .num_frames = 5, .interpolation = fourier},

@@ -3,6 +3,7 @@
 read_errors_test.py PROGRAM MPIRUN LIBRARY [TEST]; the library (tests/support/failing_reads.cpp) lets reads fail."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ class ReadErrors(unittest.TestCase):
 
     def run_with_failing_reads(self, after, *command):
         environment = {**os.environ, **RANKS_ON_ANY_MACHINE, "LD_PRELOAD": LIBRARY, "FAILING_READS_FILE": "scan.cxi",
-                       "FAILING_READS_AFTER": str(after)}
+                       "FAILING_READS_AFTER": str(after), "FAILING_READS_COUNT": "reads.txt"}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=100)
 
     def assert_one_message(self, done):
@@ -57,10 +58,13 @@ class ReadErrors(unittest.TestCase):
         self.assertIn("scan.cxi", messages[0])
         self.assertIn("Input/output error", messages[0])
 
+    def contents(self):
+        return {entry.name: entry.read_bytes() for entry in self.folder.iterdir() if entry.name != "reads.txt"}
+
     def fails_at_any_read(self):
         """From the first read on, then later and later, until all that there are have been made."""
         (self.folder / "result.h5").write_bytes(b"an earlier result")
-        before = {entry.name: entry.read_bytes() for entry in self.folder.iterdir()}
+        before = self.contents()
         after, num_failed = 0, 0
         while True:
             with self.subTest(after=after):
@@ -68,7 +72,7 @@ class ReadErrors(unittest.TestCase):
                 if done.returncode == DONE:
                     break
                 self.assert_one_message(done)
-                self.assertEqual({entry.name: entry.read_bytes() for entry in self.folder.iterdir()}, before)
+                self.assertEqual(self.contents(), before)
             num_failed += 1
             after += max(after // 4, 1)
         self.assertGreater(num_failed, 8)
@@ -82,6 +86,32 @@ class ReadErrors(unittest.TestCase):
             del file[FRAMES]
             file.create_dataset(FRAMES, data=frames, chunks=(1, *frames.shape[1:]), compression="gzip", shuffle=True)
         self.fails_at_any_read()
+
+    def test_of_frames_that_are_read_again(self):
+        """By tasks, on any thread: frames that do not fit into memory."""
+        (self.folder / "simulation.yaml").write_text(SIMULATION.replace("[32, 32]", "[128, 128]").replace("[6, 6]", "[12, 12]"))
+        subprocess.run([PROGRAM, "--quiet", "simulate", "simulation.yaml"], cwd=self.folder, check=True, timeout=60)
+        with h5py.File(self.folder / "scan.cxi", "r+") as file:
+            frames = file[FRAMES][()]
+            del file[FRAMES]
+            # Several frames a chunk: only HDF5 itself can read them.
+            file.create_dataset(FRAMES, data=frames, chunks=(4, *frames.shape[1:]), compression="gzip")
+        settings = ("--set", "tiling.batch_size=1", "--set", "positions.interpolation=nearest")
+        checked = subprocess.run([PROGRAM, "check", "run.yaml", *settings], cwd=self.folder, capture_output=True, text=True,
+                                 check=True, timeout=60).stdout
+        needed = float(re.search(r"([0-9.]+) MiB  in all", checked)[1])
+        settings += ("--set", f"runtime.memory_limit.host={int((needed - 1.2) * (1 << 20))}")
+        done = self.run_with_failing_reads(10**6, PROGRAM, "reconstruct", "run.yaml", *settings)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertIn("do not fit into memory", done.stderr)
+        (self.folder / "result.h5").unlink()
+        num_reads = int(re.search(r"(\d+) reads", (self.folder / "reads.txt").read_text())[1])
+        for after in (num_reads - 20, num_reads - 3):
+            with self.subTest(after=after):
+                done = self.run_with_failing_reads(after, PROGRAM, "reconstruct", "run.yaml", *settings)
+                self.assert_one_message(done)
+                self.assertNotIn("HDF5-DIAG", done.stderr)
+                self.assertFalse((self.folder / "result.h5").exists())
 
     def test_of_one_rank(self):
         other = self.folder / "other"

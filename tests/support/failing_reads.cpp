@@ -1,6 +1,8 @@
 // A disk that fails: preloaded into a program, it lets the reads of one file fail with EIO from some read on.
 //
 //   LD_PRELOAD=.../failing_reads.so FAILING_READS_FILE=scan.cxi FAILING_READS_AFTER=20 tessera ...
+//
+// FAILING_READS_COUNT=FILE: how many there were, at the end of the process.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -23,8 +25,19 @@ bool is_of_the_file(int descriptor) {
     return length > 0 && std::string_view(target.data(), static_cast<std::size_t>(length)).ends_with(name);
 }
 
+std::atomic<long> num_reads = 0;
+
+struct Count {
+    ~Count() {
+        const char* name = std::getenv("FAILING_READS_COUNT");
+        std::FILE* file = name != nullptr && num_reads > 0 ? std::fopen(name, "w") : nullptr;
+        if (file == nullptr) return;
+        std::fprintf(file, "%ld reads\n", num_reads.load());
+        std::fclose(file);
+    }
+} count;
+
 bool must_fail(int descriptor) {
-    static std::atomic<long> num_reads = 0;
     if (!is_of_the_file(descriptor)) return false;
     const char* after = std::getenv("FAILING_READS_AFTER");
     return num_reads++ >= (after != nullptr ? std::atol(after) : 0);

@@ -187,6 +187,7 @@ void expect_bitwise_equal(const Outcome& a, const Outcome& b) {
     EXPECT_TRUE(same_bits(a.result.opr_modes, b.result.opr_modes));
     EXPECT_TRUE(same_bits(a.result.opr_weights, b.result.opr_weights));
     EXPECT_TRUE(same_bits(a.result.background, b.result.background));
+    EXPECT_EQ(a.result.object_mode_powers, b.result.object_mode_powers);
     EXPECT_EQ(a.result.cost, b.result.cost);
     EXPECT_EQ(a.result.data_error, b.result.data_error);
     EXPECT_EQ(a.result.step, b.result.step);

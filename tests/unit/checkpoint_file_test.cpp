@@ -157,6 +157,7 @@ TEST_F(CheckpointFileTest, OthersAreRemovedAndWhatIsNotOursStays) {
 
 TEST_F(CheckpointFileTest, AreInspected) {
     EXPECT_THROW(inspect_file(folder_.path()), Error);
+    EXPECT_THROW(inspect_file(folder_.path() / "absent.yaml"), Error);
     for (const int number : {5, 12}) write_manifest(folder(), make(number));
     const std::string good = inspect_file(folder());
     for (const char* part :

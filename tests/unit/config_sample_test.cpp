@@ -137,6 +137,9 @@ TEST(RunFile, ObjectsHaveModesOrSlices) {
     EXPECT_EQ(run_of(with_scan("object: {num_object_modes: 4}")).object.num_modes, 4) << "PtyPy's name";
     expect_problem(object("0"),
                    "run.yaml:3: object.num_modes: 0 is out of range (allowed: at least 1, at most 100)");
+    expect_problem(with_scan("object: {num_modes: 100}\nprobe: {num_modes: 50}"),
+                   "run.yaml:2: object.num_modes: 100 with 50 modes of the probe make more than 4096 exit "
+                   "waves of each frame");
     expect_problem(object("two"), "run.yaml:3: object.num_modes: expected a whole number, got 'two'");
     expect_problem(object("2\n  mode_spread: 0"),
                    "run.yaml:4: object.mode_spread: 0 is out of range (allowed: above 0, at most 1)");
