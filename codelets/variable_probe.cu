@@ -98,13 +98,12 @@ struct CompareLights {
     float scale;
     const cfloat *a, *b, *c;
     TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_costs]) const {
-        pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
-        for (std::int32_t k = 0; k < s.num_modes; ++k) {
-            const std::ptrdiff_t i =
-                (static_cast<std::ptrdiff_t>(frame) * s.num_modes + k) * area_of(s.frame) + pixel;
-            p = pixel::add_mode(p, a[i], b[i], c[i]);
-        }
         const Measured m = measurements(s, frame, pixel);
+        const std::ptrdiff_t area = area_of(s.frame);
+        std::ptrdiff_t here = static_cast<std::ptrdiff_t>(frame) * s.num_modes * area + pixel;
+        pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
+        for (std::int32_t k = 0; k < s.num_modes; ++k, here += area)
+            p = pixel::add_mode(p, a[here], b[here], c[here]);
         const AddTrialCosts trial = {s.noise_model, s.saturated_from, scale, nullptr};
         trial.add_cost(p.c0, m, sums[0]);
         for (int i = 1; i < num_costs; ++i)
