@@ -382,7 +382,8 @@ ExitCode run_prepared(const ReconstructOptions& options, const Ranks& ranks, Pre
     if (config.runtime.trace) recorder.emplace(ranks, name_of_tag);
     const CheckedFrames frames(*prepared.reader, problem.scan);
     std::optional<RestingWorkers> rest;
-    const bool may_rest = prepared.turn.is_taken() && problem.machine.num_gpus == 0 && !config.runtime.disk;
+    // Workers that look for tasks would only keep the reading from its core.
+    const bool may_rest = !ranks.are_several() && problem.machine.num_gpus == 0 && !config.runtime.disk;
     if (may_rest) rest.emplace();
     Handles handles = make_handles(problem, ranks, &frames);
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
