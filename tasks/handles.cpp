@@ -14,6 +14,7 @@
 #include "scan/point_spread.hpp"
 #include "scan/probe_modes.hpp"
 #include "scan/wave_optics.hpp"
+#include "tasks/starting_point.hpp"
 
 namespace tessera {
 namespace {
@@ -40,7 +41,6 @@ BatchHandles make_batch(const Problem& problem, std::size_t t, std::size_t b) {
     handles.reaches_neighbour = batch.reaches_neighbour;
     handles.is_own = batch.is_own;
     handles.minibatch = batch.minibatch;
-    if (problem.patterns.stays[t][b]) handles.patterns = Data(patterns_bytes(s));
     handles.frames_in_scan = batch.frames.data();
     handles.frames = Data(frames_bytes(s));
     if (batch.is_own) handles.frame_errors = Data(batch.frames.size() * sizeof(double));
@@ -115,6 +115,23 @@ void set_first_lights(TileHandles& handles, const BatchShape& shape, std::int32_
     set_lights(handles);
 }
 
+// In one piece of memory, for fewer and larger pages, which whoever reads the frames touches first.
+void set_patterns(TileHandles& tile, const std::vector<bool>& stays) {
+    std::size_t bytes = 0;
+    for (std::size_t b = 0; b < tile.batches.size(); ++b) {
+        if (stays[b]) bytes += Data::bytes_of(patterns_bytes(tile.batches[b].shape));
+    }
+    if (bytes == 0) return;
+    const auto memory = HostMemory::for_parts(bytes);
+    std::size_t offset = 0;
+    for (std::size_t b = 0; b < tile.batches.size(); ++b) {
+        if (!stays[b]) continue;
+        BatchHandles& batch = tile.batches[b];
+        batch.patterns = Data::part_of(memory, offset, patterns_bytes(batch.shape));
+        offset += batch.patterns.bytes();
+    }
+}
+
 // All frames of each mini-batch that light some of the tile, whose frames are.
 std::vector<MinibatchHandles> make_minibatches(const Problem& problem, std::size_t t) {
     const Tile& tile = problem.tiling.tiles[t];
@@ -178,6 +195,7 @@ TileHandles make_tile(const Problem& problem, std::size_t t) {
         const Shape2& window = batch.shape.window;
         if (window.area() > largest.area()) largest = window;
     }
+    set_patterns(handles, problem.patterns.stays[t]);
     set_places(handles, problem);
     if (problem.has_minibatches()) handles.minibatches = make_minibatches(problem, t);
     if (problem.needs_momentum()) handles.anchor = Data(field_bytes(handles.shape, object_planes));

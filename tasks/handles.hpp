@@ -6,6 +6,7 @@
 #include "codelets/layout.hpp"
 #include "codelets/refine_positions.hpp"
 #include "codelets/runtime/data.hpp"
+#include "scan/frame_sums.hpp"
 #include "tasks/halo_exchange.hpp"
 #include "tasks/pattern_stream.hpp"
 #include "tasks/problem.hpp"

@@ -2,20 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <functional>
-#include <numbers>
-#include <numeric>
 
-#include "base/checksum.hpp"
 #include "codelets/couple_slices.hpp"
 #include "codelets/device_scratch.hpp"
 #include "codelets/smooth_object.hpp"
 #include "codelets/variable_probe.hpp"
 #include "scan/point_spread.hpp"
-#include "scan/probe_guess.hpp"
-#include "scan/random.hpp"
-#include "scan/upsampling.hpp"
 #include "tasks/probe_support.hpp"
 #include "tasks/ramp_removal.hpp"
 #include "tasks/set_tiling.hpp"
@@ -60,51 +53,6 @@ bool has_line_search(const RunConfig& config) {
     return any_engine(config, [](const EngineConfig& engine) { return engine.name == EngineName::CG; });
 }
 
-// Sums of counts are whole numbers of this fraction of a count, so that they do not depend on who adds up
-// first.
-constexpr double counts_fraction = 1024;
-
-// Adds a frame to `sum`; returns its own sum.
-double sum_into(const void* counts, PatternType type, std::vector<std::int64_t>& sum) {
-    double total = 0;
-    const auto add = [&](const auto* values) {
-        for (std::size_t i = 0; i < sum.size(); ++i) {
-            if (is_unused(values[i])) continue;
-            const double value = static_cast<double>(values[i]);
-            sum[i] += std::llround(value * counts_fraction);
-            total += value;
-        }
-    };
-    switch (type) {
-        case PatternType::u8:
-            add(static_cast<const std::uint8_t*>(counts));
-            break;
-        case PatternType::u16:
-            add(static_cast<const std::uint16_t*>(counts));
-            break;
-        case PatternType::i32:
-            add(static_cast<const std::int32_t*>(counts));
-            break;
-        case PatternType::f32:
-            add(static_cast<const float*>(counts));
-            break;
-    }
-    return total;
-}
-
-std::filesystem::path resolved(const std::filesystem::path& folder, const std::filesystem::path& file) {
-    return file.is_absolute() ? file : folder / file;
-}
-
-void require_equal_pixels(const char* key, const std::filesystem::path& file, const Result& earlier,
-                          const ScanInfo& scan) {
-    for (std::size_t axis = 0; axis < 2; ++axis) {
-        if (std::abs(earlier.pixel_size_m[axis] / scan.pixel_size_m[axis] - 1) < 1e-4) continue;
-        throw data_error("{}: its object pixel is {:.6g} m, this scan's {:.6g} m ({} needs equal pixels)",
-                         file.string(), earlier.pixel_size_m[axis], scan.pixel_size_m[axis], key);
-    }
-}
-
 void require_possible_waves(const RunConfig& config) {
     if (config.runtime.waves != Waves::keep) return;
     if (config.tiling.exchange == Exchange::voxels) {
@@ -123,8 +71,7 @@ void require_possible_upsampling(const Problem& problem) {
     if (problem.config.detector.upsampling == 1 || !problem.near_field()) return;
     throw usage_error(
         "detector.upsampling: {} is for the far field, where a finer one is that of a larger window; the "
-        "near "
-        "field is as fine as the object (use 1)",
+        "near field is as fine as the object (use 1)",
         problem.config.detector.upsampling);
 }
 
@@ -155,9 +102,8 @@ void require_host_memory(const Problem& problem, std::size_t limit) {
     const bool has_exit_waves = problem.projects_waves() && !problem.waves_memory_bytes;
     const bool keeps_waves_here = problem.keep_waves && !problem.waves_memory_bytes;
     throw runtime_failure(
-        "this run needs {:.3f} GiB at least, with patterns read from the scan again and again, and {:.3f} "
-        "GiB "
-        "are allowed (runtime.memory_limit.host, or the machine's memory): {}",
+        "this run needs {:.3f} GiB at least, with patterns read from the scan again and again, and "
+        "{:.3f} GiB are allowed (runtime.memory_limit.host, or the machine's memory): {}",
         static_cast<double>(needed) / (1u << 30), static_cast<double>(limit) / (1u << 30),
         has_exit_waves
             ? "the exit waves of DM, RAAR and AP are most of it: a runtime.disk for them, more ranks, or an "
@@ -393,175 +339,6 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     require_gpu_memory(problem);
     require_host_memory(problem, limit);
     return problem;
-}
-
-// In pieces, so that frames which do not stay need little room, and the others are summed while they are in
-// the cache.
-FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
-                            const FrameDestinations& destinations, const Ranks& ranks) {
-    constexpr std::size_t bytes_per_piece = std::size_t{4} << 20;
-    const ScanInfo& scan = problem.scan;
-    FrameStatistics statistics;
-    statistics.counts.assign(static_cast<std::size_t>(scan.num_frames), 0);
-    std::vector<std::int64_t> sum(scan.mask.size());
-    const std::size_t frame_bytes = sum.size() * bytes_per_count(scan.pattern_type);
-    const std::size_t frames_per_piece = std::max<std::size_t>(bytes_per_piece / frame_bytes, 1);
-    ranks.agree([&] {
-        std::vector<std::byte> nowhere;
-        for (std::size_t done = 0; done < destinations.frames.size(); done += frames_per_piece) {
-            const std::size_t count = std::min(frames_per_piece, destinations.frames.size() - done);
-            const auto which = std::span(destinations.frames).subspan(done, count);
-            std::vector<void*> memory(
-                destinations.memory.begin() + static_cast<std::ptrdiff_t>(done),
-                destinations.memory.begin() + static_cast<std::ptrdiff_t>(done + count));
-            for (std::size_t i = 0; i < count; ++i) {
-                if (memory[i] != nullptr) continue;
-                nowhere.resize(frames_per_piece * frame_bytes);
-                memory[i] = nowhere.data() + i * frame_bytes;
-            }
-            source.read_frames(which, memory);
-            for (std::size_t i = 0; i < count; ++i) {
-                if (!destinations.are_own[done + i]) continue;
-                statistics.counts[static_cast<std::size_t>(which[i])] =
-                    sum_into(memory[i], scan.pattern_type, sum);
-            }
-        }
-        for (const auto& [from, to] : destinations.copies) std::memcpy(to, from, frame_bytes);
-    });
-    ranks.sum_disjoint(statistics.counts);
-    ranks.sum(sum);
-    statistics.total_counts = std::accumulate(statistics.counts.begin(), statistics.counts.end(), 0.0);
-    if (!(statistics.total_counts > 0)) {
-        throw data_error(
-            "{}: no counts in any of the {} frames on the pixels in use (is the mask inverted? scan.mask)",
-            scan.file, scan.num_frames);
-    }
-    statistics.mean_pattern = Array<float, 2>({scan.frame_shape[0], scan.frame_shape[1]});
-    for (std::ptrdiff_t i = 0; i < statistics.mean_pattern.size(); ++i) {
-        const double counts = static_cast<double>(sum[static_cast<std::size_t>(i)]) / counts_fraction;
-        statistics.mean_pattern[i] = static_cast<float>(counts / static_cast<double>(scan.num_frames));
-    }
-    return statistics;
-}
-
-std::string fingerprint(const FrameStatistics& statistics) {
-    Checksum checksum;
-    checksum.add(statistics.counts.data(), statistics.counts.size() * sizeof(double));
-    return fmt::format("{:016x}", checksum.value());
-}
-
-namespace {
-
-// Slices are those of the run; of modes an earlier result may have fewer.
-void require_possible_planes(const std::filesystem::path& file, const Result& earlier, int num_planes,
-                             const ObjectConfig& config) {
-    const bool has_modes = earlier.num_object_modes > 1;
-    if (!has_modes && num_planes != config.num_slices) {
-        throw data_error("{}: its object has {} slices, object.num_slices is {} (object.file needs as many)",
-                         file.string(), num_planes, config.num_slices);
-    }
-    if (has_modes && num_planes > config.num_modes) {
-        throw data_error(
-            "{}: its object has {} modes, object.num_modes is {} (object.file may have fewer, not more)",
-            file.string(), num_planes, config.num_modes);
-    }
-}
-
-}  // namespace
-
-InitialObjectMaker::InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder)
-    : problem_(problem) {
-    const ObjectConfig& config = problem.config.object;
-    if (config.initial != InitialObject::file) return;
-    const auto file = resolved(run_folder, config.file.value());
-    earlier_ = std::make_unique<ResultReader>(file);
-    const Result earlier = earlier_->without_object();
-    require_equal_pixels("object.file", file, earlier, problem.scan);
-    require_possible_planes(file, earlier, static_cast<int>(earlier_->object_shape()[0]), config);
-    // Whole pixels between the two arrays' origins in scan coordinates.
-    for (std::size_t axis = 0; axis < 2; ++axis) {
-        const double here_m = -problem.placement.shift_px[axis] * problem.scan.pixel_size_m[axis];
-        earlier_shift_px_[axis] =
-            std::lround((here_m - earlier.origin_m[axis]) / problem.scan.pixel_size_m[axis]);
-    }
-}
-
-void InitialObjectMaker::fill(const Rect& rect, cfloat* pixels) const {
-    std::fill_n(pixels, rect.area() * problem_.num_planes(), cfloat{1, 0});
-    for (int plane = 0; plane < problem_.num_planes(); ++plane, pixels += rect.area()) {
-        if (plane > 0 && problem_.config.object.num_modes > 1) {
-            fill_mode(plane, rect, pixels);
-        } else if (problem_.config.object.initial == InitialObject::random) {
-            fill_random(plane, rect, pixels);
-        }
-        if (earlier_ && plane < earlier_->object_shape()[0]) fill_from_earlier(plane, rect, pixels);
-    }
-}
-
-// Each row has random numbers of its own, so that any rectangle of it can be made.
-template <class Pixel>
-void InitialObjectMaker::fill_from_random(int plane, const Rect& rect, cfloat* pixels,
-                                          const Pixel& pixel) const {
-    const int rows = problem_.placement.object_shape[0];
-    for (int y = rect.y0; y < rect.y1; ++y) {
-        Random random(problem_.config.runtime.random_seed, static_cast<std::uint64_t>(plane * rows + y));
-        for (int x = 0; x < rect.x1; ++x) {
-            const cfloat value = pixel(random);
-            if (x >= rect.x0) *pixels++ = value;
-        }
-    }
-}
-
-void InitialObjectMaker::fill_random(int plane, const Rect& rect, cfloat* pixels) const {
-    fill_from_random(plane, rect, pixels, [](Random& random) {
-        const double phase = 0.2 * random.normal();
-        return cfloat{static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase))};
-    });
-}
-
-// A mode after the first. Modes that are equal would stay so, and one that is zero would stay zero.
-void InitialObjectMaker::fill_mode(int plane, const Rect& rect, cfloat* pixels) const {
-    const double spread = problem_.config.object.mode_spread;
-    fill_from_random(plane, rect, pixels, [spread](Random& random) {
-        const double phase = 2 * std::numbers::pi * random.uniform();
-        return cfloat{static_cast<float>(spread * std::cos(phase)),
-                      static_cast<float>(spread * std::sin(phase))};
-    });
-}
-
-// Row by row where the two overlap.
-void InitialObjectMaker::fill_from_earlier(int plane, const Rect& rect, cfloat* pixels) const {
-    const auto& shape = earlier_->object_shape();
-    const std::ptrdiff_t first_x = std::max<std::ptrdiff_t>(rect.x0 + earlier_shift_px_[1], 0);
-    const std::ptrdiff_t end_x = std::min<std::ptrdiff_t>(rect.x1 + earlier_shift_px_[1], shape[2]);
-    if (first_x >= end_x) return;
-    for (int y = rect.y0; y < rect.y1; ++y, pixels += rect.width()) {
-        const std::ptrdiff_t there = y + earlier_shift_px_[0];
-        if (there < 0 || there >= shape[1]) continue;
-        cfloat* to = pixels + (first_x - earlier_shift_px_[1] - rect.x0);
-        earlier_->read_object(plane, there, first_x, {to, {1, end_x - first_x}});
-    }
-}
-
-// With upsampling, as if the detector were as fine as the far field.
-static Array<cfloat, 3> guessed_probe(const Problem& problem, const ProbeConfig& config,
-                                      const FrameStatistics& statistics, const Array<cfloat, 3>* from_file) {
-    const int factor = problem.config.detector.upsampling;
-    if (factor == 1) return make_probe(config, problem.scan, statistics.mean_pattern, from_file);
-    const float share = 1.0F / static_cast<float>(factor * factor);
-    return make_probe(config, upsampled(problem.scan, factor),
-                      upsampled(statistics.mean_pattern, factor, share), from_file);
-}
-
-Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,
-                               const std::filesystem::path& run_folder) {
-    ProbeConfig config = problem.config.probe;
-    config.size = problem.probe_shape;
-    if (!config.file) return within_support(problem, guessed_probe(problem, config, statistics, nullptr));
-    const auto file = resolved(run_folder, *config.file);
-    const Result earlier = ResultReader(file).without_object();
-    require_equal_pixels("probe.file", file, earlier, problem.scan);
-    return within_support(problem, guessed_probe(problem, config, statistics, &earlier.probe));
 }
 
 }  // namespace tessera

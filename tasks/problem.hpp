@@ -1,20 +1,13 @@
 #pragma once
 
-#include <filesystem>
-#include <memory>
 #include <optional>
 #include <vector>
 
-#include "base/array.hpp"
 #include "codelets/device_scratch.hpp"
 #include "codelets/layout.hpp"
-#include "codelets/runtime/ranks.hpp"
 #include "codelets/runtime/runtime.hpp"
 #include "codelets/support_probe.hpp"
 #include "config/run_config.hpp"
-#include "io/result_file.hpp"
-#include "math/complex.hpp"
-#include "scan/frame_source.hpp"
 #include "scan/positions.hpp"
 #include "scan/scan.hpp"
 #include "tiling/forecast.hpp"
@@ -88,51 +81,5 @@ MemoryForecast forecast_memory_alone(const Problem& problem);
 
 // What all batches have in common, with as many frames as the largest has; neither tile nor window.
 BatchShape largest_batch(const Problem& problem);
-
-// What is known once the frames are: their mean for the probe guess, and their sums.
-struct FrameStatistics {
-    Array<float, 2> mean_pattern;  // (y, x), transform order, ignored pixels as 0
-    std::vector<double> counts;    // of each frame
-    double total_counts = 0;
-};
-
-// The same for the same counts.
-std::string fingerprint(const FrameStatistics& statistics);
-
-// Where frames go: by ascending index in the scan, each to frame_shape counts; null: nowhere.
-struct FrameDestinations {
-    struct Copy {
-        const void* from;
-        void* to;
-    };
-    std::vector<std::ptrdiff_t> frames;
-    std::vector<void*> memory;
-    std::vector<bool> are_own;  // false: another rank's tile counts this frame
-    std::vector<Copy> copies;   // of frames that several tiles of this rank hold
-};
-// Reads this rank's frames; the statistics are those of all ranks' frames, the same everywhere.
-FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
-                            const FrameDestinations& destinations, const Ranks& ranks);
-
-// The starting point. `run_folder`: where the run file is, for files named in it.
-class InitialObjectMaker {
-  public:
-    InitialObjectMaker(const Problem& problem, const std::filesystem::path& run_folder);
-    // A rectangle of the object in all planes, dense (plane, y, x); the same pixels whatever the rectangle.
-    void fill(const Rect& rect, cfloat* pixels) const;
-
-  private:
-    void fill_random(int plane, const Rect& rect, cfloat* pixels) const;
-    void fill_mode(int plane, const Rect& rect, cfloat* pixels) const;
-    void fill_from_earlier(int plane, const Rect& rect, cfloat* pixels) const;
-    template <class Pixel>
-    void fill_from_random(int plane, const Rect& rect, cfloat* pixels, const Pixel& pixel) const;
-
-    const Problem& problem_;
-    std::unique_ptr<ResultReader> earlier_;  // of a file
-    std::array<std::ptrdiff_t, 2> earlier_shift_px_ = {0, 0};
-};
-Array<cfloat, 3> initial_probe(const Problem& problem, const FrameStatistics& statistics,
-                               const std::filesystem::path& run_folder);
 
 }  // namespace tessera

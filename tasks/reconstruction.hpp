@@ -10,6 +10,7 @@
 #include "io/result_file.hpp"
 #include "tasks/checkpoints.hpp"
 #include "tasks/engines.hpp"
+#include "tasks/frame_statistics.hpp"
 #include "tasks/handles.hpp"
 #include "tasks/run_state.hpp"
 #include "tasks/snapshots.hpp"

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "io/checkpoint_file.hpp"
+#include "tasks/frame_statistics.hpp"
 #include "tasks/handles.hpp"
 #include "tasks/problem.hpp"
 #include "tasks/run_state.hpp"

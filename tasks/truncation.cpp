@@ -6,6 +6,7 @@
 
 #include "scan/probe_modes.hpp"
 #include "scan/wave_optics.hpp"
+#include "tasks/starting_point.hpp"
 
 namespace tessera {
 namespace {

@@ -1,6 +1,7 @@
 #include "codelets/runtime/data.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -28,17 +29,12 @@ void* memory_without_content() {
     return all;
 }
 
-// Null: there is no more.
-void* allocate(std::size_t bytes) {
-    if (is_simulation) return memory_without_content();
-    void* memory = nullptr;
-    if (starpu_malloc_flags(&memory, bytes, STARPU_MALLOC_PINNED) != 0) return nullptr;
-    if (memory != nullptr) std::memset(memory, 0, bytes);
-    return memory;
-}
-
-void release(void* memory, std::size_t bytes) {
-    if (!is_simulation) starpu_free_flags(memory, bytes, STARPU_MALLOC_PINNED);
+// Fewer and cheaper faults when memory is first touched. Only a wish: what it cannot have it does without.
+void ask_for_huge_pages(void* memory, std::size_t bytes) {
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
+    const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
+    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 }
 
 }  // namespace
@@ -49,6 +45,10 @@ std::size_t Data::elements_of(std::size_t bytes) {
     return elements;
 }
 
+std::size_t Data::bytes_of(std::size_t bytes) {
+    return elements_of(bytes) * element_bytes;
+}
+
 Data Data::without_home(std::size_t bytes) {
     Data data;
     const std::size_t elements = elements_of(bytes);
@@ -57,16 +57,51 @@ Data Data::without_home(std::size_t bytes) {
     return data;
 }
 
-Data::Data(std::size_t bytes) {
-    const std::size_t elements = elements_of(bytes);
-    bytes_ = elements * element_bytes;
-    memory_ = allocate(bytes_);
-    if (memory_ == nullptr) {
-        throw runtime_failure(
-            "out of memory: {} more bytes are not to be had (tessera check prints what a run needs)", bytes_);
+HostMemory::HostMemory(std::size_t bytes) : bytes_(bytes) {
+    if (is_simulation) {
+        memory_ = memory_without_content();
+        return;
     }
-    starpu_vector_data_register(&handle_, STARPU_MAIN_RAM, reinterpret_cast<std::uintptr_t>(memory_),
-                                static_cast<std::uint32_t>(elements), element_bytes);
+    if (starpu_malloc_flags(&memory_, bytes, STARPU_MALLOC_PINNED) != 0 || memory_ == nullptr) {
+        throw runtime_failure(
+            "out of memory: {} more bytes are not to be had (tessera check prints what a run needs)", bytes);
+    }
+}
+
+HostMemory::~HostMemory() {
+    if (is_simulation || must_leave_at_once()) return;
+    starpu_free_flags(memory_, bytes_, STARPU_MALLOC_PINNED);
+}
+
+std::shared_ptr<HostMemory> HostMemory::for_parts(std::size_t bytes) {
+    auto memory = std::make_shared<HostMemory>(bytes);
+    if (!is_simulation) ask_for_huge_pages(memory->memory_, bytes);
+    return memory;
+}
+
+std::byte* HostMemory::at(std::size_t offset) const {
+    return static_cast<std::byte*>(memory_) + (is_simulation ? 0 : offset);
+}
+
+Data::Data(std::size_t bytes) {
+    home_ = std::make_shared<HostMemory>(bytes_of(bytes));
+    if (!is_simulation) std::memset(home_->at(0), 0, bytes_of(bytes));
+    register_at(home_->at(0), bytes);
+}
+
+Data Data::part_of(std::shared_ptr<HostMemory> memory, std::size_t offset, std::size_t bytes) {
+    TESSERA_EXPECT(offset % element_bytes == 0 && offset + bytes_of(bytes) <= memory->bytes());
+    Data data;
+    data.home_ = std::move(memory);
+    data.register_at(data.home_->at(offset), bytes);
+    return data;
+}
+
+void Data::register_at(std::byte* memory, std::size_t bytes) {
+    memory_ = memory;
+    bytes_ = bytes_of(bytes);
+    starpu_vector_data_register(&handle_, STARPU_MAIN_RAM, reinterpret_cast<std::uintptr_t>(memory),
+                                static_cast<std::uint32_t>(elements_of(bytes)), element_bytes);
 }
 
 Data::~Data() {
@@ -76,7 +111,6 @@ Data::~Data() {
         return;
     }
     starpu_data_unregister(handle_);
-    release(memory_, bytes_);
 }
 
 void data_is_shared_between_ranks(bool shared) {

@@ -3,18 +3,42 @@
 #include <starpu.h>
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 
 namespace tessera {
 
-// A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled, registered with
-// StarPU, which moves and copies it from then on. Registered as a vector of 64-byte elements, so 256 GiB fit
-// StarPU's 32-bit counts. Destroying waits for the tasks that use it. In a simulation
-// (codelets/runtime/simulation.hpp) the memory is there and holds nothing of meaning.
+// Memory of the host, 64-byte aligned and pinned where there is a GPU, as it comes from the system: pages get
+// their place, and cost their time, where they are first touched. A runtime Error where there is no more.
+class HostMemory {
+  public:
+    explicit HostMemory(std::size_t bytes);
+    ~HostMemory();
+    HostMemory(const HostMemory&) = delete;
+    HostMemory& operator=(const HostMemory&) = delete;
+    // For many pieces of data that are filled one after the other: on huge pages where the system has them.
+    static std::shared_ptr<HostMemory> for_parts(std::size_t bytes);
+
+    std::byte* at(std::size_t offset) const;
+    std::size_t bytes() const { return bytes_; }
+
+  private:
+    void* memory_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+// A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled unless it is a part of
+// other memory, registered with StarPU, which moves and copies it from then on. Registered as a vector of
+// 64-byte elements, so 256 GiB fit StarPU's 32-bit counts. Destroying waits for the tasks that use it. In a
+// simulation (codelets/runtime/simulation.hpp) the memory is there and holds nothing of meaning.
 class Data {
   public:
     Data() = default;
     explicit Data(std::size_t bytes);
+    // A part of memory that others have parts of too, from `offset` (a multiple of 64) on, as it is: for what
+    // the caller fills before the first task. Takes up bytes_of(bytes) there.
+    static Data part_of(std::shared_ptr<HostMemory> memory, std::size_t offset, std::size_t bytes);
+    static std::size_t bytes_of(std::size_t bytes);  // as many elements as hold them, in bytes
     // Without memory of its own: StarPU finds room when a task first writes it, and may put it on the disk
     // node (codelets/runtime/disk_node.hpp) when there is none. For tasks only; the first of them must write
     // it.
@@ -35,11 +59,12 @@ class Data {
     // The host memory itself: only before the first task, otherwise through HostAccess.
     template <class T>
     T* before_tasks() const {
-        return static_cast<T*>(memory_);
+        return reinterpret_cast<T*>(memory_);
     }
 
     // Exchanges roles with other data of the same size: tasks already submitted keep what they were given.
     void swap(Data& other) noexcept {
+        home_.swap(other.home_);
         std::swap(memory_, other.memory_);
         std::swap(handle_, other.handle_);
         std::swap(bytes_, other.bytes_);
@@ -47,14 +72,16 @@ class Data {
 
   private:
     static std::size_t elements_of(std::size_t bytes);
+    void register_at(std::byte* memory, std::size_t bytes);
 
-    void* memory_ = nullptr;
+    std::shared_ptr<HostMemory> home_;
+    std::byte* memory_ = nullptr;
     starpu_data_handle_t handle_ = nullptr;
     std::size_t bytes_ = 0;
 };
 
 // With several ranks data may wait for a message that never comes once something failed: an exception then
-// leaves data as it is instead of waiting for its tasks.
+// leaves data and its memory as they are instead of waiting for its tasks.
 void data_is_shared_between_ranks(bool shared);
 bool must_leave_at_once();  // several ranks, and an exception on its way
 

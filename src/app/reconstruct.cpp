@@ -27,6 +27,7 @@
 #include "scan/checked_frames.hpp"
 #include "tasks/reconstruction.hpp"
 #include "tasks/resume.hpp"
+#include "tasks/starting_point.hpp"
 #include "tasks/traffic.hpp"
 #include "tasks/truncation.hpp"
 

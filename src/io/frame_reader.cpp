@@ -29,7 +29,7 @@ void with_stored_type(const hdf5::Type& type, const Body& body) {
 template <class Stored>
 bool is_left_out(Stored stored, const CountRules& rules) {
     if constexpr (std::is_unsigned_v<Stored>) {
-        return !rules.full_is_saturated && stored == std::numeric_limits<Stored>::max();
+        return !rules.full_is_saturated & (stored == std::numeric_limits<Stored>::max());
     } else if constexpr (std::is_floating_point_v<Stored>) {
         return std::isnan(stored) | ((stored < 0) & !rules.negative_is_zero);
     } else {
@@ -57,6 +57,23 @@ Count as_count(Stored stored) {
     } else {
         return count;
     }
+}
+
+// Pixels that are used become counts. Not 0 when one of them is too large. Without a branch, and nothing
+// overlaps: compilers make vectors of it.
+template <class Stored, class Count>
+unsigned convert_piece(const Stored* __restrict from, const std::uint8_t* __restrict used,
+                       Count* __restrict to, std::int32_t size, const CountRules& rules) {
+    unsigned wrong = 0;
+    for (std::int32_t i = 0; i < size; ++i) {
+        const Stored stored = from[i];
+        const bool is_used = used[i] != 0, is_out = is_left_out(stored, rules);
+        wrong |= static_cast<unsigned>(is_used & !is_out & is_too_large<Stored, Count>(stored));
+        const Count count = as_count<Stored, Count>(stored);
+        const Count kept = is_out ? unused_count<Count> : count;
+        to[i] = is_used ? kept : Count{0};
+    }
+    return wrong;
 }
 
 int reflected(int i, int extent, Propagation propagation) {
@@ -153,8 +170,9 @@ void FrameReader::read_as(std::span<const std::ptrdiff_t> frames, std::span<void
     const bool is_raw = raw_.is_possible() && !mask_.per_frame() && frames_.type().bytes == sizeof(Stored);
     const RawFrames::Window window = {map_.window_first(), map_.window_shape()};
     std::vector<Stored> pixels(is_raw ? size_of_window() : 0);
+    RawFrames::Scratch scratch;
     for (std::size_t done = 0; done < frames.size();) {
-        if (is_raw && raw_.read(frames[done], window, reinterpret_cast<std::byte*>(pixels.data()))) {
+        if (is_raw && raw_.read(frames[done], window, scratch, reinterpret_cast<std::byte*>(pixels.data()))) {
             convert(pixels.data(), nullptr, frames[done], destinations[done]);
             ++done;
             continue;
@@ -251,15 +269,8 @@ bool FrameReader::convert_pieces(const Stored* window, Count* pattern) const {
     unsigned num_wrong = 0;
     const CountRules rules = rules_;
     for (const PixelMap::Piece& piece : map_.pieces()) {
-        const Stored* const from = window + piece.source;
-        const std::uint8_t* const used = used_.data() + piece.pattern;
-        Count* const to = pattern + piece.pattern;
-        for (std::int32_t i = 0; i < piece.size; ++i) {
-            const bool is_used = used[i] != 0, is_out = is_left_out(from[i], rules);
-            num_wrong |= static_cast<unsigned>(is_used & !is_out & is_too_large<Stored, Count>(from[i]));
-            const Count count = is_out ? unused_count<Count> : as_count<Stored, Count>(from[i]);
-            to[i] = is_used ? count : Count{0};
-        }
+        num_wrong |= convert_piece(window + piece.source, used_.data() + piece.pattern,
+                                   pattern + piece.pattern, piece.size, rules);
     }
     return num_wrong == 0;
 }

@@ -24,6 +24,7 @@ bool holds_one_frame(const hdf5::Shape& chunk) {
 // HDF5's shuffle filter keeps the first bytes of all elements, then the second bytes, and so on.
 void unshuffle(const std::vector<std::byte>& shuffled, std::size_t element_bytes,
                std::vector<std::byte>& out) {
+    out.resize(shuffled.size());
     const std::size_t count = shuffled.size() / element_bytes;
     for (std::size_t byte = 0; byte < element_bytes; ++byte) {
         const std::byte* from = shuffled.data() + byte * count;
@@ -52,13 +53,14 @@ void RawFrames::require_whole_file(std::ptrdiff_t frame) const {
                      frame, storage_.file_bytes, bytes);
 }
 
-bool RawFrames::read(std::ptrdiff_t frame, const Window& window, std::byte* out) const {
-    return storage_.kind == Kind::contiguous ? read_contiguous(frame, window, out)
-                                             : read_chunks(frame, window, out);
+bool RawFrames::read(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const {
+    return storage_.kind == Kind::contiguous ? read_contiguous(frame, window, scratch, out)
+                                             : read_chunks(frame, window, scratch, out);
 }
 
 // Whole rows from the window's first to its last pixel in one piece, which then closes up.
-bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, std::byte* out) const {
+bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, Scratch& scratch,
+                                std::byte* out) const {
     const std::size_t row = static_cast<std::size_t>(window.shape[1]) * element_bytes_;
     const std::size_t stride = static_cast<std::size_t>(width_) * element_bytes_;
     const std::size_t rows = static_cast<std::size_t>(window.shape[0]);
@@ -66,8 +68,9 @@ bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, std:
     const auto begin =
         static_cast<off_t>(storage_.offset + pixel * static_cast<std::ptrdiff_t>(element_bytes_));
     const std::size_t bytes = stride * (rows - 1) + row;
-    std::vector<std::byte> wide(stride == row ? 0 : bytes);
-    std::byte* to = wide.empty() ? out : wide.data();
+    const bool is_wide = stride != row;
+    if (is_wide) scratch.stored.resize(bytes);
+    std::byte* const to = is_wide ? scratch.stored.data() : out;
     for (std::size_t done = 0; done < bytes;) {
         const ssize_t got =
             pread(storage_.descriptor, to + done, bytes - done, begin + static_cast<off_t>(done));
@@ -83,12 +86,12 @@ bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, std:
         }
         done += static_cast<std::size_t>(got);
     }
-    for (std::size_t y = 0; y < rows && !wide.empty(); ++y)
-        std::memcpy(out + y * row, wide.data() + y * stride, row);
+    for (std::size_t y = 0; y < rows && is_wide; ++y) std::memcpy(out + y * row, to + y * stride, row);
     return true;
 }
 
-bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, std::byte* out) const {
+bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch,
+                            std::byte* out) const {
     const hdf5::Shape& shape = frames_.shape();
     const std::ptrdiff_t chunk_y = frames_.chunk().end()[-2], chunk_x = frames_.chunk().end()[-1];
     const std::ptrdiff_t y0 = window.first[0], y1 = y0 + window.shape[0];
@@ -98,8 +101,7 @@ bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, std::byt
         start[static_cast<std::size_t>(axis)] = rest % shape[static_cast<std::size_t>(axis)];
         rest /= shape[static_cast<std::size_t>(axis)];
     }
-    std::vector<std::byte> raw;
-    std::vector<std::byte> chunk(static_cast<std::size_t>(chunk_y * chunk_x) * element_bytes_);
+    const std::size_t chunk_bytes = static_cast<std::size_t>(chunk_y * chunk_x) * element_bytes_;
     for (std::ptrdiff_t cy = y0 / chunk_y * chunk_y; cy < y1; cy += chunk_y) {
         for (std::ptrdiff_t cx = x0 / chunk_x * chunk_x; cx < x1; cx += chunk_x) {
             start.end()[-2] = cy;
@@ -107,14 +109,15 @@ bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, std::byt
             bool is_stored = false;
             {
                 const std::lock_guard turn(hdf5::library_lock());
-                is_stored = frames_.read_raw_chunk(start, raw);
+                is_stored = frames_.read_raw_chunk(start, scratch.stored);
             }
-            if (!is_stored || !unpack(raw, chunk)) return false;
+            const std::byte* const chunk = is_stored ? unpack(scratch, chunk_bytes) : nullptr;
+            if (chunk == nullptr) return false;
             const std::ptrdiff_t from_x = std::max(cx, x0), to_x = std::min(cx + chunk_x, x1);
             for (std::ptrdiff_t y = std::max(cy, y0); y < std::min(cy + chunk_y, y1); ++y) {
                 const auto from = static_cast<std::size_t>((y - cy) * chunk_x + from_x - cx);
                 const auto to = static_cast<std::size_t>((y - y0) * window.shape[1] + from_x - x0);
-                std::memcpy(out + to * element_bytes_, chunk.data() + from * element_bytes_,
+                std::memcpy(out + to * element_bytes_, chunk + from * element_bytes_,
                             static_cast<std::size_t>(to_x - from_x) * element_bytes_);
             }
         }
@@ -123,24 +126,24 @@ bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, std::byt
     return true;
 }
 
-// False when the bytes are not what the filters make: HDF5 then says what is wrong with them.
-bool RawFrames::unpack(std::vector<std::byte>& raw, std::vector<std::byte>& chunk) const {
+// Null when the bytes are not what the filters make: HDF5 then says what is wrong with them.
+const std::byte* RawFrames::unpack(Scratch& scratch, std::size_t bytes) const {
+    const std::vector<std::byte>* values = &scratch.stored;
     if (storage_.is_deflated) {
-        std::vector<std::byte> inflated(chunk.size());
-        uLongf size = inflated.size();
-        if (uncompress(reinterpret_cast<Bytef*>(inflated.data()), &size,
-                       reinterpret_cast<const Bytef*>(raw.data()), raw.size()) != Z_OK)
-            return false;
-        inflated.resize(size);
-        raw.swap(inflated);
+        scratch.inflated.resize(bytes);
+        uLongf size = bytes;
+        if (uncompress(reinterpret_cast<Bytef*>(scratch.inflated.data()), &size,
+                       reinterpret_cast<const Bytef*>(values->data()), values->size()) != Z_OK)
+            return nullptr;
+        scratch.inflated.resize(size);
+        values = &scratch.inflated;
     }
-    if (raw.size() != chunk.size()) return false;
+    if (values->size() != bytes) return nullptr;
     if (storage_.is_shuffled) {
-        unshuffle(raw, element_bytes_, chunk);
-    } else {
-        chunk.swap(raw);
+        unshuffle(*values, element_bytes_, scratch.unpacked);
+        values = &scratch.unpacked;
     }
-    return true;
+    return values->data();
 }
 
 }  // namespace tessera

@@ -23,14 +23,18 @@ class RawFrames {
     struct Window {
         std::array<int, 2> first, shape;  // (y, x) in the stored frame
     };
+    // Room that one thread uses again from frame to frame.
+    struct Scratch {
+        std::vector<std::byte> stored, unpacked, inflated;
+    };
     // The window of a frame as stored elements, (y, x), to `out`. False where only HDF5 knows the values (a
     // chunk that was never written). Data error that names the frame when the file no longer has it.
-    bool read(std::ptrdiff_t frame, const Window& window, std::byte* out) const;
+    bool read(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const;
 
   private:
-    bool read_contiguous(std::ptrdiff_t frame, const Window& window, std::byte* out) const;
-    bool read_chunks(std::ptrdiff_t frame, const Window& window, std::byte* out) const;
-    bool unpack(std::vector<std::byte>& raw, std::vector<std::byte>& chunk) const;
+    bool read_contiguous(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const;
+    bool read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const;
+    const std::byte* unpack(Scratch& scratch, std::size_t bytes) const;
 
     const hdf5::Dataset& frames_;
     hdf5::RawStorage storage_;

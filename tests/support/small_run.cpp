@@ -14,6 +14,7 @@
 #include "scan/checked_frames.hpp"
 #include "support/test_device.hpp"
 #include "tasks/resume.hpp"
+#include "tasks/starting_point.hpp"
 
 namespace tessera::test {
 namespace {

@@ -1,5 +1,6 @@
 // The data of a reconstruction: what is where, and how much of it.
 #include "tasks/handles.hpp"
+#include "tasks/starting_point.hpp"
 
 #include <gtest/gtest.h>
 

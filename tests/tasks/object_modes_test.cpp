@@ -9,6 +9,7 @@
 #include "io/result_file.hpp"
 #include "io/scan_reader.hpp"
 #include "support/small_run.hpp"
+#include "tasks/starting_point.hpp"
 
 namespace tessera::test {
 namespace {

@@ -9,6 +9,7 @@
 #include "codelets/runtime/runtime.hpp"
 #include "support/reference_run.hpp"
 #include "support/small_run.hpp"
+#include "tasks/starting_point.hpp"
 #include "tasks/truncation.hpp"
 
 namespace tessera::test {

@@ -128,7 +128,8 @@ TEST_P(RepeatedReading, NeedsHdf5OnlyWhereItMust) {
     ASSERT_EQ(raw.is_possible(), GetParam().is_raw);
     if (!raw.is_possible()) return;
     std::vector<std::uint16_t> window(3 * 5);
-    ASSERT_TRUE(raw.read(7, {{16, 13}, {3, 5}}, reinterpret_cast<std::byte*>(window.data())));
+    RawFrames::Scratch scratch;
+    ASSERT_TRUE(raw.read(7, {{16, 13}, {3, 5}}, scratch, reinterpret_cast<std::byte*>(window.data())));
     for (int y = 0; y < 3; ++y) {
         for (int x = 0; x < 5; ++x)
             EXPECT_EQ(window[static_cast<std::size_t>(5 * y + x)], stored_count(7, 16 + y, 13 + x));
