@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 """A real result and a real simulated scan, opened by h5py and silx (read_result.py); pictures are there; the log for
-machines is JSON.  result_readers_test.py PROGRAM"""
+machines is JSON; objects of slices and of modes are compared by what can be seen of both.  result_readers_test.py PROGRAM"""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 SIMULATION = """
 object: {pattern: siemens_star}
@@ -22,6 +26,33 @@ probe: {num_modes: 2}
 engines: [{name: CG, num_iter: 6}, {name: GD, num_iter: 4}]
 output: {file: result.h5, save_interval: 2}
 """
+
+
+def with_planes(folder, name, planes_of, **attributes):
+    """A copy of result.h5 with another object: (plane, y, x)."""
+    shutil.copy(folder / "result.h5", folder / name)
+    with h5py.File(folder / name, "r+") as file:
+        image = file["entry_1/image_1"]
+        planes, old = planes_of(image["data"][0]).astype(np.complex64), dict(image["data"].attrs)
+        del image["data"]
+        data = image.create_dataset("data", data=planes)
+        for key, value in {**old, **attributes}.items():
+            data.attrs[key] = value
+
+
+def compare_planes(folder, compared):
+    """Two slices whose product is the object, and two modes whose summed intensity is that of the object."""
+    with_planes(folder, "slices.h5", lambda o: np.stack([2j * o, np.full_like(o, -0.5j)]), slice_spacings_m=[1e-6])
+    with_planes(folder, "modes.h5", lambda o: np.stack([0.6 * o, 0.8j * o]), num_modes=[2.0])
+    projections, intensities = "their projections are compared", "their summed intensities are compared"
+    for first, second, words in (("slices", "result", f"2 and 1: {projections}"), ("modes", "result", f"2 and 1: {intensities}"),
+                                 ("slices", "modes", f"1 and 2: {intensities}"), ("modes", "slices", f"2 and 1: {intensities}")):
+        told = compared(f"{first}.h5", f"{second}.h5")
+        error = float(told.split("object error")[1].split()[0])
+        assert error < 1e-5 and words in told, told
+    with_planes(folder, "other.h5", lambda o: np.stack([o, 0.7 * np.roll(o, 5, 0)]), num_modes=[2.0])
+    told = compared("other.h5", "slices.h5")
+    assert float(told.split("object error")[1].split()[0]) > 0.01, told
 
 
 def main():
@@ -48,6 +79,7 @@ def main():
         for file in ("scan.cxi", "result.h5"):
             assert file in run(program, "inspect", file).stdout
         assert "object error" in run(program, "compare", "result.h5", "scan.cxi").stdout
+        compare_planes(folder, lambda *files: run(program, "compare", *files).stdout)
         assert "MiB" in run(program, "check", "run.yaml").stdout
 
 
