@@ -8,9 +8,10 @@
 namespace tessera {
 
 // Flops and bytes of a batch: `propagations` through the object to the detector or back, and `shifts` of the
-// probe (fourier interpolation) per wave and frame, plus the pixel work.
-inline Cost frames_cost(const BatchShape& s, double propagations, double shifts,
-                        double flops_per_pixel = 60) {
+// probe (fourier interpolation) per wave and frame, plus the pixel work, and how often waves are read or
+// written; without the patterns.
+inline Cost stage_cost(const BatchShape& s, double propagations, double shifts, double flops_per_pixel,
+                       double passes) {
     const auto transform = [](Shape2 shape) {
         const double n = static_cast<double>(shape.area());
         return 5 * n * std::log2(std::max(n, 2.0));
@@ -21,7 +22,15 @@ inline Cost frames_cost(const BatchShape& s, double propagations, double shifts,
                               (s.interpolation == Interpolation::fourier ? shifts * transform(s.probe) : 0.0);
     const double pixels = static_cast<double>(s.frame.area()) * s.num_slices;
     return {frames * waves * (transforms + flops_per_pixel * pixels),
-            static_cast<double>(patterns_bytes(s)) + frames * waves * pixels * 8 * sizeof(cfloat)};
+            frames * waves * pixels * passes * sizeof(cfloat)};
+}
+inline Cost with_patterns(const BatchShape& s, const Cost& cost) {
+    return {cost.flops, cost.bytes + static_cast<double>(patterns_bytes(s))};
+}
+// Of an operation from exit waves to what is added up.
+inline Cost frames_cost(const BatchShape& s, double propagations, double shifts,
+                        double flops_per_pixel = 60) {
+    return with_patterns(s, stage_cost(s, propagations, shifts, flops_per_pixel, 8));
 }
 
 inline Cost pixels_cost(double pixels, double flops_per_pixel, double bytes_per_pixel) {

@@ -4,7 +4,7 @@
 
 #include "codelets/cost_model.hpp"
 #include "codelets/fourier_projection.hpp"
-#include "codelets/frame_model-inl.hpp"
+#include "codelets/frame_stages-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera {
@@ -33,66 +33,38 @@ class ProjectionOfBatch {
         if (args_.waves == ExitWaves::begin) exit_waves(psi);
         if (args_.cost == OverlapCost::compute) add_cost(counts);
         project(counts, psi);
-        if (args_.object == ObjectPartial::skip) return;
-        cfloat* window = window_part(out_, overlap_probe_size(s_));
-        for (int i = 0; i < s_.num_waves(); ++i) model_.add_object_residual(i, wave_of(psi, i), window);
-        model_.add_probe_power(window + volume(s_.window, s_.num_object_modes));
+        if (args_.object == ObjectPartial::compute) add_object_sums(model_, psi, out_, s_);
     }
 
   private:
-    template <class Value>
-    Value* wave_of(Value* waves, int i) const {
-        return waves + static_cast<std::size_t>(i) * s_.frame.area();
-    }
     void exit_waves(cfloat* waves) {
-        for (int i = 0; i < s_.num_waves(); ++i) model_.exit_wave(i, wave_of(waves, i));
+        for (int i = 0; i < s_.num_waves(); ++i) model_.exit_wave(i, wave_of(waves, i, s_));
     }
-    const cfloat* probe_of(int wave) const { return model_.probe(s_.probe_mode_of(wave)); }
-    Window<const cfloat> object_of(int wave) { return model_.object(s_.object_mode_of(wave)); }
+    void propagate() {
+        for (int i = 0; i < s_.num_waves(); ++i) propagator_.forward(wave_of(waves_, i, s_));
+    }
     bool overlap_is_projected() const { return args_.map.reflect == 1; }
 
     // Of P O, whose far fields are left in waves_.
     template <class Count>
     void add_cost(const Count* counts) {
-        for (int i = 0; i < s_.num_waves(); ++i) {
-            model_.exit_wave(i, wave_of(waves_, i));
-            propagator_.forward(wave_of(waves_, i));
-        }
-        const FrameCost cost =
-            compare<Factor::skip, NoiseModel::amplitude>(waves_, counts, detector_, propagator_.scale(), s_);
-        BatchSums& sums = *batch_sums(out_);
-        sums.cost += cost.cost;
-        sums.squared_error += cost.squared_error;
+        exit_waves(waves_);
+        propagate();
+        add_overlap_cost(waves_, counts, detector_, propagator_.scale(), s_, *batch_sums(out_));
     }
 
     template <class Count>
     void project(const Count* counts, cfloat* psi) {
         if (args_.cost == OverlapCost::skip || !overlap_is_projected()) {
-            for (int i = 0; i < s_.num_waves(); ++i) {
-                reflected_wave(probe_of(i), object_of(i), wave_of(psi, i), args_.map.reflect,
-                               wave_of(waves_, i), s_);
-                propagator_.forward(wave_of(waves_, i));
-            }
+            reflect_frame(model_, psi, args_.map.reflect, waves_, s_);
+            propagate();
         }
-        const double power =
-            modulus_quotients(waves_, counts, detector_, propagator_.scale(), quotients_, s_);
-        batch_sums(out_)->bad_frames += std::isfinite(power) ? 0 : 1;
-        const ProjectionMap& map = args_.map;
-        if (power <= args_.power_bound) {
-            const WaveWeights by = {map.psi + map.fourier * (1 - map.reflect),
-                                    map.overlap + map.fourier * map.reflect, 0};
-            for (int i = 0; i < s_.num_waves(); ++i)
-                update_exit_wave<false>(probe_of(i), object_of(i), nullptr, by, wave_of(psi, i), s_);
-            return;
-        }
-        const auto share = static_cast<float>(std::sqrt(args_.power_bound / power));
-        const WaveWeights by = {map.psi, map.overlap, map.fourier};
-        for (int i = 0; i < s_.num_waves(); ++i) {
-            cfloat* wave = wave_of(waves_, i);
-            apply_modulus(quotients_, share, propagator_.scale(), wave, s_.frame.area());
-            propagator_.backward(wave);
-            update_exit_wave<true>(probe_of(i), object_of(i), wave, by, wave_of(psi, i), s_);
-        }
+        const double power = amplitude_power(waves_, counts, detector_, propagator_.scale(), quotients_, s_,
+                                             *batch_sums(out_));
+        if (power <= args_.power_bound) return update_exit_waves(model_, args_.map, nullptr, psi, s_);
+        project_frame(quotients_, share_of_error(power, args_.power_bound), propagator_.scale(), waves_, s_);
+        for (int i = 0; i < s_.num_waves(); ++i) propagator_.backward(wave_of(waves_, i, s_));
+        update_exit_waves(model_, args_.map, waves_, psi, s_);
     }
 
     const FourierProjectionArgs& args_;

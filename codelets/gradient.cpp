@@ -3,7 +3,7 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 
 #include "codelets/cost_model.hpp"
-#include "codelets/frame_model-inl.hpp"
+#include "codelets/frame_stages-inl.hpp"
 #include "codelets/gradient.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -14,18 +14,12 @@ namespace HWY_NAMESPACE {
 inline void far_fields(const GradientArgs& args, FrameModel& model, const Propagator& propagator, float step,
                        cfloat* kept, cfloat* waves) {
     const BatchShape& s = args.shape;
-    const std::size_t bytes = s.waves_size() * sizeof(cfloat);
-    if (args.waves == KeptWaves::advance) {
-        advance_waves(kept, kept + s.waves_size(), kept + 2 * s.waves_size(), step, s.waves_size());
-        std::memcpy(static_cast<void*>(waves), kept, bytes);
-        return;
-    }
+    if (args.waves == KeptWaves::advance) return advance_kept(kept, step, waves, s);
     for (int i = 0; i < s.num_waves(); ++i) {
-        cfloat* wave = waves + static_cast<std::size_t>(i) * s.frame.area();
-        model.exit_wave(i, wave);
-        propagator.forward(wave);
+        model.exit_wave(i, wave_of(waves, i, s));
+        propagator.forward(wave_of(waves, i, s));
     }
-    if (args.waves == KeptWaves::refresh) std::memcpy(static_cast<void*>(kept), waves, bytes);
+    if (args.waves == KeptWaves::refresh) keep_waves(waves, kept, s);
 }
 
 void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
@@ -57,21 +51,11 @@ void gradient_of_batch(const GradientArgs& args, const Buffers& buffers) {
             propagator.place(frames[frame]);
             cfloat* kept_here = kept == nullptr ? nullptr : kept + 3 * frame * s.waves_size();
             far_fields(args, model, propagator, static_cast<float>(state->step), kept_here, waves);
-            const float scale = propagator.scale() * lights.intensity(j);
-            FrameCost cost;
-            with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                const auto* counts = patterns + frame * detector_shape(s).area();
-                if (residual != nullptr) {
-                    far_field_steps(residual, s)[frame] =
-                        far_field_step<noise()>(waves, counts, detector, scale, s) / lights.intensity(j);
-                }
-                cost = compare<Factor::apply, noise()>(waves, counts, detector, scale, s);
-            });
-            sums.cost += cost.cost;
-            sums.squared_error += cost.squared_error;
-            sums.bad_frames += std::isfinite(cost.cost) ? 0 : 1;
+            differentiate(waves, patterns + frame * detector_shape(s).area(), detector, propagator.scale(),
+                          lights.intensity(j),
+                          residual == nullptr ? nullptr : far_field_steps(residual, s) + frame, s, sums);
             for (int i = 0; i < s.num_waves(); ++i) {
-                cfloat* wave = waves + static_cast<std::size_t>(i) * s.frame.area();
+                cfloat* wave = wave_of(waves, i, s);
                 propagator.backward(wave);
                 model.add_gradients(i, wave, window_part(out, s.probe_size()), probe_part(out), moving);
             }

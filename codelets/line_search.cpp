@@ -3,7 +3,7 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 
 #include "codelets/cost_model.hpp"
-#include "codelets/frame_model-inl.hpp"
+#include "codelets/frame_stages-inl.hpp"
 #include "codelets/iteration_rules.hpp"
 #include "codelets/line_search.hpp"
 
@@ -14,22 +14,14 @@ namespace HWY_NAMESPACE {
 inline void make_fields(const LineSearchArgs& args, FrameModel& model, const Propagator& propagator,
                         const FieldsAlong& fields) {
     const BatchShape& s = args.shape;
+    const auto make = [&](WaveOrder order, int i, cfloat* wave) HWY_ATTR {
+        exit_wave_of(order, args.probe, model, i, wave, s);
+        propagator.forward(wave);
+    };
     for (int i = 0; i < s.num_waves(); ++i) {
-        const int k = s.probe_mode_of(i), m = s.object_mode_of(i);
-        const std::size_t at = static_cast<std::size_t>(i) * s.frame.area();
-        if (args.waves == KeptWaves::none) {
-            model.exit_wave(i, fields.a + at);
-            propagator.forward(fields.a + at);
-        }
-        if (args.probe == ProbeMotion::moving) {
-            exit_wave_along(model.probe(k), model.probe_direction(k), model.object(m),
-                            model.object_direction(m), fields.b + at, s);
-            exit_wave(model.probe_direction(k), model.object_direction(m), fields.c + at, s);
-            propagator.forward(fields.c + at);
-        } else {
-            exit_wave(model.probe(k), model.object_direction(m), fields.b + at, s);
-        }
-        propagator.forward(fields.b + at);
+        if (args.waves == KeptWaves::none) make(WaveOrder::here, i, wave_of(fields.a, i, s));
+        make(WaveOrder::along, i, wave_of(fields.b, i, s));
+        if (args.probe == ProbeMotion::moving) make(WaveOrder::along_twice, i, wave_of(fields.c, i, s));
     }
 }
 
@@ -79,9 +71,7 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
                      detector.slice_transfers, workspace);
     model.prepare(args.probe == ProbeMotion::moving ? Moving::object_and_probe : Moving::object);
     if (s.num_slices > 1) return line_search_through_slices(args, buffers, model, propagator, sums);
-    float steps[num_trials];
-    for (std::size_t i = 0; i < num_trials; ++i)
-        steps[i] = static_cast<float>(trial_step(state->ladder_centre, i));
+    const TrialSteps steps(state->ladder_centre);
     const auto* frames = buffers.get<const FramePosition>(1);
     const Lights lights(buffers.get<const std::byte>(1), s);
     cfloat* kept = args.waves == KeptWaves::none ? nullptr : buffers.get<cfloat>(7);
@@ -108,10 +98,8 @@ void line_search_of_batch(const LineSearchArgs& args, const Buffers& buffers) {
                 if (kept != nullptr) std::memset(static_cast<void*>(fields.c), 0, size * sizeof(cfloat));
                 compared.c = nullptr;
             }
-            with_noise_model(s.noise_model, [&](auto noise) HWY_ATTR {
-                compare_along<noise()>(compared, patterns + frame * detector_shape(s).area(), detector,
-                                       propagator.scale() * lights.intensity(j), steps, s, sums.trial_cost);
-            });
+            compare_frame_along(compared, patterns + frame * detector_shape(s).area(), detector,
+                                propagator.scale() * lights.intensity(j), steps, s, sums);
         }
     });
 }

@@ -2,77 +2,12 @@
 
 #include <optional>
 
-#include "codelets/device/frame_fields.hpp"
-#include "codelets/device/point_spread.hpp"
-#include "codelets/device/trial_costs.hpp"
+#include "codelets/device/line_search_stages.hpp"
 #include "codelets/iteration_rules.hpp"
 #include "codelets/line_search_on_chip.hpp"
 
 namespace tessera {
 namespace {
-
-constexpr std::int32_t num_coefficients = 5;
-
-// The far fields of frames along the direction, A + s B + s^2 C.
-struct FieldsAlong {
-    const cfloat* a;
-    const cfloat* b;
-    const cfloat* c;              // null: nothing of second order
-    std::ptrdiff_t frame_stride;  // of a, b and c
-    TESSERA_HD pixel::IntensityPolynomial<float> polynomial(const BatchShape& s, std::int32_t frame,
-                                                            std::int32_t pixel) const {
-        pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
-        for (std::int32_t k = 0; k < s.num_waves(); ++k) {
-            const std::ptrdiff_t i = frame * frame_stride + k * area_of(s.frame) + pixel;
-            p = c != nullptr ? pixel::add_mode(p, a[i], b[i], c[i]) : pixel::add_mode(p, a[i], b[i]);
-        }
-        return p;
-    }
-};
-
-// The coefficients of what the detector's pixels see, (frame, coefficient, y, x), before a point spread,
-// which is linear. x: the pixel, y: the frame.
-struct WriteCoefficients {
-    BatchShape s;
-    FieldsAlong fields;
-    float* planes;
-    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, std::int32_t) const {
-        pixel::IntensityPolynomial<float> p = {0, 0, 0, 0, 0};
-        for (std::int32_t i = 0; i < num_seen_pixels(s); ++i) {
-            const pixel::IntensityPolynomial<float> one =
-                fields.polynomial(s, frame, seen_pixel(s, pixel, i));
-            p = {p.c0 + one.c0, p.c1 + one.c1, p.c2 + one.c2, p.c3 + one.c3, p.c4 + one.c4};
-        }
-        const std::ptrdiff_t area = area_of(detector_shape(s));
-        float* mine = planes + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
-        mine[0] = p.c0;
-        mine[area] = p.c1;
-        mine[2 * area] = p.c2;
-        mine[3 * area] = p.c3;
-        mine[4 * area] = p.c4;
-    }
-};
-
-// A frame's costs at step 0 and at each trial step.
-struct CompareAlong {
-    BatchShape s;
-    Measurements measurements;
-    IntensityScale scale;
-    FieldsAlong fields;
-    const float* seen;  // coefficients, in place of the fields; null: the far field's
-    const IterationState* state;
-    TESSERA_HD void operator()(std::int32_t pixel, std::int32_t frame, float (&sums)[num_costs]) const {
-        if (state->stopped != 0) return;
-        const AddTrialCosts add = {s.noise_model, s.saturated_from, scale(frame), state};
-        add(polynomial(frame, pixel), measurements(s, frame, pixel), sums);
-    }
-    TESSERA_HD pixel::IntensityPolynomial<float> polynomial(std::int32_t frame, std::int32_t pixel) const {
-        if (seen == nullptr) return fields.polynomial(s, frame, pixel);
-        const std::ptrdiff_t area = area_of(detector_shape(s));
-        const float* mine = seen + std::ptrdiff_t{frame} * num_coefficients * area + pixel;
-        return {mine[0], mine[area], mine[2 * area], mine[3 * area], mine[4 * area]};
-    }
-};
 
 // The trials' costs of an object of several slices, (trial, frame, cost and squared error). x: the trial.
 struct SlicedTrialCostsFinishSums {
@@ -124,9 +59,8 @@ class LineSearchOfBatch {
         a_ = device_.scratch<cfloat>(Scratch::waves, turn_size);
         b_ = device_.scratch<cfloat>(Scratch::waves_along, turn_size);
         c_ = is_moving_ ? device_.scratch<cfloat>(Scratch::waves_along_twice, turn_size) : nullptr;
-        for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
-            take_turn(first, s_.num_frames - first < turn_ ? s_.num_frames - first : turn_);
-        }
+        for_each_turn(s_, turn_,
+                      [&](std::int32_t first, std::int32_t num_frames) { take_turn(first, num_frames); });
         device_.for_each({num_costs}, TrialCostsFinishSums{costs_, s_.num_frames, state_, sums});
     }
 
@@ -141,19 +75,11 @@ class LineSearchOfBatch {
         FieldsAlong fields = {a_, b_, c_, size};
         if (kept_ != nullptr) {
             cfloat* kept = kept_ + 3 * first * size;
-            keep(kept, num_frames);
+            keep_along(device_, s_, b_, c_, num_frames, kept);
             fields = {kept, kept + size, is_moving_ ? kept + 2 * size : nullptr, 3 * size};
         }
-        const auto pixels = static_cast<std::int32_t>(detector_shape(s_).area());
-        if (spread_.exists()) {
-            device_.for_each({pixels, num_frames}, WriteCoefficients{s_, fields, spread_.planes()});
-            spread_.blur(num_coefficients * num_frames);
-        }
-        const CompareAlong compare = {
-            s_,    measurements_from(buffers_, s_, first), propagator_.scale(), fields, spread_.planes(),
-            state_};
-        device_.reduce_rows<num_costs, Sum>(num_frames, pixels, compare,
-                                            costs_ + num_costs * static_cast<std::ptrdiff_t>(first));
+        compare_along(device_, s_, fields, measurements_from(buffers_, s_, first), propagator_.scale(),
+                      spread_, num_frames, state_, costs_ + num_costs * static_cast<std::ptrdiff_t>(first));
     }
 
     void make_fields(const FramePosition* frames, std::int32_t num_frames, const FrameLights& lights) {
@@ -173,20 +99,6 @@ class LineSearchOfBatch {
             device_.for_each(all, ExitWave{s_, frames, probe, object_direction_, b_});
         }
         propagator_.forward(b_);
-    }
-
-    // B and C to where the next gradient finds them; A is there.
-    void keep(cfloat* kept, std::int32_t num_frames) {
-        const std::size_t size = s_.waves_size(), bytes = size * sizeof(cfloat);
-        for (std::size_t j = 0; j < static_cast<std::size_t>(num_frames); ++j) {
-            cfloat* mine = kept + 3 * j * size;
-            device_.copy(mine + size, b_ + j * size, bytes);
-            if (is_moving_) {
-                device_.copy(mine + 2 * size, c_ + j * size, bytes);
-            } else {
-                device_.clear(mine + 2 * size, bytes);  // the next gradient adds it
-            }
-        }
     }
 
     const LineSearchArgs& args_;
@@ -252,9 +164,8 @@ class LineSearchThroughSlices {
                              MoveObject{s_, object.value, object.direction, factor_of(trial), state_,
                                         moved_object(trial)});
         }
-        for (std::int32_t first = 0; first < s_.num_frames; first += turn_) {
-            take_turn(first, s_.num_frames - first < turn_ ? s_.num_frames - first : turn_);
-        }
+        for_each_turn(s_, turn_,
+                      [&](std::int32_t first, std::int32_t num_frames) { take_turn(first, num_frames); });
         device_.for_each({num_trials_}, SlicedTrialCostsFinishSums{costs_, s_.num_frames, state_, sums});
     }
 

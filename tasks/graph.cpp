@@ -9,7 +9,6 @@
 #include "codelets/evaluate.hpp"
 #include "codelets/illumination.hpp"
 #include "codelets/least_squares.hpp"
-#include "codelets/line_search.hpp"
 #include "codelets/orthogonalize.hpp"
 #include "codelets/overlap.hpp"
 #include "codelets/projection_record.hpp"
@@ -38,6 +37,10 @@ BatchShape Graph::shape_of(const BatchHandles& batch) const {
 const Data& Graph::patterns_of(const BatchHandles& batch) const {
     if (!batch.patterns.empty()) return batch.patterns;
     return handles_.stream.read(batch.shape, batch.frames_in_scan, reading);
+}
+
+BatchData Graph::data_of(std::size_t t, const BatchHandles& batch, const Data& out, const Data* kept) const {
+    return {patterns_of(batch), batch.frames, handles_.tiles[t].object, out, kept};
 }
 
 void Graph::clear(const Data& data) const {
@@ -129,21 +132,11 @@ void Graph::gradient(KeptWaves waves, ProbeMotion probe) {
     for (const std::size_t t : handles_.own)
         handles_.tiles[t].gradient_previous.swap(handles_.tiles[t].gradient);
     sum_over_tiles(handles_.halos, nullptr, [&](std::size_t t, BatchHandles& batch, const Data& out) {
-        const GradientArgs args = {shape_of(batch), waves, probe};
-        const Data &object = handles_.tiles[t].object, &patterns = patterns_of(batch);
-        if (waves == KeptWaves::none) {
-            tessera::gradient.submit(args,
-                                     {&patterns, &batch.frames, &handles_.detector, &handles_.probe, &object,
-                                      &handles_.state, &out},
-                                     priority_of(batch));
-        } else {
-            // Without a home they have no value yet.
-            if (!std::exchange(batch.waves_are_written, true)) clear(batch.waves);
-            gradient_keeping_waves.submit(args,
-                                          {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                           &object, &handles_.state, &out, &batch.waves},
-                                          priority_of(batch));
-        }
+        // Without a home they have no value yet.
+        const Data* kept = waves == KeptWaves::none ? nullptr : &batch.waves;
+        const BatchData data = data_of(t, batch, out, kept);
+        if (kept != nullptr && !std::exchange(batch.waves_are_written, true)) clear(batch.waves);
+        batches_.gradient({shape_of(batch), waves, probe}, data, priority_of(batch));
         add_batch(t, batch, out);
     });
 }
@@ -195,19 +188,9 @@ void Graph::directions(ProbeMotion probe, double object_alpha, double probe_alph
 void Graph::line_search(KeptWaves waves, ProbeMotion probe) {
     handles_.trial_sums.clear(summing);
     for_each_batch(Batches::own, [&](std::size_t t, const BatchHandles& batch, const Data& out) {
-        const LineSearchArgs args = {shape_of(batch), waves, probe};
-        const Data &object = handles_.tiles[t].object, &patterns = patterns_of(batch);
-        if (waves == KeptWaves::none) {
-            tessera::line_search.submit(args,
-                                        {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                         &object, &handles_.state, &out},
-                                        priority_of(batch));
-        } else {
-            line_search_keeping_waves.submit(args,
-                                             {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                              &object, &handles_.state, &out, &batch.waves},
-                                             priority_of(batch));
-        }
+        const Data* kept = waves == KeptWaves::none ? nullptr : &batch.waves;
+        batches_.line_search({shape_of(batch), waves, probe}, data_of(t, batch, out, kept),
+                             priority_of(batch));
         add_scalars(t, out);
     });
     handles_.trial_sums.add_up(handles_.owners, scalar);
@@ -391,12 +374,9 @@ void Graph::project_waves(FourierProjectionArgs args) {
     if (has_cost) handles_.trial_sums.clear(summing);
     const auto project = [&](std::size_t t, BatchHandles& batch, const Data& out) {
         args.shape = shape_of(batch);
-        const Data& patterns = patterns_of(batch);
+        const BatchData data = data_of(t, batch, out, &batch.waves);
         if (!std::exchange(batch.waves_are_written, true)) clear(batch.waves);  // no value yet
-        fourier_projection.submit(args,
-                                  {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                   &handles_.tiles[t].object, &handles_.state, &out, &batch.waves},
-                                  priority_of(batch));
+        batches_.fourier_projection(args, data, priority_of(batch));
         if (has_cost) add_scalars(t, out);
         if (args.object == ObjectPartial::compute) add_object_sums(t, batch, out, nullptr);
     };
@@ -466,21 +446,9 @@ void Graph::minibatch_gradient(int minibatch, KeptWaves waves, ProbeMotion probe
     sum_over_tiles(
         handles_.halos, nullptr,
         [&](std::size_t t, const BatchHandles& batch, const Data& out) {
-            const GradientArgs args = {shape_of(batch), waves, probe};
-            const TileHandles& tile = handles_.tiles[t];
-            const Data& patterns = patterns_of(batch);
-            if (waves == KeptWaves::none) {
-                tessera::gradient.submit(args,
-                                         {&patterns, &batch.frames, &handles_.detector, &handles_.probe,
-                                          &tile.object, &handles_.state, &out},
-                                         priority_of(batch));
-            } else {
-                gradient_keeping_waves.submit(
-                    args,
-                    {&patterns, &batch.frames, &handles_.detector, &handles_.probe, &tile.object,
-                     &handles_.state, &out, &tile.residuals[batch.place]},
-                    priority_of(batch));
-            }
+            const Data* kept = waves == KeptWaves::none ? nullptr : &handles_.tiles[t].residuals[batch.place];
+            batches_.gradient({shape_of(batch), waves, probe}, data_of(t, batch, out, kept),
+                              priority_of(batch));
             add_batch(t, batch, out);
         },
         minibatch);

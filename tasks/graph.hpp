@@ -6,13 +6,12 @@
 #include "codelets/average.hpp"
 #include "codelets/conjugate.hpp"
 #include "codelets/divide.hpp"
-#include "codelets/fourier_projection.hpp"
-#include "codelets/gradient.hpp"
 #include "codelets/minibatch.hpp"
 #include "codelets/momentum.hpp"
 #include "codelets/refine_positions.hpp"
 #include "codelets/support_probe.hpp"
 #include "codelets/vote_to_stop.hpp"
+#include "tasks/batch_operations.hpp"
 #include "tasks/handles.hpp"
 
 namespace tessera {
@@ -45,7 +44,7 @@ struct PositionSearch {
 // (tasks/tile_sums.hpp).
 class Graph {
   public:
-    explicit Graph(Handles& handles) : handles_(handles) {}
+    explicit Graph(Handles& handles) : handles_(handles), batches_(handles) {}
 
     // Which noise model the frames are compared with from now on.
     void set_noise_model(NoiseModel model) { noise_model_ = model; }
@@ -134,6 +133,8 @@ class Graph {
   private:
     BatchShape shape_of(const BatchHandles& batch) const;
     const Data& patterns_of(const BatchHandles& batch) const;
+    // Submits reading its patterns, where they do not stay.
+    BatchData data_of(std::size_t t, const BatchHandles& batch, const Data& out, const Data* kept) const;
     void clear(const Data& data) const;
     enum class Batches { own, border, interior };
     using Minibatch = std::optional<int>;  // null: the batches of all of them
@@ -150,6 +151,7 @@ class Graph {
     void support_probe_gradient(ProbeMotion probe) const;
 
     Handles& handles_;
+    BatchOperations batches_;
     VoteToStopArgs stop_condition_;
     NoiseModel noise_model_ = NoiseModel::amplitude;
     MeanPowers mean_powers_;

@@ -220,6 +220,23 @@ void set_slice_transfers(const Problem& problem, cfloat* to) {
     for (std::ptrdiff_t i = 0; i < transfers.size(); ++i) to[i] = both_transforms * transfers[i];
 }
 
+// Of one ring for all tiles: what is under way follows the workers.
+std::vector<StageWaves> make_stage_waves(const Problem& problem, const Handles& handles) {
+    if (problem.config.runtime.operations == Operations::fused) return {};
+    std::size_t num_batches = 0;
+    for (const TileHandles& tile : handles.tiles) num_batches += tile.batches.size();
+    std::vector<StageWaves> ring(
+        std::min(static_cast<std::size_t>(num_out_slots(problem.machine.num_workers())), num_batches));
+    const std::size_t bytes = residual_bytes(largest_batch(problem));
+    for (StageWaves& waves : ring) {
+        waves.here = Data(bytes);
+        if (!problem.has_line_search()) continue;
+        waves.along = Data(bytes);
+        waves.along_twice = Data(bytes);
+    }
+    return ring;
+}
+
 Data make_detector(const Problem& problem) {
     const ScanInfo& scan = problem.scan;
     const Shape2 frame = shape2(scan.frame_shape);
@@ -311,6 +328,7 @@ Handles make_handles(const Problem& problem, const Ranks& ranks, const FrameSour
     }
     if (patterns.reads_again())
         handles.stream = PatternStream(*source, patterns.num_buffers, patterns.buffer_bytes);
+    handles.stage_waves = make_stage_waves(problem, handles);
     handles.halos =
         HaloExchange(problem.tiling, handles.owners, problem.config.tiling.exchange, handles.num_planes);
     if (problem.copies_voxels()) {

@@ -53,15 +53,22 @@ struct TileHandles {
     const Data& batch_sum() const { return gradient_own.empty() ? gradient : gradient_own; }
 };
 
+// The waves of a batch between the stages of an operation (frame, wave, y, x), and a number for each frame
+// behind them, as in a residual.
+struct StageWaves {
+    Data here, along, along_twice;  // those along the directions are empty unless there are line searches
+};
+
 struct Handles {
     Owners owners;
-    std::vector<TileHandles> tiles;     // of all ranks
-    std::vector<std::size_t> own;       // indices of this rank's
-    HaloExchange halos, overlap_halos;  // of a gradient; of an overlap projection's numerator and weight
-    HaloExchange couplings;             // of voxels changed by what is around them; none where none are
-    TileSums sums, trial_sums;          // with and without a probe part
-    std::size_t summed_probe_size = 0;  // of that
-    PatternStream stream;               // of patterns that do not stay
+    std::vector<TileHandles> tiles;       // of all ranks
+    std::vector<std::size_t> own;         // indices of this rank's
+    HaloExchange halos, overlap_halos;    // of a gradient; of an overlap projection's numerator and weight
+    HaloExchange couplings;               // of voxels changed by what is around them; none where none are
+    TileSums sums, trial_sums;            // with and without a probe part
+    std::size_t summed_probe_size = 0;    // of that
+    PatternStream stream;                 // of patterns that do not stay
+    std::vector<StageWaves> stage_waves;  // a ring for the batches of all tiles; empty: operations are fused
     Data detector;
     Data probe, probe_gradient, probe_gradient_previous, coverage;
     Data probe_anchor;  // empty unless an engine of the run has momentum

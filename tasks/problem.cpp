@@ -49,10 +49,6 @@ bool any_engine(const RunConfig& config, const Condition& condition) {
     return std::any_of(config.engines.begin(), config.engines.end(), condition);
 }
 
-bool has_line_search(const RunConfig& config) {
-    return any_engine(config, [](const EngineConfig& engine) { return engine.name == EngineName::CG; });
-}
-
 void require_possible_waves(const RunConfig& config) {
     if (config.runtime.waves != Waves::keep) return;
     if (config.tiling.exchange == Exchange::voxels) {
@@ -154,6 +150,10 @@ bool Problem::projects_waves() const {
 
 bool Problem::has_gradients() const {
     return any_engine(config, [](const EngineConfig& e) { return !tessera::projects_waves(e.name); });
+}
+
+bool Problem::has_line_search() const {
+    return any_engine(config, [](const EngineConfig& e) { return e.name == EngineName::CG; });
 }
 
 bool Problem::has_minibatches() const {
@@ -279,7 +279,8 @@ ForecastInput forecast_input(const Problem& problem) {
         if (problem.config.object.constraints.has_neighbours())
             pixels = std::max(pixels, smooth_object_scratch(shape));
     }
-    input.line_search = has_line_search(problem.config);
+    input.line_search = problem.has_line_search();
+    input.is_staged = problem.config.runtime.operations == Operations::staged;
     input.minibatches = problem.has_minibatches();
     input.residuals = problem.needs_residuals();
     input.momentum = problem.needs_momentum();
@@ -328,7 +329,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
     const std::size_t limit = host_limit(problem);
     // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
     // faster than it would fetch them.
-    const bool can_keep = has_line_search(config) && config.object.num_slices == 1 &&
+    const bool can_keep = problem.has_line_search() && config.object.num_slices == 1 &&
                           config.tiling.exchange != Exchange::voxels;
     input.keep_waves = can_keep && (config.runtime.waves == Waves::keep ||
                                     (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&

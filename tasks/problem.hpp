@@ -49,6 +49,7 @@ struct Problem {
     // Does an engine of the run project exit waves, and another move along gradients?
     bool projects_waves() const;
     bool has_gradients() const;
+    bool has_line_search() const;
     // Engines that update after each mini-batch; with LSQML residuals, and momentum in some.
     bool has_minibatches() const;
     bool needs_residuals() const;

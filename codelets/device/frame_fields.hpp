@@ -226,17 +226,31 @@ inline void place_ramps(Device& device, const BatchShape& s, const FramePosition
 }
 
 // How the frames from `first` on are lit.
-inline FrameLights lights_from(const Buffers& buffers, const BatchShape& s, std::int32_t first) {
-    const float* lights = lights_of(buffers.get<const std::byte>(1), s);
+inline FrameLights lights_from(const std::byte* frames, const BatchShape& s, std::int32_t first) {
+    const float* lights = lights_of(frames, s);
     if (lights == nullptr) return {};
     return {lights + static_cast<std::ptrdiff_t>(first) * light_size(s.num_opr_modes), s.num_opr_modes};
 }
+inline FrameLights lights_from(const Buffers& buffers, const BatchShape& s, std::int32_t first) {
+    return lights_from(buffers.get<const std::byte>(1), s, first);
+}
 
 // The counts of the frames from `first` on.
-inline Measurements measurements_from(const Buffers& buffers, const BatchShape& s, std::int32_t first) {
+inline Measurements measurements_from(const std::byte* patterns, const DetectorView& detector,
+                                      const BatchShape& s, std::int32_t first) {
     const std::size_t bytes = detector_shape(s).area() * bytes_per_count(s.pattern_type);
-    return {{buffers.get<const std::byte>(0) + static_cast<std::size_t>(first) * bytes, s.pattern_type},
-            detector_view(buffers.get<const std::byte>(2), s)};
+    return {{patterns + static_cast<std::size_t>(first) * bytes, s.pattern_type}, detector};
+}
+inline Measurements measurements_from(const Buffers& buffers, const BatchShape& s, std::int32_t first) {
+    return measurements_from(buffers.get<const std::byte>(0),
+                             detector_view(buffers.get<const std::byte>(2), s), s, first);
+}
+
+// Calls take(first, number) for the frames of a batch, `turn` at a time.
+template <class Take>
+void for_each_turn(const BatchShape& s, std::int32_t turn, const Take& take) {
+    for (std::int32_t first = 0; first < s.num_frames; first += turn)
+        take(first, s.num_frames - first < turn ? s.num_frames - first : turn);
 }
 
 }  // namespace tessera

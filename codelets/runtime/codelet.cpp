@@ -15,6 +15,7 @@ struct TaskFailure {
 std::atomic<bool> has_failed = false;
 
 TaskPlacement placement_of_tasks = TaskPlacement::cpus;
+bool tasks_have_priorities = true;
 
 std::array<NominalSpeed, 2> nominal_speeds = {default_speed(WorkerKind::core),
                                               default_speed(WorkerKind::gpu)};
@@ -58,6 +59,14 @@ void count_device_time(starpu_task& task, CodeletStatistics& statistics) {
 
 void place_tasks(TaskPlacement placement) {
     placement_of_tasks = placement;
+}
+
+void rank_tasks(bool have_priorities) {
+    tasks_have_priorities = have_priorities;
+}
+
+int effective_priority(int priority) {
+    return tasks_have_priorities ? priority : 0;
 }
 
 std::int32_t task_placement() {

@@ -93,6 +93,10 @@ void place_tasks(TaskPlacement placement);
 std::int32_t task_placement();  // for starpu_task::where
 WorkerKind kind_of_worker(std::int32_t where);
 
+// Whether tasks have the priorities that they are submitted with, or are all equal: likewise.
+void rank_tasks(bool have_priorities);
+int effective_priority(int priority);
+
 // Kinds of workers differ in speed by orders of magnitude, which is all that a scheduler has to know before
 // it has seen a task. A simulation takes its durations from here: what was measured, as a multiple of the
 // time at default speed, where that is known, else the time at the speed of the machine that is simulated.
@@ -147,7 +151,7 @@ class Codelet {
         task->cl_arg_size = sizeof(Args);
         task->cl_arg_free = 1;
         task->where = codelet_.cuda_funcs[0] != nullptr ? task_placement() : STARPU_CPU;
-        task->priority = priority;
+        task->priority = effective_priority(priority);
         const Cost cost = cost_of_(args);
         task->flops = cost.flops;
         statistics_->nominal_us += default_speed(kind_of_worker(task->where)).time_us(cost);

@@ -155,6 +155,7 @@ Runtime::Runtime(const RuntimeConfig& config, const Ranks& ranks, const OutOfCor
         throw runtime_failure("StarPU-MPI does not start");
     machine_.num_cpus = is_driven_by_gpus ? 0 : static_cast<int>(starpu_cpu_worker_get_count());
     const int gpus = static_cast<int>(starpu_cuda_worker_get_count());
+    rank_tasks(config.priorities);
     place_tasks(machine_.num_gpus == 0 ? TaskPlacement::cpus
                 : config.mixed         ? TaskPlacement::anywhere
                                        : TaskPlacement::gpus);

@@ -39,9 +39,11 @@ constexpr Word<Exchange> exchanges[] = {
     {"neighbours", Exchange::neighbours}, {"passes", Exchange::passes}, {"voxels", Exchange::voxels}};
 constexpr Word<TuneSearch> tune_searches[] = {
     {"auto", TuneSearch::automatic}, {"grid", TuneSearch::grid}, {"one_by_one", TuneSearch::one_by_one}};
-constexpr Word<bool> mixed_words[] = {{"off", false}, {"on", true}};
+constexpr Word<bool> off_or_on[] = {{"off", false}, {"on", true}};
 constexpr Word<GpuKernels> gpu_kernel_words[] = {{"staged", GpuKernels::staged},
                                                  {"on_chip", GpuKernels::on_chip}};
+constexpr Word<Operations> operations_words[] = {{"fused", Operations::fused},
+                                                 {"staged", Operations::staged}};
 
 // Energy and wavelength of photons both given: they may differ by the rounding of either.
 void check_wavelength(KeyVisitor& io, const GeometryConfig& c) {
@@ -292,8 +294,10 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
     io.key("scheduler", c.scheduler, anything().or_auto());
     io.key("cpus", c.cpus, at_least(1).or_auto());
     io.key("gpus", c.gpus, at_least(0).or_auto());
-    io.choice("mixed", c.mixed, mixed_words);
+    io.choice("mixed", c.mixed, off_or_on);
     io.choice("gpu_kernels", c.gpu_kernels, gpu_kernel_words);
+    io.choice("operations", c.operations, operations_words);
+    io.choice("priorities", c.priorities, off_or_on);
     io.choice("waves", c.waves, waves_words);
     io.key("submit_ahead", c.submit_ahead, within(1, 1000));
     MemoryLimit memory_limit{c.memory_limit_host_bytes, c.memory_limit_gpu_bytes};
@@ -302,6 +306,8 @@ static void describe(KeyVisitor& io, RuntimeConfig& c) {
     io.key("trace", c.trace);
     io.key("time_limit", c.time_limit_s, above(0).in(Unit::seconds));
     io.key("random_seed", c.random_seed);
+    io.check(c.operations == Operations::fused || c.gpu_kernels == GpuKernels::staged, "operations",
+             "staged needs gpu_kernels: staged; on the chip waves stay within a task");
 }
 
 static void describe(KeyVisitor& io, OutputConfig& c) {
@@ -481,6 +487,11 @@ void describe(KeyVisitor& io, RunConfig& c) {
     io.check(!c.runtime.mixed || !c.probe.support.fourier_radius, "probe.support.fourier_radius",
              "needs runtime.mixed: off, for all ranks must transform the probe alike, to the last bit");
     check_waves_of_a_frame(io, c);
+    io.check(
+        c.runtime.operations == Operations::fused || c.object.num_slices == 1, "runtime.operations",
+        fmt::format("staged needs object.num_slices: 1, it is {}: what meets the slices of an object stays "
+                    "within a task (use fused)",
+                    c.object.num_slices));
     check_variable_probe(io, c);
     io.check(!c.runtime.mixed || !c.detector.refine_background, "detector.refine_background",
              "needs runtime.mixed: off, for all ranks must change the background alike, to the last bit");

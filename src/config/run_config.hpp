@@ -309,6 +309,9 @@ struct TilingConfig {
 enum class Waves { automatic, keep, recompute };
 // staged: transforms of a library between kernels. on_chip: a frame's waves stay on the chip, where they fit.
 enum class GpuKernels { staged, on_chip };
+// What is done to the frames of a batch in a gradient, a line search or a projection of exit waves. fused: by
+// one task. staged: by one for each step on their way, from exit waves to what is added up.
+enum class Operations { fused, staged };
 
 struct RuntimeConfig {
     std::optional<std::string> scheduler;  // null: auto (lws on CPUs)
@@ -316,6 +319,8 @@ struct RuntimeConfig {
     std::optional<int> gpus;               // null: auto (every GPU that this build can use, often none)
     bool mixed = false;                    // with GPUs: do CPU workers take part in the arithmetic?
     GpuKernels gpu_kernels = GpuKernels::staged;
+    Operations operations = Operations::fused;
+    bool priorities = true;  // of tasks, for schedulers that look at them; off: all are equal
     Waves waves = Waves::automatic;
     int submit_ahead = 3;
     std::optional<std::uint64_t> memory_limit_host_bytes;  // written as 8GiB, 500MB or a number of bytes

@@ -294,6 +294,14 @@ std::size_t waves_bytes(const ForecastInput& in, const OwnTiles& own) {
     return fields_per_wave(in) * own.frames * area(in.frame_shape) * num_waves(in) * complex_bytes;
 }
 
+// One ring a rank, of batches with the far fields of a gradient, or those of a line search.
+std::size_t stage_waves_bytes(const ForecastInput& in, const Tiling& tiling) {
+    if (!in.is_staged) return 0;
+    const std::size_t frames = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) *
+                               static_cast<std::size_t>(tiling.batch_size);
+    return frames * (in.line_search ? 3 : 1) * area(in.frame_shape) * num_waves(in) * complex_bytes;
+}
+
 MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own,
                            const PatternPlan& plan) {
     const auto modes = static_cast<std::size_t>(in.num_modes);
@@ -337,6 +345,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight",
         slots * (planes_of_sums(in) * window + batch_part_pixels(in)) * complex_bytes);
+    if (in.is_staged) add("waves between the stages of operations", stage_waves_bytes(in, tiling));
     add_probe_terms(in, own, add);
     add("scratch of the workers",
         workers *
@@ -460,6 +469,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
     add("batch windows in flight",
         slots * (planes_of_sums(in) * window + batch_part_pixels(in)) * complex_bytes);
+    if (in.is_staged) add("waves between the stages of operations", stage_waves_bytes(in, tiling));
     add_probe_terms(in, own, add);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);

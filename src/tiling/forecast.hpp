@@ -51,6 +51,7 @@ struct ForecastInput {
     std::size_t coupling_scratch_pixels =
         0;                    // of one that couples slices or smooths the object; 0: neither is done
     bool line_search = true;  // two passes over the frames an iteration, not one
+    bool is_staged = false;   // waves of batches under way are data, between tasks
     Machine machine;
     bool checkpoints = false;
     bool pictures = false;

@@ -110,18 +110,21 @@ std::vector<Case> cases() {
     };
 }
 
-class Gradient : public testing::TestWithParam<std::tuple<reference::Interpolation, Field>> {
+class Gradient : public testing::TestWithParam<std::tuple<reference::Interpolation, Field, Operations>> {
   protected:
     // Calls check(problem as held, its batch) for every case and noise model.
     template <class Check>
     static void for_each_case(const Check& check) {
         for (Case c : cases()) {
-            std::tie(c.shape.interpolation, c.shape.field) = GetParam();
+            Operations operations = Operations::fused;
+            std::tie(c.shape.interpolation, c.shape.field, operations) = GetParam();
+            if (operations == Operations::staged && c.shape.num_slices > 1) continue;
             for (const reference::NoiseModel noise : all_noise_models) {
                 SCOPED_TRACE(testing::Message() << c.name << ", " << test::name(noise));
                 c.shape.noise_model = noise;
                 const Problem problem = as_held(reference::random_problem(c.shape), c.type);
                 OneBatch batch(problem, c.type);
+                batch.operations = operations;
                 check(problem, batch);
             }
         }
@@ -175,9 +178,10 @@ TEST_P(Gradient, WithAFixedProbeIsTheObjectsAlone) {
 TEST_P(Gradient, IsTheDerivativeOfTheCodeletsOwnCost) {
     for (const reference::NoiseModel noise : all_noise_models) {
         ProblemShape shape{.frame = {12, 15}, .probe = {7, 10}, .noise_model = noise};
-        std::tie(shape.interpolation, shape.field) = GetParam();
+        std::tie(shape.interpolation, shape.field, std::ignore) = GetParam();
         const Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
         OneBatch batch(problem, PatternType::f32);
+        batch.operations = std::get<Operations>(GetParam());
         batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
         const reference::Unknowns gradient = batch.gradient();
         reference::Unknowns direction = as_held(reference::random_direction(problem, 21));
@@ -188,6 +192,7 @@ TEST_P(Gradient, IsTheDerivativeOfTheCodeletsOwnCost) {
             Problem same_counts = moved;
             same_counts.patterns = problem.patterns;
             OneBatch there(same_counts, PatternType::f32);
+            there.operations = std::get<Operations>(GetParam());
             there.run_gradient(KeptWaves::none, ProbeMotion::fixed);
             return there.sums().cost;
         };
@@ -201,9 +206,10 @@ TEST_P(Gradient, IsTheDerivativeOfTheCodeletsOwnCost) {
 // The same batch, frame by frame: a batch is the sum of its frames.
 TEST_P(Gradient, OfABatchIsTheSumOverItsFrames) {
     ProblemShape shape;
-    std::tie(shape.interpolation, shape.field) = GetParam();
+    std::tie(shape.interpolation, shape.field, std::ignore) = GetParam();
     const Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
     OneBatch whole(problem, PatternType::f32);
+    whole.operations = std::get<Operations>(GetParam());
     whole.run_gradient(KeptWaves::none, ProbeMotion::moving);
     reference::Unknowns sum{reference::Stack(problem.object.extents()),
                             reference::Stack(problem.probe.extents())};
@@ -229,9 +235,10 @@ TEST_P(Gradient, OfABatchIsTheSumOverItsFrames) {
 
 TEST_P(Gradient, RepeatsBitwise) {
     ProblemShape shape;
-    std::tie(shape.interpolation, shape.field) = GetParam();
+    std::tie(shape.interpolation, shape.field, std::ignore) = GetParam();
     const Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
     OneBatch batch(problem, PatternType::f32);
+    batch.operations = std::get<Operations>(GetParam());
     batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
     const reference::Unknowns first = batch.gradient();
     const double cost = batch.sums().cost;
@@ -243,7 +250,7 @@ TEST_P(Gradient, RepeatsBitwise) {
 
 TEST_P(Gradient, CountsFramesThatAreNotFinite) {
     ProblemShape shape;
-    std::tie(shape.interpolation, shape.field) = GetParam();
+    std::tie(shape.interpolation, shape.field, std::ignore) = GetParam();
     Problem problem = as_held(reference::random_problem(shape), PatternType::f32);
     problem.object(0, 0, 0) = std::nan("");  // in the window of some frames only
     problem.windows[1].y = problem.windows[1].x = 0;
@@ -251,18 +258,34 @@ TEST_P(Gradient, CountsFramesThatAreNotFinite) {
         std::count_if(problem.windows.begin(), problem.windows.end(),
                       [](const reference::Window& window) { return window.y == 0 && window.x == 0; });
     OneBatch batch(problem, PatternType::f32);
+    batch.operations = std::get<Operations>(GetParam());
     batch.run_gradient(KeptWaves::none, ProbeMotion::moving);
     EXPECT_EQ(batch.sums().bad_frames, bad);
     EXPECT_GT(bad, 0);
     EXPECT_LT(bad, problem.num_frames());
 }
 
+TEST_P(Gradient, InStagesHasTheSameBits) {
+    for_each_case([](const Problem&, OneBatch& batch) {
+        for (const ProbeMotion motion : {ProbeMotion::moving, ProbeMotion::fixed}) {
+            batch.run_gradient(KeptWaves::none, motion);
+            const auto found = batch.bytes();
+            batch.operations = Operations::fused;
+            batch.run_gradient(KeptWaves::none, motion);
+            EXPECT_EQ(found, batch.bytes());
+            batch.operations = std::get<Operations>(GetParam());
+        }
+    });
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Gradient,
                          testing::Combine(testing::ValuesIn(all_interpolations),
-                                          testing::Values(Field::far, Field::near)),
+                                          testing::Values(Field::far, Field::near),
+                                          testing::Values(Operations::fused, Operations::staged)),
                          [](const auto& chosen) {
                              return std::string(test::name(std::get<0>(chosen.param))) +
-                                    (std::get<1>(chosen.param) == Field::far ? "_far" : "_near");
+                                    (std::get<1>(chosen.param) == Field::far ? "_far" : "_near") +
+                                    (std::get<2>(chosen.param) == Operations::fused ? "" : "_staged");
                          });
 
 }  // namespace

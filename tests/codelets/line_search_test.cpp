@@ -81,14 +81,16 @@ Unknowns direction_of(const Problem& problem, ProbeMotion motion) {
     return as_held(direction);
 }
 
-class LineSearch : public testing::TestWithParam<std::tuple<reference::Interpolation, Field>> {
+class LineSearch : public testing::TestWithParam<std::tuple<reference::Interpolation, Field, Operations>> {
   protected:
     // Calls check(problem, batch, direction) for every case, noise model and motion; the direction is set,
     // the probe's to NaN when it does not move: nobody may look at it.
     template <class Check>
     static void for_each_case(ProbeMotion motion, KeptWaves kept, const Check& check) {
         for (Case c : cases()) {
-            std::tie(c.shape.interpolation, c.shape.field) = GetParam();
+            Operations operations = Operations::fused;
+            std::tie(c.shape.interpolation, c.shape.field, operations) = GetParam();
+            if (operations == Operations::staged && c.shape.num_slices > 1) continue;
             for (const reference::NoiseModel noise : all_noise_models) {
                 SCOPED_TRACE(testing::Message() << c.name << ", " << test::name(noise) << ", probe "
                                                 << (motion == ProbeMotion::moving ? "moving" : "fixed"));
@@ -96,6 +98,7 @@ class LineSearch : public testing::TestWithParam<std::tuple<reference::Interpola
                 const Problem problem = as_held(reference::random_problem(c.shape), c.type);
                 const Unknowns direction = direction_of(problem, motion);
                 OneBatch batch(problem, c.type, kept);
+                batch.operations = operations;
                 batch.set_direction(direction, motion);
                 IterationState state;
                 state.ladder_centre = ladder_centre;
@@ -217,10 +220,12 @@ TEST_P(LineSearch, KeepsWavesOverNoStep) {
 
 INSTANTIATE_TEST_SUITE_P(All, LineSearch,
                          testing::Combine(testing::ValuesIn(all_interpolations),
-                                          testing::Values(Field::far, Field::near)),
+                                          testing::Values(Field::far, Field::near),
+                                          testing::Values(Operations::fused, Operations::staged)),
                          [](const auto& chosen) {
                              return std::string(test::name(std::get<0>(chosen.param))) +
-                                    (std::get<1>(chosen.param) == Field::far ? "_far" : "_near");
+                                    (std::get<1>(chosen.param) == Field::far ? "_far" : "_near") +
+                                    (std::get<2>(chosen.param) == Operations::fused ? "" : "_staged");
                          });
 
 TEST(TrialSteps, AreALadderOfFactorsOfTwoAroundItsCentre) {

@@ -175,6 +175,9 @@ class Simulated(Folder):
                                      "probe.num_modes=2", "probe.orthogonalize_interval=1")
         self.compare_with_a_real_run("probe.variable={num_opr_modes: 1, variable_intensity: true, start: 0}")
 
+    def test_also_those_of_operations_in_stages(self):
+        self.compare_with_a_real_run("runtime.operations=staged")
+
     def compare_with_a_real_run(self, *settings):
         choices = [word for setting in settings for word in ("--set", setting)]
         self.forecast("node.cores=2", nodes=2, more=("--trace", "simulated", *choices))

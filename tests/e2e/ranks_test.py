@@ -151,6 +151,20 @@ class Ranks(unittest.TestCase):
                         expected = fields
                     self.assert_same(fields, expected)
 
+    def test_stages_have_the_same_bits_on_any_number_of_ranks(self):
+        for case in (["probe.num_modes=2"], ["engines[0].name=DM", "runtime.waves=auto"],
+                     ["engines[0].name=LSQML", "tiling.exchange=passes"]):
+            settings = [word for setting in case for word in ("--set", setting)]
+            done = self.run_ranks((1, "run.yaml", *settings, "--output", "fused.h5"))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            expected, _ = self.result("fused.h5")
+            for number in (1, 3):
+                with self.subTest(settings=case, ranks=number):
+                    done = self.run_ranks((number, "run.yaml", *settings, "--set", "runtime.operations=staged",
+                                           "--output", f"{number}.h5"))
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assert_same(self.result(f"{number}.h5")[0], expected)
+
     def test_more_ranks_than_tiles(self):
         done = self.run_ranks((3, "run.yaml", "--set", "tiling.tiles=[1,2]"))
         self.assert_one_message(done, USAGE, "tiling.tiles", "1 x 2", "3 ranks", "[2, 2]")

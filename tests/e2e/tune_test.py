@@ -36,6 +36,8 @@ tune:
     tiling.batch_size: [3, 6]
     runtime.scheduler: [lws, eager]
     runtime.memory_limit.host: [1MB]
+    runtime.operations: [fused, staged]
+    runtime.priorities: [on, off]
   search: one_by_one
   warm_up: 1
   num_iter: 2
@@ -74,6 +76,8 @@ class Tune(unittest.TestCase):
         times = [float(row["median_s"]) for row in rows if not row["failure"]]
         self.assertEqual(times, sorted(times))
         self.assertGreaterEqual(len(times), 4)
+        self.assertTrue(any(row["runtime.operations"] == "staged" for row in rows if not row["failure"]))
+        self.assertTrue(any(row["runtime.priorities"] == "off" for row in rows if not row["failure"]))
         failed = [row for row in rows if row["failure"]]
         self.assertTrue(failed)
         for row in failed:

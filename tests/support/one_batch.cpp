@@ -5,11 +5,16 @@
 #include <cstring>
 #include <limits>
 
+#include "codelets/accumulate.hpp"
+#include "codelets/accumulate_gradient.hpp"
+#include "codelets/compare_trials.hpp"
+#include "codelets/compare_waves.hpp"
 #include "codelets/direction.hpp"
 #include "codelets/evaluate.hpp"
 #include "codelets/illumination.hpp"
-#include "codelets/line_search.hpp"
+#include "codelets/make_exit_waves.hpp"
 #include "codelets/noise.hpp"
+#include "codelets/propagate.hpp"
 #include "scan/point_spread.hpp"
 #include "tiling/tiling.hpp"
 
@@ -227,6 +232,7 @@ OneBatch::OneBatch(const reference::Problem& problem, PatternType type, KeptWave
       object_shape_(problem.object.extents()) {
     problem.check();
     if (kept != KeptWaves::none) waves = Data(wave_bytes(shape));
+    for (Data& between : stage_waves_) between = Data(residual_bytes(shape));
     auto* positions = frames.before_tasks<FramePosition>();
     for (std::size_t j = 0; j < problem.windows.size(); ++j) {
         const reference::Window& window = problem.windows[j];
@@ -297,11 +303,53 @@ reference::Problem OneBatch::at_present(reference::Problem problem) const {
 void OneBatch::spoil_out() {
     const HostAccess access(out, Access::write);
     std::memset(access.as<std::byte>(), 0xff, out.bytes());  // NaN in every precision
+    for (const Data& between : stage_waves_) {
+        const HostAccess waves_access(between, Access::write);
+        std::memset(waves_access.as<std::byte>(), 0xff, between.bytes());
+    }
+}
+
+void OneBatch::run_gradient_in_stages(const GradientArgs& args) {
+    const Data& between = stage_waves_[0];
+    clear.submit({out_bytes(shape)}, {&out});
+    if (args.waves != KeptWaves::advance) {
+        make_exit_waves.submit({shape}, {&frames, &probe, &object, &state, &between});
+        propagate.submit({shape, Direction::forward}, {&frames, &detector, &state, &between});
+    }
+    const CompareWavesArgs comparison = {shape, Comparison::derivative, args.waves};
+    if (args.waves == KeptWaves::none) {
+        compare_waves.submit(comparison, {&patterns, &frames, &detector, &state, &between, &out});
+    } else {
+        compare_waves_keeping.submit(comparison,
+                                     {&patterns, &frames, &detector, &state, &between, &out, &waves});
+    }
+    propagate.submit({shape, Direction::back}, {&frames, &detector, &state, &between});
+    accumulate_gradient.submit({shape, args.probe}, {&frames, &probe, &object, &state, &between, &out});
+}
+
+void OneBatch::run_line_search_in_stages(const LineSearchArgs& args) {
+    const auto& [a, b, c] = stage_waves_;
+    const auto make = [&](WaveOrder order, const Data& to) {
+        make_exit_waves.submit({shape, order, args.probe}, {&frames, &probe, &object, &state, &to});
+        propagate.submit({shape, Direction::forward}, {&frames, &detector, &state, &to});
+    };
+    clear.submit({sizeof(BatchSums)}, {&out});
+    if (args.waves == KeptWaves::none) make(WaveOrder::here, a);
+    make(WaveOrder::along, b);
+    if (args.probe == ProbeMotion::moving) make(WaveOrder::along_twice, c);
+    const CompareTrialsArgs comparison = {shape, args.waves, args.probe};
+    if (args.waves == KeptWaves::none) {
+        compare_trials.submit(comparison, {&patterns, &frames, &detector, &state, &out, &a, &b, &c});
+    } else {
+        compare_trials_keeping.submit(comparison,
+                                      {&patterns, &frames, &detector, &state, &out, &waves, &b, &c});
+    }
 }
 
 void OneBatch::run_gradient(KeptWaves kept, ProbeMotion motion) {
     spoil_out();
     const GradientArgs args = {shape, kept, motion};
+    if (operations == Operations::staged) return run_gradient_in_stages(args);
     if (kept == KeptWaves::none) {
         tessera::gradient.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out});
     } else {
@@ -313,6 +361,7 @@ void OneBatch::run_gradient(KeptWaves kept, ProbeMotion motion) {
 void OneBatch::run_line_search(KeptWaves kept, ProbeMotion motion) {
     spoil_out();
     const LineSearchArgs args = {shape, kept, motion};
+    if (operations == Operations::staged) return run_line_search_in_stages(args);
     if (kept == KeptWaves::none) {
         line_search.submit(args, {&patterns, &frames, &detector, &probe, &object, &state, &out});
     } else {
@@ -334,6 +383,13 @@ void OneBatch::run_illumination() {
 void OneBatch::run_step(ProbeMotion motion) {
     step.submit({shape.tile_size()}, {&object, &state});
     if (motion == ProbeMotion::moving) step.submit({shape.probe_size()}, {&probe, &state});
+}
+
+std::vector<std::byte> OneBatch::bytes() const {
+    const HostAccess access(out, Access::read);
+    throw_task_failure();
+    const auto* base = access.as<const std::byte>();
+    return {base, base + out.bytes()};
 }
 
 BatchSums OneBatch::sums() const {

@@ -5,6 +5,7 @@
 
 #include "codelets/gradient.hpp"
 #include "codelets/layout.hpp"
+#include "codelets/line_search.hpp"
 #include "codelets/runtime/data.hpp"
 #include "reference/oracle.hpp"
 #include "reference/random_problem.hpp"
@@ -33,6 +34,8 @@ class OneBatch {
     // The values of object and probe as they are now, in place of the problem's.
     reference::Problem at_present(reference::Problem problem) const;
 
+    // By one task, or by one for each stage.
+    Operations operations = Operations::fused;
     void run_gradient(KeptWaves waves, ProbeMotion motion);
     void run_line_search(KeptWaves waves, ProbeMotion motion);
     void run_evaluate();
@@ -40,8 +43,9 @@ class OneBatch {
     // Object and probe move by the state's step along their directions.
     void run_step(ProbeMotion motion);
 
-    // What the last task left in `out`: its scalars; its window on the object's grid (0 outside) and its
-    // probe part.
+    // What the last of them left in `out`: all of it; its scalars; its window on the object's grid (0
+    // outside) and its probe part.
+    std::vector<std::byte> bytes() const;
     BatchSums sums() const;
     reference::Unknowns gradient() const;
     // Of the last evaluation, per frame.
@@ -53,11 +57,14 @@ class OneBatch {
 
   private:
     void spoil_out();
+    void run_gradient_in_stages(const GradientArgs& args);
+    void run_line_search_in_stages(const LineSearchArgs& args);
     std::ptrdiff_t in_tile(std::ptrdiff_t slice, std::ptrdiff_t y, std::ptrdiff_t x) const;
     template <class Visit>
     void for_each_pixel(const Visit& visit) const;  // of the object in the tile
 
     Extents<3> object_shape_;
+    Data stage_waves_[3];  // A, B and C between stages, NaN before each operation
 };
 
 // ||found - expected|| / ||expected||, sums over all pixels.

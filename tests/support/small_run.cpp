@@ -127,6 +127,8 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     for (TileHandles& tile : handles.tiles) {
         while (settings.num_out_slots && tile.out.size() > *settings.num_out_slots) tile.out.pop_back();
     }
+    while (settings.num_out_slots && handles.stage_waves.size() > *settings.num_out_slots)
+        handles.stage_waves.pop_back();
     const FrameStatistics statistics = read_frames(frames, problem, handles.frame_memory(problem), ranks);
     RunState from;
     if (checkpoint) {

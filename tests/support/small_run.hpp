@@ -50,7 +50,7 @@ struct Outcome {
 };
 
 struct RunSettings {
-    std::optional<std::size_t> num_out_slots;  // per tile, at most; null: as the program chooses
+    std::optional<std::size_t> num_out_slots;  // per tile, and of waves between stages, at most
     const std::atomic<bool>* stop_requested = nullptr;
     std::function<void(const IterationReport&)> on_iteration = {};
     std::filesystem::path checkpoints = {};  // the folder; empty: none are made

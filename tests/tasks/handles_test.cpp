@@ -187,12 +187,35 @@ TEST_F(HandlesTest, TheRingOfOutsFollowsTheWorkersUpToTheBatches) {
     }
 }
 
+TEST_F(HandlesTest, TheRingOfWavesFollowsTheWorkersWhateverTheTiles) {
+    EXPECT_TRUE(make_handles(make(), ranks_).stage_waves.empty());
+    config_.runtime.operations = Operations::staged;
+    for (const int workers : {1, 2, 500}) {
+        for (const auto& [engine, has_line_search] :
+             {std::pair{EngineName::CG, true}, {EngineName::GD, false}}) {
+            config_.engines[0].name = engine;
+            const Handles handles = make_handles(make(workers), ranks_);
+            std::size_t num_batches = 0;
+            for (const TileHandles& tile : handles.tiles) {
+                num_batches += tile.batches.size();
+                for (const BatchHandles& batch : tile.batches)
+                    EXPECT_GE(handles.stage_waves[0].here.bytes(), residual_bytes(batch.shape));
+            }
+            EXPECT_EQ(handles.stage_waves.size(),
+                      std::min(static_cast<std::size_t>(num_out_slots(workers)), num_batches));
+            EXPECT_EQ(handles.stage_waves[0].along.empty(), !has_line_search);
+        }
+    }
+}
+
 std::size_t bytes_of(const Handles& handles) {
     std::size_t sum = handles.detector.bytes() + handles.probe.bytes() + handles.probe_gradient.bytes() +
                       handles.probe_gradient_previous.bytes() + handles.coverage.bytes() +
                       handles.state.bytes() + handles.halos.bytes() + handles.sums.bytes() +
                       handles.trial_sums.bytes() + handles.overlap_halos.bytes();
     for (const Data& record : handles.records) sum += record.bytes();
+    for (const StageWaves& waves : handles.stage_waves)
+        sum += waves.here.bytes() + waves.along.bytes() + waves.along_twice.bytes();
     for (const TileHandles& tile : handles.tiles) {
         sum += tile.object.bytes() + tile.gradient_own.bytes() + tile.gradient.bytes() +
                tile.gradient_previous.bytes() + tile.illumination.bytes();
@@ -214,15 +237,19 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
         int num_slices = 1, num_opr_modes = 0, num_object_modes = 1;
         EngineName engine = EngineName::CG;
         int upsampling = 1;
+        Operations operations = Operations::fused;
     };
-    for (const auto& [waves, num_slices, num_opr_modes, num_object_modes, engine, upsampling] :
+    for (const auto& [waves, num_slices, num_opr_modes, num_object_modes, engine, upsampling, operations] :
          {Case{Waves::keep}, Case{Waves::recompute}, Case{Waves::recompute, 4}, Case{Waves::recompute, 1, 6},
           Case{Waves::keep, 1, 0, 3}, Case{Waves::recompute, 1, 0, 1, EngineName::DM},
-          Case{Waves::recompute, 1, 0, 3, EngineName::DM}, Case{Waves::keep, 1, 0, 1, EngineName::CG, 2}}) {
+          Case{Waves::recompute, 1, 0, 3, EngineName::DM}, Case{Waves::keep, 1, 0, 1, EngineName::CG, 2},
+          Case{Waves::recompute, 1, 0, 2, EngineName::CG, 1, Operations::staged},
+          Case{Waves::recompute, 1, 0, 1, EngineName::DM, 1, Operations::staged}}) {
         SCOPED_TRACE(testing::Message()
                      << num_slices << " slices, " << num_opr_modes << " eigen-probes, " << num_object_modes
                      << " modes of the object, " << (engine == EngineName::DM ? "DM" : "CG")
-                     << ", upsampling " << upsampling);
+                     << ", upsampling " << upsampling
+                     << (operations == Operations::staged ? ", staged" : ""));
         config_.object.num_modes = num_object_modes;
         config_.engines[0].name = engine;
         config_.detector.upsampling = upsampling;
@@ -230,6 +257,7 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
         if (upsampling > 1) config_.detector.refine_background.emplace();
         config_.probe.variable.num_opr_modes = num_opr_modes;
         config_.runtime.waves = waves;
+        config_.runtime.operations = operations;
         config_.object.num_slices = num_slices;
         config_.object.slice_spacings_m.assign(static_cast<std::size_t>(num_slices - 1), 1e-3);
         const Problem problem = make();
@@ -237,7 +265,7 @@ TEST_F(HandlesTest, AreWhatTheForecastSays) {
         for (const MemoryTerm& term : problem.memory.terms) {
             if (term.what.find("checkpoint") != std::string::npos) continue;
             for (const char* data : {"patterns", "object tiles", "strips", "batch windows", "probe:", "kept",
-                                     "exit waves", "between slices"}) {
+                                     "exit waves", "between slices", "between the stages"}) {
                 if (term.what.find(data) != std::string::npos) forecast += term.bytes;
             }
         }

@@ -161,6 +161,20 @@ TEST(RunFile, ModesAreMixedByOneKindOfWorker) {
         "alike, to the last bit");
 }
 
+TEST(RunFile, OperationsAreStagedWhereTheyCanBe) {
+    const RunConfig c = run_of(with_scan("runtime: {operations: staged, priorities: off}\n"));
+    EXPECT_EQ(c.runtime.operations, Operations::staged);
+    EXPECT_FALSE(c.runtime.priorities);
+    EXPECT_EQ(run_of(write_run_config(c)), c);
+    expect_problem(with_scan("runtime:\n  gpu_kernels: on_chip\n  operations: staged\n"),
+                   "run.yaml:4: runtime.operations: staged needs gpu_kernels: staged; on the chip waves stay "
+                   "within a task");
+    expect_problem(
+        with_scan("object: {num_slices: 3, slice_spacings_m: 1e-6}\nruntime:\n  operations: staged\n"),
+        "run.yaml:4: runtime.operations: staged needs object.num_slices: 1, it is 3: what meets the "
+        "slices of an object stays within a task (use fused)");
+}
+
 TEST(RunFile, RefinementIsRefusedWhereItCannotWork) {
     const std::string engines = "engines:\n  - name: CG\n    refine_positions: {start: 5}\n";
     expect_problem(with_scan(engines),

@@ -80,6 +80,8 @@ runtime:
   gpus: 2
   mixed: on
   gpu_kernels: on_chip
+  operations: fused
+  priorities: off
   memory_limit: {host: 1.5GiB, gpu: 512MiB}
   disk: /scratch/waves
   trace: /scratch/trace
@@ -149,6 +151,8 @@ RunConfig expected_full_run() {
                  2,
                  true,
                  GpuKernels::on_chip,
+                 Operations::fused,
+                 false,
                  Waves::recompute,
                  5,
                  1610612736u,

@@ -22,6 +22,8 @@ TEST(SameRun, MayChangeWhatTouchesNoIterationSoFar) {
     now.runtime.cpus = 7;
     now.runtime.scheduler = "prio";
     now.runtime.submit_ahead = 9;
+    now.runtime.operations = Operations::staged;
+    now.runtime.priorities = false;
     now.runtime.time_limit_s = 60;
     now.engines[1].num_iter = 30;
     now.engines[2] = {.name = EngineName::GD, .num_iter = 1, .step = 0.1};
