@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "base/error.hpp"
+#include "codelets/runtime/graph_recorder.hpp"
 #include "codelets/runtime/simulation.hpp"
 
 namespace tessera {
@@ -15,8 +16,9 @@ namespace {
 constexpr std::size_t element_bytes = 64;
 bool is_shared_between_ranks = false;
 
-// In a simulation all data of a rank has the same addresses. What the host writes there (positions, masks)
-// and what messages carry takes as much memory as the largest of it; nothing else touches any.
+// In a simulation, and where a graph is only recorded, all data of a rank has the same addresses. What the
+// host writes there (positions, masks) and what messages carry takes as much memory as the largest of it;
+// nothing else touches any.
 void* memory_without_content() {
     static void* const all = [] {
         constexpr std::size_t largest = element_bytes << 32;
@@ -30,7 +32,7 @@ void* memory_without_content() {
 
 // Null: there is no more.
 void* allocate(std::size_t bytes) {
-    if (is_simulation) return memory_without_content();
+    if (is_simulation || GraphRecorder::current() != nullptr) return memory_without_content();
     void* memory = nullptr;
     if (starpu_malloc_flags(&memory, bytes, STARPU_MALLOC_PINNED) != 0) return nullptr;
     if (memory != nullptr) std::memset(memory, 0, bytes);
@@ -53,6 +55,10 @@ Data Data::without_home(std::size_t bytes) {
     Data data;
     const std::size_t elements = elements_of(bytes);
     data.bytes_ = elements * element_bytes;
+    if (GraphRecorder* recorder = GraphRecorder::current(); recorder != nullptr) {
+        data.handle_ = recorder->add_datum(data.bytes_);
+        return data;
+    }
     starpu_vector_data_register(&data.handle_, -1, 0, static_cast<std::uint32_t>(elements), element_bytes);
     return data;
 }
@@ -65,12 +71,16 @@ Data::Data(std::size_t bytes) {
         throw runtime_failure(
             "out of memory: {} more bytes are not to be had (tessera check prints what a run needs)", bytes_);
     }
+    if (GraphRecorder* recorder = GraphRecorder::current(); recorder != nullptr) {
+        handle_ = recorder->add_datum(bytes_);
+        return;
+    }
     starpu_vector_data_register(&handle_, STARPU_MAIN_RAM, reinterpret_cast<std::uintptr_t>(memory_),
                                 static_cast<std::uint32_t>(elements), element_bytes);
 }
 
 Data::~Data() {
-    if (handle_ == nullptr || must_leave_at_once()) return;
+    if (handle_ == nullptr || must_leave_at_once() || GraphRecorder::current() != nullptr) return;
     if (memory_ == nullptr) {
         starpu_data_unregister_no_coherency(handle_);
         return;
@@ -100,11 +110,13 @@ starpu_data_access_mode to_starpu(Access access) {
 }
 
 HostAccess::HostAccess(const Data& data, Access access) : handle_(data.handle()) {
+    if (GraphRecorder::current() != nullptr) return;
     if (starpu_data_acquire(handle_, to_starpu(access)) != 0)
         throw runtime_failure("StarPU: data cannot be acquired");
 }
 
 HostAccess::~HostAccess() {
+    if (GraphRecorder::current() != nullptr) return;
     starpu_data_release(handle_);
 }
 

@@ -10,7 +10,8 @@ namespace tessera {
 // A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled, registered with
 // StarPU, which moves and copies it from then on. Registered as a vector of 64-byte elements, so 256 GiB fit
 // StarPU's 32-bit counts. Destroying waits for the tasks that use it. In a simulation
-// (codelets/runtime/simulation.hpp) the memory is there and holds nothing of meaning.
+// (codelets/runtime/simulation.hpp), or where the graph is only recorded, the memory is there and holds
+// nothing of meaning.
 class Data {
   public:
     Data() = default;
