@@ -32,7 +32,7 @@ void* memory_without_content() {
 
 // Null: there is no more.
 void* allocate(std::size_t bytes) {
-    if (is_simulation || GraphRecorder::current() != nullptr) return memory_without_content();
+    if (!data_have_content()) return memory_without_content();
     void* memory = nullptr;
     if (starpu_malloc_flags(&memory, bytes, STARPU_MALLOC_PINNED) != 0) return nullptr;
     if (memory != nullptr) std::memset(memory, 0, bytes);
@@ -40,7 +40,7 @@ void* allocate(std::size_t bytes) {
 }
 
 void release(void* memory, std::size_t bytes) {
-    if (!is_simulation) starpu_free_flags(memory, bytes, STARPU_MALLOC_PINNED);
+    if (data_have_content()) starpu_free_flags(memory, bytes, STARPU_MALLOC_PINNED);
 }
 
 }  // namespace

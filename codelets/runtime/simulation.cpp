@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <optional>
 
+#include "codelets/runtime/graph_recorder.hpp"
+
 namespace tessera {
 namespace {
 
 std::optional<SimulatedNode> node_of_this_rank;
 
 }  // namespace
+
+bool data_have_content() {
+    return !is_simulation && GraphRecorder::current() == nullptr;
+}
 
 void simulate_node(const SimulatedNode& node) {
     node_of_this_rank = node;

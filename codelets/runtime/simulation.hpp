@@ -15,6 +15,9 @@ inline constexpr bool is_simulation = true;
 inline constexpr bool is_simulation = false;
 #endif
 
+// Is anything ever read of what data hold? Not in a simulation, nor where a graph is only recorded.
+bool data_have_content();
+
 // What one rank has to itself in a simulation, or in a model of a run.
 struct SimulatedNode {
     int num_cores = 1;
