@@ -8,8 +8,8 @@
 namespace tessera {
 
 // Flops and bytes of a batch: `propagations` through the object to the detector or back, and `shifts` of the
-// probe (fourier interpolation) per wave and frame, plus the pixel work, and how often waves are read or
-// written; without the patterns.
+// probe (fourier interpolation) per wave and frame, plus the pixel work (of the far field, and of the
+// probe's window at each further slice), and how often waves are read or written; without the patterns.
 inline Cost stage_cost(const BatchShape& s, double propagations, double shifts, double flops_per_pixel,
                        double passes) {
     const auto transform = [](Shape2 shape) {
@@ -20,7 +20,8 @@ inline Cost stage_cost(const BatchShape& s, double propagations, double shifts, 
     const double between_slices = 2.0 * (s.num_slices - 1) * transform(s.probe);
     const double transforms = propagations * ((s.near_field ? 2 : 1) * transform(s.frame) + between_slices) +
                               (s.interpolation == Interpolation::fourier ? shifts * transform(s.probe) : 0.0);
-    const double pixels = static_cast<double>(s.frame.area()) * s.num_slices;
+    const double pixels =
+        static_cast<double>(s.frame.area()) + static_cast<double>(s.probe.area()) * (s.num_slices - 1);
     return {frames * waves * (transforms + flops_per_pixel * pixels),
             frames * waves * pixels * passes * sizeof(cfloat)};
 }

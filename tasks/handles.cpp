@@ -8,6 +8,7 @@
 #include "codelets/device_scratch.hpp"
 #include "codelets/position_rules.hpp"
 #include "codelets/refine_background.hpp"
+#include "codelets/runtime/simulation.hpp"
 #include "codelets/search_positions.hpp"
 #include "codelets/variable_probe.hpp"
 #include "scan/geometry.hpp"
@@ -242,6 +243,7 @@ Data make_detector(const Problem& problem) {
     const Shape2 frame = shape2(scan.frame_shape);
     const BatchShape shape = largest_batch(problem);
     Data detector(detector_bytes(shape));
+    if (!data_have_content()) return detector;
     auto* base = detector.before_tasks<std::byte>();
     const std::size_t map = aligned_bytes(frame.area() * sizeof(float));
     std::memcpy(base, scan.mask.data(), scan.mask.bytes());

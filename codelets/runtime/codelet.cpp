@@ -85,6 +85,11 @@ WorkerKind kind_of_worker(std::int32_t where) {
     return where == STARPU_CUDA ? WorkerKind::gpu : WorkerKind::core;
 }
 
+WorkerKind kind_of_worker(const starpu_perfmodel_arch* arch) {
+    const bool is_gpu = arch != nullptr && arch->ndevices > 0 && arch->devices[0].type == STARPU_CUDA_WORKER;
+    return is_gpu ? WorkerKind::gpu : WorkerKind::core;
+}
+
 // A core with AVX2; a data centre's GPU with transforms between its second-level cache and its memory.
 const NominalSpeed& default_speed(WorkerKind kind) {
     static constexpr NominalSpeed core = {15e3, 8e3, 2}, gpu = {4e6, 2e6, 15};
@@ -95,12 +100,10 @@ void set_nominal_speeds(const NominalSpeed& core, const NominalSpeed& gpu) {
     nominal_speeds = {core, gpu};
 }
 
-double modelled_us(const CodeletStatistics& statistics, const Cost& cost, const starpu_perfmodel_arch* arch) {
-    const bool is_gpu = arch != nullptr && arch->ndevices > 0 && arch->devices[0].type == STARPU_CUDA_WORKER;
-    const auto kind = static_cast<std::size_t>(is_gpu ? WorkerKind::gpu : WorkerKind::core);
-    const double calibration = statistics.calibration[kind];
-    return calibration > 0 ? calibration * default_speed(static_cast<WorkerKind>(kind)).time_us(cost)
-                           : nominal_speeds[kind].time_us(cost);
+double modelled_us(const CodeletStatistics& statistics, const Cost& cost, WorkerKind kind) {
+    const double calibration = statistics.calibration[static_cast<std::size_t>(kind)];
+    return calibration > 0 ? calibration * default_speed(kind).time_us(cost)
+                           : nominal_speeds[static_cast<std::size_t>(kind)].time_us(cost);
 }
 
 void note_task_failure(const char* codelet, const std::exception& failure) noexcept {

@@ -18,6 +18,7 @@
 
 #include "base/error.hpp"
 #include "codelets/runtime/data.hpp"
+#include "codelets/runtime/graph_recorder.hpp"
 #include "codelets/runtime/trace_recorder.hpp"
 
 namespace tessera {
@@ -92,6 +93,7 @@ enum class TaskPlacement { cpus, gpus, anywhere };
 void place_tasks(TaskPlacement placement);
 std::int32_t task_placement();  // for starpu_task::where
 WorkerKind kind_of_worker(std::int32_t where);
+WorkerKind kind_of_worker(const starpu_perfmodel_arch* arch);
 
 // Whether tasks have the priorities that they are submitted with, or are all equal: likewise.
 void rank_tasks(bool have_priorities);
@@ -109,7 +111,7 @@ struct NominalSpeed {
 };
 const NominalSpeed& default_speed(WorkerKind kind);
 void set_nominal_speeds(const NominalSpeed& core, const NominalSpeed& gpu);
-double modelled_us(const CodeletStatistics& statistics, const Cost& cost, const starpu_perfmodel_arch* arch);
+double modelled_us(const CodeletStatistics& statistics, const Cost& cost, WorkerKind kind);
 
 // One operation: its name, how it uses its buffers, its body for each device, its cost. `Args` is a trivially
 // copyable struct with `BufferBytes buffer_bytes() const`. Codelets are global constants; an engine only
@@ -127,9 +129,10 @@ class Codelet {
     // One that runs on the CPU also where GPUs compute.
     template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
     static Codelet make_for_host(const char* name, std::initializer_list<Access> accesses) {
-        return Codelet(name, accesses,
-                       {&cpu_entry<Cpu>, nullptr, &gated_entry<&cpu_entry<Cpu>>, &cost_entry<Cpu, CostOf>},
-                       &statistics_of<Cpu>, CostOf);
+        return Codelet(
+            name, accesses,
+            {&cpu_entry<Cpu>, nullptr, &gated_entry<&cpu_entry<Cpu>>, &cost_entry<Cpu, CostOf>, false},
+            &statistics_of<Cpu>, CostOf);
     }
     Codelet(const Codelet&) = delete;
     Codelet& operator=(const Codelet&) = delete;
@@ -142,6 +145,7 @@ class Codelet {
                 const Data* gate = nullptr) const {
         check(args, data);
         TESSERA_EXPECT(gate == nullptr || num_buffers_ < max_buffers);
+        if (GraphRecorder::current() != nullptr) return record(args, data, priority, gate);
         void* copy = std::malloc(sizeof(Args));
         if (copy == nullptr) throw std::bad_alloc();
         new (copy) Args(args);
@@ -173,11 +177,15 @@ class Codelet {
     struct Entries {
         Entry cpu = nullptr, cuda = nullptr, gated_cpu = nullptr;
         double (*cost)(starpu_task*, starpu_perfmodel_arch*, unsigned) = nullptr;
+        bool runs_on_gpus = true;  // has a device body, whether or not this build has it
     };
 
     Codelet(const char* name, std::initializer_list<Access> accesses, const Entries& entries,
             CodeletStatistics* statistics, Cost (*cost_of)(const Args&))
-        : num_buffers_(accesses.size()), cost_of_(cost_of), statistics_(statistics) {
+        : num_buffers_(accesses.size()),
+          runs_on_gpus_(entries.runs_on_gpus),
+          cost_of_(cost_of),
+          statistics_(statistics) {
         TESSERA_EXPECT(accesses.size() <= max_buffers);
         statistics->name = name;
         codelet_statistics().push_back(statistics);
@@ -214,6 +222,17 @@ class Codelet {
             }
             ++i;
         }
+    }
+
+    void record(const Args& args, std::initializer_list<const Data*> data, int priority,
+                const Data* gate) const {
+        const WorkerKind kind = runs_on_gpus_ ? kind_of_worker(task_placement()) : WorkerKind::core;
+        GraphRecorder& recorder = *GraphRecorder::current();
+        recorder.add_task(codelet_.name, priority, kind == WorkerKind::gpu,
+                          1e-6 * modelled_us(*statistics_, cost_of_(args), kind));
+        std::size_t i = 0;
+        for (const Data* item : data) recorder.add_use(*item, codelet_.modes[i++]);
+        if (gate != nullptr) recorder.add_use(*gate, STARPU_R);
     }
 
     template <void (*Cpu)(const Args&, const Buffers&), DeviceBody<Args> OnDevice,
@@ -277,13 +296,15 @@ class Codelet {
 
     template <void (*Cpu)(const Args&, const Buffers&), Cost (*CostOf)(const Args&)>
     static double cost_entry(starpu_task* task, starpu_perfmodel_arch* arch, unsigned) {
-        return modelled_us(statistics_of<Cpu>, CostOf(*static_cast<const Args*>(task->cl_arg)), arch);
+        return modelled_us(statistics_of<Cpu>, CostOf(*static_cast<const Args*>(task->cl_arg)),
+                           kind_of_worker(arch));
     }
 
     template <void (*Cpu)(const Args&, const Buffers&)>
     inline static CodeletStatistics statistics_of{};
 
     std::size_t num_buffers_;
+    bool runs_on_gpus_;
     Cost (*cost_of_)(const Args&);
     CodeletStatistics* statistics_;
     mutable starpu_codelet codelet_{}, gated_{};

@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "base/error.hpp"
+#include "codelets/runtime/graph_recorder.hpp"
 #include "codelets/runtime/simulation.hpp"
 
 namespace tessera {
@@ -16,8 +17,9 @@ namespace {
 constexpr std::size_t element_bytes = 64;
 bool is_shared_between_ranks = false;
 
-// In a simulation all data of a rank has the same addresses. What the host writes there (positions, masks)
-// and what messages carry takes as much memory as the largest of it; nothing else touches any.
+// In a simulation, and where a graph is only recorded, all data of a rank has the same addresses. What the
+// host writes there (positions, masks) and what messages carry takes as much memory as the largest of it;
+// nothing else touches any.
 void* memory_without_content() {
     static void* const all = [] {
         constexpr std::size_t largest = element_bytes << 32;
@@ -53,12 +55,16 @@ Data Data::without_home(std::size_t bytes) {
     Data data;
     const std::size_t elements = elements_of(bytes);
     data.bytes_ = elements * element_bytes;
+    if (GraphRecorder* recorder = GraphRecorder::current(); recorder != nullptr) {
+        data.handle_ = recorder->add_datum(data.bytes_);
+        return data;
+    }
     starpu_vector_data_register(&data.handle_, -1, 0, static_cast<std::uint32_t>(elements), element_bytes);
     return data;
 }
 
-HostMemory::HostMemory(std::size_t bytes) : bytes_(bytes) {
-    if (is_simulation) {
+HostMemory::HostMemory(std::size_t bytes) : bytes_(bytes), has_content_(data_have_content()) {
+    if (!has_content_) {
         memory_ = memory_without_content();
         return;
     }
@@ -69,23 +75,23 @@ HostMemory::HostMemory(std::size_t bytes) : bytes_(bytes) {
 }
 
 HostMemory::~HostMemory() {
-    if (is_simulation || must_leave_at_once()) return;
+    if (!has_content_ || must_leave_at_once()) return;
     starpu_free_flags(memory_, bytes_, STARPU_MALLOC_PINNED);
 }
 
 std::shared_ptr<HostMemory> HostMemory::for_parts(std::size_t bytes) {
     auto memory = std::make_shared<HostMemory>(bytes);
-    if (!is_simulation) ask_for_huge_pages(memory->memory_, bytes);
+    if (memory->has_content_) ask_for_huge_pages(memory->memory_, bytes);
     return memory;
 }
 
 std::byte* HostMemory::at(std::size_t offset) const {
-    return static_cast<std::byte*>(memory_) + (is_simulation ? 0 : offset);
+    return static_cast<std::byte*>(memory_) + (has_content_ ? offset : 0);
 }
 
 Data::Data(std::size_t bytes) {
     home_ = std::make_shared<HostMemory>(bytes_of(bytes));
-    if (!is_simulation) std::memset(home_->at(0), 0, bytes_of(bytes));
+    if (data_have_content()) std::memset(home_->at(0), 0, bytes_of(bytes));
     register_at(home_->at(0), bytes);
 }
 
@@ -100,12 +106,16 @@ Data Data::part_of(std::shared_ptr<HostMemory> memory, std::size_t offset, std::
 void Data::register_at(std::byte* memory, std::size_t bytes) {
     memory_ = memory;
     bytes_ = bytes_of(bytes);
+    if (GraphRecorder* recorder = GraphRecorder::current(); recorder != nullptr) {
+        handle_ = recorder->add_datum(bytes_);
+        return;
+    }
     starpu_vector_data_register(&handle_, STARPU_MAIN_RAM, reinterpret_cast<std::uintptr_t>(memory),
                                 static_cast<std::uint32_t>(elements_of(bytes)), element_bytes);
 }
 
 Data::~Data() {
-    if (handle_ == nullptr || must_leave_at_once()) return;
+    if (handle_ == nullptr || must_leave_at_once() || GraphRecorder::current() != nullptr) return;
     if (memory_ == nullptr) {
         starpu_data_unregister_no_coherency(handle_);
         return;
@@ -134,11 +144,13 @@ starpu_data_access_mode to_starpu(Access access) {
 }
 
 HostAccess::HostAccess(const Data& data, Access access) : handle_(data.handle()) {
+    if (GraphRecorder::current() != nullptr) return;
     if (starpu_data_acquire(handle_, to_starpu(access)) != 0)
         throw runtime_failure("StarPU: data cannot be acquired");
 }
 
 HostAccess::~HostAccess() {
+    if (GraphRecorder::current() != nullptr) return;
     starpu_data_release(handle_);
 }
 

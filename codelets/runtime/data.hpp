@@ -25,12 +25,14 @@ class HostMemory {
   private:
     void* memory_ = nullptr;
     std::size_t bytes_ = 0;
+    bool has_content_ = true;  // of its own; else all such memory is the same
 };
 
 // A piece of data that tasks read and write: 64-byte aligned host memory, zero-filled unless it is a part of
 // other memory, registered with StarPU, which moves and copies it from then on. Registered as a vector of
 // 64-byte elements, so 256 GiB fit StarPU's 32-bit counts. Destroying waits for the tasks that use it. In a
-// simulation (codelets/runtime/simulation.hpp) the memory is there and holds nothing of meaning.
+// simulation (codelets/runtime/simulation.hpp), or where the graph is only recorded, the memory is there and
+// holds nothing of meaning.
 class Data {
   public:
     Data() = default;

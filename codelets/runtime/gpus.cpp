@@ -92,7 +92,7 @@ void release_gpus() {
 namespace tessera {
 
 int num_usable_gpus() {
-    return simulated_node().num_gpus;
+    return simulated_node()->num_gpus;
 }
 
 std::string why_no_more_gpus() {
@@ -108,8 +108,7 @@ std::string gpu_names() {
 }
 
 std::size_t usable_gpu_memory(const RuntimeConfig& config, int) {
-    const std::size_t usable = simulated_node().gpu_memory_bytes / 10 * 9;
-    return std::min<std::size_t>(usable, config.memory_limit_gpu_bytes.value_or(usable));
+    return usable_gpu_memory(config, *simulated_node());
 }
 
 void limit_gpu_memory(const Machine& machine) {

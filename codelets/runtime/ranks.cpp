@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "codelets/runtime/graph_recorder.hpp"
 #include "codelets/runtime/trace_recorder.hpp"
 
 namespace tessera {
@@ -59,6 +60,8 @@ bool is_started_with_others() {
 struct Ranks::Outputs {
     MPI_Comm channel = MPI_COMM_NULL;
 };
+
+Ranks::Ranks(int size, int rank) : rank_(rank), size_(size) {}
 
 #if defined(TESSERA_WITH_SIMGRID)
 
@@ -242,12 +245,16 @@ void Ranks::receive_from(int rank, std::span<std::byte> bytes) const {
 
 void Ranks::send(const Data& data, int to, int tag) const {
     bytes_sent_ += data.bytes();
+    if (GraphRecorder* recorder = GraphRecorder::current(); recorder != nullptr)
+        return recorder->add_message(EventKind::send, data, to, tag);
     const MessageDone done = trace_message(EventKind::send, data, to, tag);
     if (starpu_mpi_isend_detached(data.handle(), to, tag, MPI_COMM_WORLD, done.call, done.argument) != 0)
         throw runtime_failure("StarPU-MPI: rank {} cannot send to rank {}", rank_, to);
 }
 
 void Ranks::receive(const Data& data, int from, int tag) const {
+    if (GraphRecorder* recorder = GraphRecorder::current(); recorder != nullptr)
+        return recorder->add_message(EventKind::receive, data, from, tag);
     const MessageDone done = trace_message(EventKind::receive, data, from, tag);
     if (starpu_mpi_irecv_detached(data.handle(), from, tag, MPI_COMM_WORLD, done.call, done.argument) != 0)
         throw runtime_failure("StarPU-MPI: rank {} cannot receive from rank {}", rank_, from);

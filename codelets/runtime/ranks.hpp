@@ -21,6 +21,8 @@ bool is_started_with_others();
 class Ranks {
   public:
     Ranks();
+    // One of so many that are not there, whose part of a graph is to be recorded (GraphRecorder).
+    Ranks(int size, int rank);
     ~Ranks();
     Ranks(const Ranks&) = delete;
     Ranks& operator=(const Ranks&) = delete;

@@ -100,7 +100,7 @@ int cores_for_workers(const Ranks& ranks) {
 }  // namespace
 
 int num_usable_cores() {
-    if (is_simulation) return simulated_node().num_cores;
+    if (simulated_node() != nullptr) return simulated_node()->num_cores;
     cpu_set_t set;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
@@ -110,17 +110,21 @@ int num_usable_cores() {
 Machine machine_for(const RuntimeConfig& config, const Ranks& ranks) {
     Machine machine;
     // Some of it for the system and the files that it holds.
-    const std::size_t memory = is_simulation ? simulated_node().host_memory_bytes : memory_bound().bytes;
+    const SimulatedNode* node = simulated_node();
+    const std::size_t memory = node != nullptr ? node->host_memory_bytes : memory_bound().bytes;
     machine.host_memory_bytes = memory / 10 * 9 / static_cast<std::size_t>(ranks.on_this_node());
-    machine.num_gpus = config.gpus.value_or(num_usable_gpus());
-    if (machine.num_gpus > num_usable_gpus()) {
-        throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus,
-                              num_usable_gpus(), why_no_more_gpus());
+    const int gpus_there = node != nullptr ? node->num_gpus : num_usable_gpus();
+    machine.num_gpus = config.gpus.value_or(gpus_there);
+    if (machine.num_gpus > gpus_there) {
+        throw runtime_failure("runtime.gpus: {} asked for, {} to be had ({})", machine.num_gpus, gpus_there,
+                              why_no_more_gpus());
     }
     machine.num_cpus = config.cpus.value_or(cores_for_workers(ranks));
     // Without CPU tasks their workers would only keep the threads that drive the GPUs from their cores.
     if (machine.num_gpus > 0 && !config.mixed) machine.num_cpus = 0;
-    if (machine.num_gpus > 0) machine.gpu_memory_bytes = usable_gpu_memory(config, machine.num_gpus);
+    if (machine.num_gpus > 0)
+        machine.gpu_memory_bytes =
+            node != nullptr ? usable_gpu_memory(config, *node) : usable_gpu_memory(config, machine.num_gpus);
     return machine;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "codelets/runtime/codelet.hpp"
+#include "config/run_config.hpp"
 
 namespace tessera {
 
@@ -14,15 +15,19 @@ inline constexpr bool is_simulation = true;
 inline constexpr bool is_simulation = false;
 #endif
 
-// What one rank has to itself in a simulation.
+// Is anything ever read of what data hold? Not in a simulation, nor where a graph is only recorded.
+bool data_have_content();
+
+// What one rank has to itself in a simulation, or in a model of a run.
 struct SimulatedNode {
     int num_cores = 1;
     int num_gpus = 0;
     std::size_t host_memory_bytes = 0, gpu_memory_bytes = 0;  // of each GPU
     NominalSpeed core, gpu;
 };
-// Before StarPU starts; what runs natively never calls it.
+// Before StarPU starts; what runs on this machine never calls it.
 void simulate_node(const SimulatedNode& node);
-const SimulatedNode& simulated_node();
+const SimulatedNode* simulated_node();  // null: this machine
+std::size_t usable_gpu_memory(const RuntimeConfig& config, const SimulatedNode& node);
 
 }  // namespace tessera

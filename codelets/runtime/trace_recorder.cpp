@@ -4,6 +4,7 @@
 
 #include <deque>
 
+#include "codelets/runtime/graph_recorder.hpp"
 #include "codelets/runtime/simulation.hpp"
 
 namespace tessera {
@@ -146,6 +147,7 @@ MessageDone trace_message(EventKind kind, const Data& data, int peer, int tag) {
 }
 
 void trace_iteration(int iteration) {
+    if (GraphRecorder* graph = GraphRecorder::current(); graph != nullptr) graph->begin_iteration(iteration);
     if (recorder != nullptr) recorder->iteration = iteration;
 }
 

@@ -35,6 +35,7 @@ struct ForecastOptions {
     std::optional<int> num_nodes;                // instead of the machine file's
     int num_iter = 6;                            // iterations to simulate; the first does not count
     std::optional<std::filesystem::path> trace;  // instead of runtime.trace
+    bool model = false;                          // list the tasks instead of simulating them
 };
 ExitCode forecast(const ForecastOptions& options);
 

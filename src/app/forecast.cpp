@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "app/commands.hpp"
+#include "app/forecast_model.hpp"
 #include "base/log.hpp"
 #include "cluster/platform.hpp"
 #include "config/yaml_reader.hpp"
@@ -218,6 +219,10 @@ ExitCode forecast(const ForecastOptions& options) {
     const RunConfig run_config = run_to_simulate(options);
     const MachineConfig machine = machine_to_simulate(options);
     require_simulable(run_config, machine.node);
+    if (options.model) {
+        forecast_by_model(run_config, machine, options.run_file.parent_path(), options.num_iter);
+        return ExitCode::done;
+    }
     const Path simulator = find_simulator();
     const TemporaryFolder folder;
     write(folder.path() / "run.yaml", write_run_config(run_config));

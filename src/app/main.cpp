@@ -82,8 +82,12 @@ void add_forecast(CLI::App& program, CommandLine& line) {
         ->check(CLI::Range(2, 1'000'000))
         ->capture_default_str();
     command->add_option("--trace", line.forecast.trace, "A folder for what every task did, and when");
+    command->add_flag(
+        "--model", line.forecast.model,
+        "Place tasks and messages one after the other instead of simulating them: needs no simulator, "
+        "some percent off, for thousands of ranks");
     command->footer(
-        "Needs the simulator that tools/build simgrid makes.\n"
+        "Needs the simulator that tools/build simgrid makes, but for --model.\n"
         "Examples:\n  tessera forecast inputs/siemens_star.yaml --machine inputs/machines/laptop.yaml\n"
         "  tessera forecast run.yaml --machine inputs/machines/cpu_cluster.yaml --nodes 16 --set "
         "'tiling.tiles=[8,8]'");

@@ -8,8 +8,8 @@
 
 namespace tessera {
 
-// What happened in a run, task by task and message by message, measured or simulated: in submission order,
-// which is what the dependencies follow from. Times in seconds from a start that all ranks share.
+// What happened in a run, task by task and message by message, measured, simulated or modelled: in submission
+// order, which is what the dependencies follow from. Times in seconds from a start that all ranks share.
 
 enum class EventKind : std::int8_t { task, send, receive };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`tessera forecast`: what it refuses, and, where the simulator is built, what a simulated machine does.
+"""`tessera forecast`: what it refuses, what a modelled machine does, and, where the simulator is built, a simulated one.
 forecast_test.py PROGRAM MPIRUN [TEST]"""
 
 import json
@@ -101,20 +101,19 @@ class Refused(Folder):
         self.assertIn("none.yaml", done.stderr)
 
 
-class Simulated(Folder):
-    @classmethod
-    def setUpClass(cls):
-        if simulator() is None:
-            raise unittest.SkipTest("the simulator is not built (tools/build simgrid)")
+class OfAnyKind:
+    """What holds of simulations and of the model."""
+
+    how = ()
 
     def setUp(self):
         super().setUp()
         subprocess.run([PROGRAM, "--quiet", "simulate", "simulation.yaml"], cwd=self.folder, check=True, timeout=60)
 
-    def forecast(self, *machine, nodes=1, more=()):
+    def forecast(self, *machine, nodes=1, more=(), how=None):
         settings = [word for text in machine for word in ("--set-machine", text)]
         done = self.start("--log", "json", "forecast", "run.yaml", "--machine", "machine.yaml", "--nodes", str(nodes),
-                          "--iterations", str(NUM_ITER), *settings, *more)
+                          "--iterations", str(NUM_ITER), *settings, *more, *(self.how if how is None else how))
         self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
         events = [json.loads(line) for line in done.stderr.splitlines() if '"event":"forecast"' in line]
         self.assertEqual(len(events), 1, done.stderr)
@@ -150,6 +149,12 @@ class Simulated(Folder):
     def test_speed_of_cores_counts(self):
         usual, fast = self.forecast(), self.forecast("node.core.gflops=2", "node.core.gb_per_s=2", "node.core.task_us=0.5")
         self.assertAlmostEqual(usual["iteration_s"] / fast["iteration_s"], 2, delta=0.1)
+
+    def test_slices_cost_what_the_window_of_the_probe_has(self):
+        slices = ("--set", "object.num_slices=20", "--set", "object.slice_spacings_m=1e-9", "--set", "probe.initial=gaussian",
+                  "--set", "probe.diameter_m=1e-7")
+        frames, small = self.forecast(more=slices), self.forecast(more=(*slices, "--set", "probe.size=[8,8]"))
+        self.assertLess(small["iteration_s"], 0.3 * frames["iteration_s"])
 
     def test_gpus(self):
         (self.folder / "machine.yaml").write_text(MACHINE.replace("\nnetwork", GPUS + "network"))
@@ -214,15 +219,55 @@ class Simulated(Folder):
 
     def test_a_calibration_that_is_none(self):
         done = self.start("forecast", "run.yaml", "--machine", "machine.yaml", "--set-machine",
-                          "node.core.calibration=scan.cxi")
+                          "node.core.calibration=scan.cxi", *self.how)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("scan.cxi", done.stderr)
 
     def test_more_nodes_than_tiles(self):
-        done = self.start("forecast", "run.yaml", "--machine", "machine.yaml", "--nodes", "17")
+        done = self.start("forecast", "run.yaml", "--machine", "machine.yaml", "--nodes", "17", *self.how)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual(done.stderr.count("error:"), 1, done.stderr)
         self.assertIn("tiling.tiles", done.stderr)
+
+
+class Modelled(OfAnyKind, Folder):
+    """Needs no simulator."""
+
+    how = ("--model",)
+
+    def start(self, *arguments, **environment):
+        return super().start(*arguments, **environment, TESSERA_SIMGRID="nowhere/simulator")
+
+    def test_what_the_model_does_not_know(self):
+        (self.folder / "machine.yaml").write_text(MACHINE.replace("\nnetwork", GPUS + "network"))
+        for setting, said in (("runtime.mixed=on", r"runtime\.mixed"), ("runtime.memory_limit=100MiB", "memory_limit"),
+                              ("runtime.disk=.", r"runtime\.disk")):
+            done = self.start("forecast", "run.yaml", "--machine", "machine.yaml", "--model", "--set", setting)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertRegex(done.stderr, said)
+
+
+class Simulated(OfAnyKind, Folder):
+    @classmethod
+    def setUpClass(cls):
+        if simulator() is None:
+            raise unittest.SkipTest("the simulator is not built (tools/build simgrid)")
+
+    def test_the_model_is_close(self):
+        """Where tasks take about a millisecond, as they should."""
+        gpus = MACHINE.replace("\nnetwork", GPUS + "network").replace("gflops: 20, gb_per_s: 20", "gflops: 1, gb_per_s: 1")
+        for machine, nodes in ((MACHINE, 1), (MACHINE, 4), (gpus.replace("count: 2", "count: 1"), 4), (gpus, 1)):
+            (self.folder / "machine.yaml").write_text(machine)
+            for exchange in ("neighbours", "passes", "voxels") if nodes > 1 else ("neighbours",):
+                with self.subTest(nodes=nodes, gpus="gpus" in machine, exchange=exchange):
+                    choice = ("--set", f"tiling.exchange={exchange}")
+                    simulated = self.forecast(nodes=nodes, more=choice)
+                    modelled = self.forecast(nodes=nodes, more=choice, how=("--model",))
+                    self.assertEqual(modelled["tasks"], simulated["tasks"])
+                    self.assertEqual(modelled["messages"], simulated["messages"])
+                    self.assertEqual(modelled["sent_bytes_most"], simulated["sent_bytes_most"])
+                    self.assertEqual(modelled["gpu_memory_bytes"], simulated["gpu_memory_bytes"])
+                    self.assertAlmostEqual(modelled["iteration_s"] / simulated["iteration_s"], 1, delta=0.03)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,20 @@
 // forecast` starts that process and makes the folder that is its argument.
 #include <starpu.h>  // renames main(): SimGrid's has to come first
 
-#include <fmt/ranges.h>
-
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iterator>
-#include <optional>
 
-#include "app/simulator/report.hpp"
+#include "app/forecast_report.hpp"
+#include "app/simulated_machine.hpp"
 #include "app/trace_files.hpp"
 #include "base/log.hpp"
 #include "codelets/runtime/simulation.hpp"
 #include "codelets/runtime/trace_recorder.hpp"
 #include "config/yaml_reader.hpp"
-#include "io/result_file.hpp"
 #include "io/scan_reader.hpp"
 #include "scan/checked_frames.hpp"
 #include "tasks/rehearsal.hpp"
@@ -27,55 +24,6 @@ namespace {
 
 using namespace tessera;
 using Path = std::filesystem::path;
-
-NominalSpeed speed_of(const WorkerSpeedConfig& config) {
-    return {config.gflops * 1e3, config.gb_per_s * 1e3, config.task_us};
-}
-
-SimulatedNode node_of(const NodeConfig& config) {
-    SimulatedNode node;
-    node.num_cores = config.cores;
-    node.host_memory_bytes = config.memory_bytes;
-    node.core = speed_of(config.core);
-    const GpusConfig gpus = config.gpus.value_or(GpusConfig{});
-    node.gpu = speed_of(gpus.speed);
-    if (!config.gpus) return node;
-    node.num_gpus = gpus.count;
-    node.gpu_memory_bytes = gpus.memory_bytes;
-    return node;
-}
-
-// Says where durations come from.
-std::string calibrate(const WorkerSpeedConfig& config, WorkerKind kind) {
-    const std::string rates =
-        fmt::format("flops and bytes of each task, {:g} GFLOP/s, {:g} GB/s and {:g} us a task", config.gflops,
-                    config.gb_per_s, config.task_us);
-    if (!config.calibration) return rates;
-    const std::map<std::string, double> timings =
-        ResultReader(*config.calibration).without_object().timings_s;
-    std::vector<std::string> calibrated;
-    for (CodeletStatistics* codelet : codelet_statistics()) {
-        const auto measured = timings.find(fmt::format("codelet_{}", codelet->name));
-        const auto nominal = timings.find(fmt::format("nominal_{}", codelet->name));
-        if (measured == timings.end() || nominal == timings.end()) continue;
-        if (!(measured->second > 0) || !(nominal->second > 0)) continue;
-        codelet->calibration[static_cast<std::size_t>(kind)] = measured->second / nominal->second;
-        calibrated.emplace_back(codelet->name);
-    }
-    if (calibrated.empty()) {
-        throw data_error("{}: no times of codelets to calibrate with (a result of this version is needed)",
-                         config.calibration->string());
-    }
-    return fmt::format("measured in {} ({}); of others {}", config.calibration->string(),
-                       fmt::join(calibrated, ", "), rates);
-}
-
-std::vector<std::string> durations_of(const NodeConfig& node, const Machine& machine) {
-    std::vector<std::string> lines;
-    if (machine.num_cpus > 0) lines.push_back("on cores: " + calibrate(node.core, WorkerKind::core));
-    if (machine.num_gpus > 0) lines.push_back("on GPUs: " + calibrate(node.gpus->speed, WorkerKind::gpu));
-    return lines;
-}
 
 std::vector<app::LinkTraffic> traffic_of_links() {
     const auto is_host = [](int node) {
@@ -125,12 +73,12 @@ void simulate_rank(const Order& order) {
     const Ranks ranks;
     const RunConfig config = read_run_config(order.folder / "run.yaml");
     const MachineConfig machine = read_machine_config(order.folder / "machine.yaml");
-    simulate_node(node_of(machine.node));
+    simulate_node(app::node_of(machine.node));
     const ScanReader reader(config.scan, order.folder);
     const Problem problem =
         make_problem(config, reader.info(), machine_for(config.runtime, ranks), ranks.size(), ranks.rank());
     const Runtime runtime(config.runtime, ranks, problem.out_of_core());
-    const std::vector<std::string> durations = durations_of(machine.node, runtime.machine());
+    const std::vector<std::string> durations = app::durations_of(machine.node, runtime.machine());
     const TraceRecorder recorder(ranks, name_of_tag);
     const CheckedFrames frames(reader, problem.scan);
     Handles handles = make_handles(problem, ranks, &frames);

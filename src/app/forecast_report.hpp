@@ -17,18 +17,19 @@ struct LinkTraffic {
     double bytes = 0;  // in the whole simulation
 };
 
-// What a simulation is told with.
-struct SimulatedRun {
+// What a forecast is told with.
+struct ForecastRun {
     const MachineConfig& machine;
     const Problem& problem;              // of the first rank
     std::string workers;                 // what each rank's StarPU says of itself
     std::vector<std::string> durations;  // where they come from, a line each
     int num_iter = 2;
-    std::vector<LinkTraffic> links;  // of the first node
+    std::vector<LinkTraffic> links;  // of the first node; a model has none
+    bool is_modelled = false;        // by a list of tasks, without the simulator
 };
 
 // Tells what came out, one event for programs and lines for people. What is before the end of the first
 // iteration, in which data comes to where it is used and preconditioners are made, does not count.
-void report(const SimulatedRun& run, const Schedule& schedule);
+void report(const ForecastRun& run, const Schedule& schedule);
 
 }  // namespace tessera::app

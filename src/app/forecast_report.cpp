@@ -1,4 +1,4 @@
-#include "app/simulator/report.hpp"
+#include "app/forecast_report.hpp"
 
 #include <fmt/ranges.h>
 
@@ -89,7 +89,7 @@ void count_bytes(const Window& window, const Schedule& schedule, int num_iter, F
     f.most_sent = *std::max_element(sent.begin(), sent.end());
 }
 
-Figures figures_of(const SimulatedRun& run, const Schedule& schedule) {
+Figures figures_of(const ForecastRun& run, const Schedule& schedule) {
     const ScheduleAnalysis analysis = analyse(schedule, Dependencies(schedule));
     const int num_iter = run.num_iter - 1;
     const Window window = {1, end_of(schedule, 0), end_of(schedule, num_iter)};
@@ -112,19 +112,19 @@ std::string tasks_for_programs(const Figures& f) {
     return fmt::format("{{{}}}", fmt::join(fields, ","));
 }
 
-std::string for_programs(const SimulatedRun& run, const Figures& f) {
+std::string for_programs(const ForecastRun& run, const Figures& f) {
     return fmt::format(
-        R"("ranks":{},"iteration_s":{:.9g},"busy":{:.6f},"waiting_for_strips":{:.6f},)"
+        R"("model":{},"ranks":{},"iteration_s":{:.9g},"busy":{:.6f},"waiting_for_strips":{:.6f},)"
         R"("waiting_for_other_messages":{:.6f},"waiting_for_tasks":{:.6f},"waiting_for_submission":{:.6f},)"
         R"("scheduling":{:.6f},"nothing_left":{:.6f},"sent_bytes_mean":{:.0f},"sent_bytes_most":{:.0f},)"
         R"("memory_bytes":{},"gpu_memory_bytes":{},"tasks":{},"messages":{},"waited_for":{})",
-        run.machine.nodes, f.iteration_s, f.busy, f.strips, f.other_messages, idle(f, IdleCause::other_task),
-        idle(f, IdleCause::submission), idle(f, IdleCause::scheduling), idle(f, IdleCause::end), f.mean_sent,
-        f.most_sent, run.problem.memory.total_bytes(), run.problem.gpu_memory.total_bytes(), f.num_tasks,
-        f.num_messages, tasks_for_programs(f));
+        run.is_modelled, run.machine.nodes, f.iteration_s, f.busy, f.strips, f.other_messages,
+        idle(f, IdleCause::other_task), idle(f, IdleCause::submission), idle(f, IdleCause::scheduling),
+        idle(f, IdleCause::end), f.mean_sent, f.most_sent, run.problem.memory.total_bytes(),
+        run.problem.gpu_memory.total_bytes(), f.num_tasks, f.num_messages, tasks_for_programs(f));
 }
 
-std::string link_lines(const SimulatedRun& run) {
+std::string link_lines(const ForecastRun& run) {
     constexpr std::array<const char*, 3> names = {"host to GPUs", "GPUs to host", "between GPUs"};
     std::string text;
     for (std::size_t kind = 0; kind < names.size(); ++kind) {
@@ -164,12 +164,12 @@ std::string tasks_waited_for(const Figures& f) {
     return text.empty() ? text : text + ")";
 }
 
-std::string for_people(const SimulatedRun& run, const Figures& f) {
+std::string for_people(const ForecastRun& run, const Figures& f) {
     const auto percent = [](double share) { return 100 * share; };
     const int nodes = run.machine.nodes;
     const char* engine = name(run.problem.config.engines[0].name);
     return fmt::format(
-        "simulated, not computed: {} on {} node{} of '{}'\n"
+        "{}, not computed: {} on {} node{} of '{}'\n"
         "  time       {:.3f} ms an iteration\n"
         "  workers    {}{}\n"
         "  busy       {:.1f} %\n"
@@ -181,20 +181,21 @@ std::string for_people(const SimulatedRun& run, const Figures& f) {
         "can{}\n"
         "  {}\n"
         "  durations  {}\n"
-        "  left out   reading the scan, results, checkpoints; the program's own time but for StarPU's model "
-        "of it",
-        engine, nodes, nodes == 1 ? "" : "s", run.machine.name, 1e3 * f.iteration_s,
-        nodes > 1 ? "each of the ranks: " : "", run.workers, percent(f.busy), percent(f.strips),
-        percent(f.other_messages), percent(idle(f, IdleCause::other_task)), tasks_waited_for(f),
-        percent(idle(f, IdleCause::submission)), percent(idle(f, IdleCause::scheduling)),
+        "  left out   reading the scan, results, checkpoints; {}",
+        run.is_modelled ? "modelled" : "simulated", engine, nodes, nodes == 1 ? "" : "s", run.machine.name,
+        1e3 * f.iteration_s, nodes > 1 ? "each of the ranks: " : "", run.workers, percent(f.busy),
+        percent(f.strips), percent(f.other_messages), percent(idle(f, IdleCause::other_task)),
+        tasks_waited_for(f), percent(idle(f, IdleCause::submission)), percent(idle(f, IdleCause::scheduling)),
         percent(idle(f, IdleCause::end)), f.mean_sent / mebibyte, f.most_sent / mebibyte,
         percent(f.network_share), link_lines(run), memory_line(run.problem, nodes),
-        fmt::join(run.durations, "\n             "));
+        fmt::join(run.durations, "\n             "),
+        run.is_modelled ? "the program's own time; limits of a GPU's memory"
+                        : "the program's own time but for StarPU's model of it");
 }
 
 }  // namespace
 
-void report(const SimulatedRun& run, const Schedule& schedule) {
+void report(const ForecastRun& run, const Schedule& schedule) {
     const Figures figures = figures_of(run, schedule);
     log::event("forecast", for_programs(run, figures), for_people(run, figures));
 }
