@@ -10,10 +10,10 @@ namespace tessera {
 // Workers are those of a rank, its GPUs or its cores. As StarPU does, a task goes to the GPU where it is
 // expected to end first, copies of its data included, which set off at once, and a worker takes the most
 // urgent of those given to it; cores take the most urgent of their rank. What is left out against
-// simulating: links serve one copy after the other, in the order asked for, instead of sharing themselves
-// out, schedulers and messages take no time of their own but the latency of two ways for each (an
-// announcement, and the data), a GPU's memory has no end. `submit_ahead`: iterations that hosts are ahead of
-// their records. Cost O((events + dependencies) log events), a few us and some hundred bytes an event.
+// simulating: links serve one copy after the other instead of sharing themselves out, schedulers and messages
+// take no time of their own but the latency of two ways for each (an announcement, and the data), a GPU's
+// memory has no end. `submit_ahead`: iterations that hosts are ahead of their records.
+// Cost O((events + dependencies) log events), a few us and some hundred bytes an event.
 Schedule list_schedule(SubmittedGraph graph, const MachineConfig& machine, const Machine& workers,
                        int submit_ahead);
 
