@@ -21,6 +21,8 @@ void require_modelled(const Problem& problem) {
         throw usage_error(
             "runtime.memory_limit: the model knows no frames that are read again; leave out --model");
     if (problem.waves_memory_bytes) throw usage_error("runtime.disk: the model knows no disk (leave it out)");
+    if (machine.num_gpus > 1)
+        log::warning("the model may be off by half where one rank has several GPUs; leave out --model there");
     if (machine.num_gpus > 0 && problem.gpu_memory.total_bytes() > machine.gpu_memory_bytes) {
         log::warning("the model holds {:.0f} MiB on each GPU, which has {:.0f}: what is streamed is left out",
                      static_cast<double>(problem.gpu_memory.total_bytes()) / (1 << 20),

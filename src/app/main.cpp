@@ -85,7 +85,7 @@ void add_forecast(CLI::App& program, CommandLine& line) {
     command->add_flag(
         "--model", line.forecast.model,
         "Place tasks and messages one after the other instead of simulating them: needs no simulator, "
-        "some percent off, for thousands of ranks");
+        "for thousands of ranks; some percent off, more where messages dominate");
     command->footer(
         "Needs the simulator that tools/build simgrid makes, but for --model.\n"
         "Examples:\n  tessera forecast inputs/siemens_star.yaml --machine inputs/machines/laptop.yaml\n"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <limits>
 #include <map>
 #include <queue>
@@ -160,6 +161,7 @@ struct Node {
     TaskQueue queue;  // of all cores
     Link out, in;
     std::map<std::int32_t, std::vector<std::uint32_t>> not_submitted;  // by iteration
+    std::deque<std::uint32_t> to_send;                                 // the first is on its way
     bool is_waking = false;
 };
 
@@ -187,6 +189,9 @@ class ListScheduler {
                 case Moment::ready:
                     begin(moment.which, moment.time_s);
                     break;
+                case Moment::announced:
+                    join_queue(moment.which, moment.time_s);
+                    break;
                 case Moment::wake:
                     wake(nodes_[moment.which], moment.time_s);
                     break;
@@ -205,7 +210,7 @@ class ListScheduler {
         double time_s = 0;
         std::uint64_t number = 0;
         std::uint32_t which = 0;  // event; wake: node
-        enum Kind : std::int8_t { ready, wake, done } kind = ready;
+        enum Kind : std::int8_t { ready, announced, wake, done } kind = ready;
         bool operator<(const Moment& other) const {  // the queue has the greatest on top
             return std::tie(time_s, number) > std::tie(other.time_s, other.number);
         }
@@ -221,6 +226,7 @@ class ListScheduler {
                  {},
                  network,
                  network,
+                 {},
                  {},
                  false});
             RankSchedule& rank = graph_.schedule.ranks[r];
@@ -253,6 +259,7 @@ class ListScheduler {
     }
 
     Node& node_of(std::uint32_t e) { return nodes_[all_.rank_of(e)]; }
+    Node& peer_of(std::uint32_t e) { return nodes_[static_cast<std::size_t>(events_[e]->peer)]; }
 
     // The visits: visit(datum, reads, writes).
     template <class Visit>
@@ -280,15 +287,26 @@ class ListScheduler {
         }
     }
 
-    // From the host's memory, which other memories copy to first. Its receive depends on it and comes next.
+    // From the host's memory, which other memories copy to first, once it is announced.
     void send(std::uint32_t e, double at_s) {
         Node& node = node_of(e);
         for_each_use(e,
                      [&](std::uint64_t datum, bool, bool) { at_s = node.memories.fetch(datum, host, at_s); });
-        Node& there = nodes_[static_cast<std::size_t>(events_[e]->peer)];
-        const double announced_s = at_s + node.out.latency_s + there.in.latency_s;
-        const double arrival_s =
-            carry(node.out, there.in, static_cast<double>(events_[e]->bytes), announced_s);
+        at_s += node.out.latency_s + peer_of(e).in.latency_s;
+        moments_.push({at_s, ++number_, e, Moment::announced});
+    }
+
+    void join_queue(std::uint32_t e, double at_s) {
+        Node& node = node_of(e);
+        node.to_send.push_back(e);
+        if (node.to_send.size() == 1) set_off(e, at_s);
+    }
+
+    // The link out is free. The one in is asked for only now, so that it waits for nothing that is still
+    // elsewhere. The receive depends on the send and comes next.
+    void set_off(std::uint32_t e, double at_s) {
+        Node& node = node_of(e);
+        const double arrival_s = carry(node.out, peer_of(e).in, static_cast<double>(events_[e]->bytes), at_s);
         for (std::size_t i = first_after_[e]; i < first_after_[e + 1]; ++i) {
             const std::uint32_t next = after_[i];
             if (events_[next]->kind == EventKind::receive && all_.rank_of(next) != all_.rank_of(e))
@@ -369,6 +387,10 @@ class ListScheduler {
             if (writes) node.memories.write(datum, where, at_s);
         });
         for (std::size_t i = first_after_[e]; i < first_after_[e + 1]; ++i) release(after_[i], at_s);
+        if (event.kind == EventKind::send) {
+            node.to_send.pop_front();
+            if (!node.to_send.empty()) set_off(node.to_send.front(), at_s);
+        }
         if (event.kind != EventKind::task) return;
         if (graph_.schedule.names[static_cast<std::size_t>(event.name)] == "record")
             submit_iteration(node, event.iteration + submit_ahead_, at_s);

@@ -13,7 +13,7 @@ namespace tessera {
 // simulating: links serve one copy after the other instead of sharing themselves out, schedulers and messages
 // take no time of their own but the latency of two ways for each (an announcement, and the data), a GPU's
 // memory has no end. `submit_ahead`: iterations that hosts are ahead of their records.
-// Cost O((events + dependencies) log events), about 3 us and 300 bytes an event.
+// Cost O((events + dependencies) log events), a few us and some hundred bytes an event.
 Schedule list_schedule(SubmittedGraph graph, const MachineConfig& machine, const Machine& workers,
                        int submit_ahead);
 

@@ -143,6 +143,22 @@ TEST(ListSchedule, MessagesTakeTurnsOnALink) {
     EXPECT_NEAR(start_ms(schedule, 2, 1), 5 + 1 + 2 + 0.02, tolerance_ms);  // behind the other
 }
 
+TEST(ListSchedule, ALinkIsNotKeptForMessagesThatHaveNotSetOff) {
+    Scene scene(4);
+    const auto a = scene.datum(0, 5 * megabyte), b = scene.datum(0, megabyte), c = scene.datum(3, megabyte);
+    const auto in_1 = scene.datum(1, 5 * megabyte), b_in_2 = scene.datum(2, megabyte),
+               c_in_2 = scene.datum(2, megabyte);
+    scene.message(0, a, 1, in_1);
+    scene.message(0, b, 2, b_in_2);
+    scene.task(3, 1, {}, {c});
+    scene.message(3, c, 2, c_in_2);
+    scene.task(2, 1, {b_in_2});
+    scene.task(2, 1, {c_in_2});
+    const Schedule schedule = scene.placed(a_machine(), cores(1));
+    EXPECT_NEAR(start_ms(schedule, 2, 3), 1 + 1 + 0.02, tolerance_ms);  // b, behind a, is not in its way
+    EXPECT_NEAR(start_ms(schedule, 2, 2), 5 + 1 + 0.02, tolerance_ms);
+}
+
 TEST(ListSchedule, ACopyIsMadeOnceAndWhereItIsCheapest) {
     Scene scene(1);
     const auto a = scene.datum(0, 10 * megabyte), b = scene.datum(0, 64);

@@ -26,8 +26,8 @@ def write_scan_without_counts(file, positions_m, frame_shape):
 
 
 def forecast(program, folder, machine, settings=(), machine_settings=(), nodes=1, iterations=4, model=False):
-    """What `tessera forecast` tells of run.yaml in the folder; how long that took, and the most memory that one of its
-    processes held: took_s, peak_bytes."""
+    """What `tessera forecast` tells of run.yaml in the folder; how long that took, its processor time, which others on the
+    machine change less, and the most memory that one of its processes held: took_s, cpu_s, peak_bytes."""
     began = time.monotonic()
     process = subprocess.Popen([program, "--log", "json", "forecast", "run.yaml", "--machine", str(machine), "--nodes",
                                 str(nodes), "--iterations", str(iterations), *words("--set", settings),
@@ -39,4 +39,5 @@ def forecast(program, folder, machine, settings=(), machine_settings=(), nodes=1
     if process.returncode != 0:
         sys.exit(said)
     told = next(json.loads(line) for line in said.splitlines() if '"event":"forecast"' in line)
-    return told | {"took_s": time.monotonic() - began, "peak_bytes": 1024 * used.ru_maxrss}
+    return told | {"took_s": time.monotonic() - began, "cpu_s": used.ru_utime + used.ru_stime,
+                   "peak_bytes": 1024 * used.ru_maxrss}
