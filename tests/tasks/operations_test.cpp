@@ -83,7 +83,7 @@ const OperationsCase operations_cases[] = {
          e.projection.alpha = 0.7;
      }},
     {"dm_leaves_some_frames_alone", EngineName::DM,
-     [](RunConfig&, EngineConfig& e) { e.projection.fourier_power_bound = 0.6; }},
+     [](RunConfig&, EngineConfig& e) { e.projection.fourier_power_bound = 2; }},
     {"dm_modes_of_the_object_probe_first", EngineName::DM,
      [](RunConfig& c, EngineConfig& e) {
          c.object.num_modes = 2;

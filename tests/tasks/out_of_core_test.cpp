@@ -82,6 +82,7 @@ TEST_F(OutOfCore, GivesTheSameBitsWithAnySchedule) {
             config_.runtime.scheduler = scheduler;
             config_.runtime.cpus = most_workers();
             config_.runtime.submit_ahead = ahead;
+            config_.runtime.operations = ahead == 1 ? Operations::fused : Operations::staged;
             const Outcome outcome = run(limited(config_, 0.2));
             EXPECT_TRUE(outcome.problem.patterns.reads_again());
             expect_bitwise_equal(outcome, reference);
@@ -221,6 +222,12 @@ TEST(WavesOnDisk, GiveTheSameBits) {
         EXPECT_TRUE(std::filesystem::is_empty(folder));
         expect_bitwise_equal(outcome, reference);
     }
+    config.runtime.operations = Operations::staged;
+    *config.runtime.memory_limit_host_bytes += 3 * residual_bytes(largest_batch(reference.problem)) *
+                                               static_cast<std::size_t>(num_out_slots(most_workers()));
+    const Outcome staged = run(config);
+    EXPECT_TRUE(staged.problem.waves_memory_bytes.has_value());
+    expect_bitwise_equal(staged, reference);
 }
 
 }  // namespace

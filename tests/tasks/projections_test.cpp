@@ -185,6 +185,13 @@ TEST(ExitWavesOnDisk, GiveTheSameBits) {
     const Outcome outcome = run(config);
     EXPECT_TRUE(outcome.problem.waves_memory_bytes.has_value());
     expect_bitwise_equal(outcome, reference);
+
+    config.runtime.operations = Operations::staged;
+    *config.runtime.memory_limit_host_bytes += residual_bytes(largest_batch(reference.problem)) *
+                                               static_cast<std::size_t>(num_out_slots(most_workers()));
+    const Outcome staged = run(config);
+    EXPECT_TRUE(staged.problem.waves_memory_bytes.has_value());
+    expect_bitwise_equal(staged, reference);
 }
 
 }  // namespace
