@@ -16,9 +16,9 @@ struct MakeExitWavesArgs {
 
 // The first stage of a gradient, a line search or a projection: the waves of all frames of a batch behind an
 // object of one slice, zero around the probe. With a fixed probe those of first order are P dO, and there are
-// none of second order. Buffers: frames R, probe R, object R, state R, waves W (frame, wave, y, x). Returns
-// at once when the state says stopped. Cost: no transform; fourier interpolation 1 a wave and frame, along a
-// moving probe 2.
+// none of second order. Buffers: frames R, probe R, object R, state R, waves W (frame, wave, y, x). Once the
+// state says stopped CPUs return at once, and what devices still make nobody uses. Cost: no transform;
+// fourier interpolation 1 a wave and frame, along a moving probe 2.
 extern const Codelet<MakeExitWavesArgs> make_exit_waves;
 
 struct ReflectWavesArgs {

@@ -20,7 +20,8 @@ struct FrameStatistics {
 // The same for the same counts.
 std::string fingerprint(const FrameStatistics& statistics);
 
-// Reads this rank's frames, on as many threads as it has workers; the statistics are those of all ranks'
+// Reads this rank's frames, on as many threads as it has CPU workers, with GPUs on all cores it may use; the
+// statistics are those of all ranks'
 // frames, the same everywhere. A scan without counts is a data Error.
 FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
                             const FrameDestinations& destinations, const Ranks& ranks);

@@ -87,9 +87,10 @@ void require_gpu_memory(const Problem& problem) {
     if (limit == 0 || problem.gpu_memory.least_bytes <= limit) return;
     throw runtime_failure(
         "a GPU needs {:.2f} GiB at least and {:.2f} GiB are allowed (runtime.memory_limit.gpu, or the GPU's "
-        "memory): a smaller tiling.batch_size or fewer probe.num_modes need less",
+        "memory): {}a smaller tiling.batch_size or fewer probe.num_modes need less",
         static_cast<double>(problem.gpu_memory.least_bytes) / (1u << 30),
-        static_cast<double>(limit) / (1u << 30));
+        static_cast<double>(limit) / (1u << 30),
+        problem.config.runtime.operations == Operations::staged ? "runtime.operations: fused, " : "");
 }
 
 void require_host_memory(const Problem& problem, std::size_t limit) {
@@ -104,6 +105,8 @@ void require_host_memory(const Problem& problem, std::size_t limit) {
         has_exit_waves
             ? "the exit waves of DM, RAAR and AP are most of it: a runtime.disk for them, more ranks, or an "
               "engine that keeps none (CG, GD)"
+        : problem.config.runtime.operations == Operations::staged
+            ? "runtime.operations: fused has no waves between tasks"
         : keeps_waves_here
             ? "waves: recompute needs less, or a runtime.disk for the kept waves"
             : "fewer probe.num_modes, a smaller tiling.batch_size or fewer runtime.cpus need less");

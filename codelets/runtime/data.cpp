@@ -33,6 +33,8 @@ void* memory_without_content() {
 
 // Fewer and cheaper faults when memory is first touched. Only a wish: what it cannot have it does without.
 void ask_for_huge_pages(void* memory, std::size_t bytes) {
+    constexpr std::size_t huge_page = std::size_t{2} << 20;
+    if (bytes < huge_page) return;
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
     const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
     const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;

@@ -1,6 +1,7 @@
 #include "codelets/runtime/graph_recorder.hpp"
 
 #include "base/error.hpp"
+#include "codelets/runtime/codelet.hpp"
 #include "codelets/runtime/data.hpp"
 
 namespace tessera {
@@ -40,7 +41,7 @@ ScheduleEvent& GraphRecorder::add(EventKind kind, const std::string& name) {
 }
 
 void GraphRecorder::add_task(const char* codelet, int priority, bool on_gpu, double duration_s) {
-    add(EventKind::task, codelet).priority = priority;
+    add(EventKind::task, codelet).priority = effective_priority(priority);
     needs_.of_events.back() = {duration_s, on_gpu};
 }
 

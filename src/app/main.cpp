@@ -85,7 +85,7 @@ void add_forecast(CLI::App& program, CommandLine& line) {
     command->add_flag(
         "--model", line.forecast.model,
         "Place tasks and messages one after the other instead of simulating them: needs no simulator, "
-        "for thousands of ranks; some percent off, more where messages dominate");
+        "for thousands of ranks; some percent off, more where messages dominate or a rank has several GPUs");
     command->footer(
         "Needs the simulator that tools/build simgrid makes, but for --model.\n"
         "Examples:\n  tessera forecast inputs/siemens_star.yaml --machine inputs/machines/laptop.yaml\n"

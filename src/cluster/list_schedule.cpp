@@ -351,7 +351,8 @@ class ListScheduler {
         wake_soon(e, at_s);
     }
 
-    // When all that becomes ready at the same moment has been given out.
+    // When all that the end of this task makes ready has been given out; not what others make ready that end
+    // at the same time but come later here.
     void wake_soon(std::uint32_t e, double at_s) {
         Node& node = node_of(e);
         if (node.is_waking) return;

@@ -12,8 +12,9 @@ namespace tessera {
 // urgent of those given to it; cores take the most urgent of their rank. What is left out against
 // simulating: links serve one copy after the other instead of sharing themselves out, schedulers and messages
 // take no time of their own but the latency of two ways for each (an announcement, and the data), a GPU's
-// memory has no end. `submit_ahead`: iterations that hosts are ahead of their records.
-// Cost O((events + dependencies) log events), a few us and some hundred bytes an event.
+// memory has no end, messages do not wait for whoever receives them to be ready. `submit_ahead`: iterations
+// that hosts are ahead of their records. Cost: a few us and some hundred bytes an event, its logarithm in
+// number left out; more where many equally urgent tasks wait for copies, among which workers look in turn.
 Schedule list_schedule(SubmittedGraph graph, const MachineConfig& machine, const Machine& workers,
                        int submit_ahead);
 

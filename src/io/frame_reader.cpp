@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <type_traits>
 #include <utility>
@@ -151,6 +152,19 @@ CountRules count_rules(const hdf5::Type& stored, const ScanConfig& config) {
     return rules;
 }
 
+// How many threads may read at once. Each has a window and, reading raw, what is stored of the frame: as it
+// is, inflated, and in order; else a piece, and how each of its pixels is used.
+static std::ptrdiff_t num_threads_with_room(const hdf5::Dataset& frames, const ScanMask& mask,
+                                            const PixelMap& map, bool is_raw) {
+    constexpr std::ptrdiff_t most_bytes = std::ptrdiff_t{64} << 20;
+    const auto& shape = frames.shape();
+    const auto bytes = static_cast<std::ptrdiff_t>(frames.type().bytes);
+    const std::ptrdiff_t window = bytes * map.window_shape()[0] * map.window_shape()[1];
+    const std::ptrdiff_t of_thread = is_raw ? window + 3 * bytes * shape.end()[-2] * shape.end()[-1]
+                                            : std::max(window, bytes_per_read) * (mask.per_frame() ? 2 : 1);
+    return std::clamp<std::ptrdiff_t>(most_bytes / of_thread, 1, 64);
+}
+
 FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, const PixelMap& map,
                          const CountRules& rules)
     : frames_(frames),
@@ -158,10 +172,14 @@ FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, cons
       map_(map),
       rules_(rules),
       raw_(frames),
+      room_(num_threads_with_room(frames, mask, map, raw_.is_possible() && !mask.per_frame())),
       used_(map.apply<std::uint8_t>(mask.used())) {}
 
 void FrameReader::read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
     TESSERA_EXPECT(frames.size() == destinations.size());
+    room_.acquire();
+    const std::unique_ptr<std::counting_semaphore<>, void (*)(std::counting_semaphore<>*)> turn(
+        &room_, [](std::counting_semaphore<>* room) { room->release(); });
     with_stored_type(frames_.type(), [&](auto stored) { read_as<decltype(stored)>(frames, destinations); });
 }
 

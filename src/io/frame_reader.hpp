@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <semaphore>
 #include <span>
 #include <vector>
 
@@ -78,7 +79,8 @@ class FrameReader {
                 const CountRules& rules);
 
     // `frames` ascending. Data error for a used pixel whose count is too large, and for a frame that cannot
-    // be read. Reads in pieces of about 8 MiB at most.
+    // be read. Reads in pieces of about 8 MiB at most; threads wait for each other where all of them would
+    // take more than 64 MiB for stored frames at once.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
 
   private:
@@ -112,7 +114,8 @@ class FrameReader {
     const PixelMap& map_;
     CountRules rules_;
     RawFrames raw_;
-    Array<std::uint8_t, 2> used_;  // in pattern order
+    mutable std::counting_semaphore<> room_;  // for so many threads
+    Array<std::uint8_t, 2> used_;             // in pattern order
 };
 
 // A sample of stored frames: their mean (y, x), used pixels only (others and impossible values: 0), and how

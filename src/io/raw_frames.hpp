@@ -23,7 +23,7 @@ class RawFrames {
     struct Window {
         std::array<int, 2> first, shape;  // (y, x) in the stored frame
     };
-    // Room that one thread uses again from frame to frame.
+    // Room that one thread uses again for the next of the frames that it reads at once.
     struct Scratch {
         std::vector<std::byte> stored, unpacked, inflated;
     };

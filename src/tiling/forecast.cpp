@@ -17,6 +17,10 @@ namespace {
 // depends on the number of workers. The pieces in which frames come from the file.
 constexpr std::size_t program_bytes = 93u << 20;
 constexpr std::size_t reading_bytes = 8u << 20;
+// Where only GPUs compute there is no scratch of workers yet to come, in which the threads that read the
+// frames have room: what all of them have under way, and their sums (tasks/frame_statistics,
+// io/frame_reader).
+constexpr std::size_t most_reading_bytes = 64u << 20, most_reading_threads = 16;
 
 // Every rank knows where all frames are and their counts: positions and indices in the file (twice: as read
 // and as part of the problem), windows, batches, counts, errors. The first also has them as the result and as
@@ -295,10 +299,13 @@ std::size_t waves_bytes(const ForecastInput& in, const OwnTiles& own) {
 }
 
 // One ring a rank, of batches with the far fields of a gradient, or those of a line search.
-std::size_t stage_waves_bytes(const ForecastInput& in, const Tiling& tiling) {
+std::size_t stage_waves_bytes(const ForecastInput& in, const Tiling& tiling, const OwnTiles& own) {
     if (!in.is_staged) return 0;
-    const std::size_t frames = static_cast<std::size_t>(num_out_slots(in.machine.num_workers())) *
-                               static_cast<std::size_t>(tiling.batch_size);
+    std::size_t num_batches = 0;
+    for (const std::size_t t : own.which) num_batches += tiling.tiles[t].batches.size();
+    const std::size_t frames =
+        std::min(static_cast<std::size_t>(num_out_slots(in.machine.num_workers())), num_batches) *
+        static_cast<std::size_t>(tiling.batch_size);
     return frames * (in.line_search ? 3 : 1) * area(in.frame_shape) * num_waves(in) * complex_bytes;
 }
 
@@ -331,8 +338,11 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
         forecast.terms.push_back({std::move(what), bytes});
     };
     add("program, libraries, StarPU's tables", program_bytes);
-    add("frames on their way from the file",
-        std::min(reading_bytes, patterns) + readers * std::min(reading_bytes, plan.buffer_bytes));
+    const std::size_t threads_bytes =
+        workers > 0 ? 0
+                    : std::min(most_reading_bytes, patterns) + most_reading_threads * detector_pixels(in) * 8;
+    add("frames on their way from the file", std::min(reading_bytes, patterns) + threads_bytes +
+                                                 readers * std::min(reading_bytes, plan.buffer_bytes));
     add(plan.reads_again() ? "patterns that stay, as stored" : "patterns as stored", plan.staying_bytes);
     if (plan.reads_again())
         add("buffers for patterns that are read again", plan.memory_bytes() - plan.staying_bytes);
@@ -345,7 +355,7 @@ MemoryForecast forecast_of(const ForecastInput& in, const Tiling& tiling, const 
     add("StarPU's books on each piece of data", own.handles * bytes_per_handle);
     add("batch windows in flight",
         slots * (planes_of_sums(in) * window + batch_part_pixels(in)) * complex_bytes);
-    if (in.is_staged) add("waves between the stages of operations", stage_waves_bytes(in, tiling));
+    if (in.is_staged) add("waves between the stages of operations", stage_waves_bytes(in, tiling, own));
     add_probe_terms(in, own, add);
     add("scratch of the workers",
         workers *
@@ -469,7 +479,7 @@ GpuForecast forecast_gpu_memory(const ForecastInput& in, const Tiling& tiling) {
     add("strips between tiles", own.strip_pixels * strip_planes(in) * complex_bytes);
     add("batch windows in flight",
         slots * (planes_of_sums(in) * window + batch_part_pixels(in)) * complex_bytes);
-    if (in.is_staged) add("waves between the stages of operations", stage_waves_bytes(in, tiling));
+    if (in.is_staged) add("waves between the stages of operations", stage_waves_bytes(in, tiling, own));
     add_probe_terms(in, own, add);
     add("mask, background, transfer function", frame * (2 * 4 + (in.near_field ? complex_bytes : 0)));
     add("scratch of the kernels and transforms", in.gpu_scratch_bytes);

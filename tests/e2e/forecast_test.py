@@ -126,6 +126,15 @@ class OfAnyKind:
         self.assertAlmostEqual(sum(shares), 1, delta=1e-3)
         self.assertTrue(all(share >= 0 for share in shares), told)
 
+    def test_priorities(self):
+        priorities = {}
+        for choice in ("on", "off"):
+            self.forecast(more=("--set", f"runtime.priorities={choice}", "--trace", choice))
+            trace = json.loads(next((self.folder / choice).glob("*.json")).read_text())
+            priorities[choice] = {event["args"]["priority"] for event in trace["traceEvents"] if "priority" in event.get("args", {})}
+        self.assertGreater(len(priorities["on"]), 1)
+        self.assertEqual(priorities["off"], {0})
+
     def test_is_the_same_again(self):
         first, second = self.forecast(nodes=4), self.forecast(nodes=4)
         for key in first.keys() - {"time"}:

@@ -76,7 +76,7 @@ TEST(MachineConfig, ShippedFilesAreWithoutProblems) {
         EXPECT_NO_THROW(read_machine_config(entry.path())) << entry.path();
         ++count;
     }
-    EXPECT_EQ(count, 4);
+    EXPECT_EQ(count, 5);
 }
 
 TEST(Platform, HasAZoneForEachRankAndLinksForEachGpu) {
