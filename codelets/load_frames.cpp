@@ -21,6 +21,7 @@ void load_frames_cpu(const LoadFramesArgs& args, const Buffers& buffers) {
         which.push_back(args.frames[j]);
         destinations.push_back(patterns + j * bytes);
     }
+    args.source->will_need(which);
     args.source->read_frames(which, destinations);
 }
 

@@ -172,6 +172,7 @@ FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, cons
       map_(map),
       rules_(rules),
       raw_(frames),
+      fetch_(frames),
       room_(num_threads_with_room(frames, mask, map, raw_.is_possible() && !mask.per_frame())),
       used_(map.apply<std::uint8_t>(mask.used())) {}
 
@@ -187,11 +188,11 @@ template <class Stored>
 void FrameReader::read_as(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
     const bool is_raw = raw_.is_possible() && !mask_.per_frame() && frames_.type().bytes == sizeof(Stored);
     const RawFrames::Window window = {map_.window_first(), map_.window_shape()};
-    std::vector<Stored> pixels(is_raw ? size_of_window() : 0);
     RawFrames::Scratch scratch;
     for (std::size_t done = 0; done < frames.size();) {
-        if (is_raw && raw_.read(frames[done], window, scratch, reinterpret_cast<std::byte*>(pixels.data()))) {
-            convert(pixels.data(), nullptr, frames[done], destinations[done]);
+        const std::byte* const raw = is_raw ? raw_.read(frames[done], window, scratch) : nullptr;
+        if (raw != nullptr) {
+            convert(reinterpret_cast<const Stored*>(raw), nullptr, frames[done], destinations[done]);
             ++done;
             continue;
         }

@@ -11,6 +11,7 @@
 #include "base/array.hpp"
 #include "config/run_config.hpp"
 #include "io/raw_frames.hpp"
+#include "io/read_ahead.hpp"
 #include "io/scan_layout.hpp"
 #include "io/scan_mask.hpp"
 #include "scan/scan.hpp"
@@ -82,6 +83,7 @@ class FrameReader {
     // be read. Reads in pieces of about 8 MiB at most; threads wait for each other where all of them would
     // take more than 64 MiB for stored frames at once.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
+    void will_need(std::span<const std::ptrdiff_t> frames) const { fetch_(frames); }  // ascending
 
   private:
     struct Run {  // frames first, first + step, ... of the file, all in one row of a raster
@@ -114,6 +116,7 @@ class FrameReader {
     const PixelMap& map_;
     CountRules rules_;
     RawFrames raw_;
+    ReadAhead fetch_;
     mutable std::counting_semaphore<> room_;  // for so many threads
     Array<std::uint8_t, 2> used_;             // in pattern order
 };

@@ -85,6 +85,12 @@ struct RawStorage {
 
 std::int64_t file_bytes(int descriptor);  // 0: not known
 
+// Where in a file the stored bytes of a dataset are; empty where that is not known.
+struct StoredRange {
+    int descriptor = -1;  // HDF5's own, valid as long as the dataset
+    std::int64_t begin = 0, end = 0;
+};
+
 class Dataset {
   public:
     Dataset() = default;
@@ -99,6 +105,9 @@ class Dataset {
     bool written() const;
     // Elements are this machine's own, and filters, if any, those that RawStorage knows.
     RawStorage raw_storage() const;
+    // Of chunks: from the first by index to the last, where these bound the others (about) without much else
+    // between.
+    StoredRange stored_range() const;
     // The stored bytes of the chunk that begins at `first`. False if there is none, or one that skipped its
     // filters.
     bool read_raw_chunk(const Shape& first, std::vector<std::byte>& raw) const;

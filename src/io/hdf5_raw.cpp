@@ -75,6 +75,35 @@ RawStorage Dataset::raw_storage() const {
     return storage;
 }
 
+StoredRange Dataset::stored_range() const {
+    StoredRange range;
+    range.descriptor = descriptor_of(id_.get());
+    const Handle creation(H5Dget_create_plist(id_.get()));
+    const auto bytes = static_cast<std::int64_t>(H5Dget_storage_size(id_.get()));
+    if (range.descriptor < 0 || !creation.valid() || bytes == 0) return {};
+    if (H5Pget_layout(creation.get()) == H5D_CONTIGUOUS && H5Pget_external_count(creation.get()) == 0) {
+        const haddr_t offset = H5Dget_offset(id_.get());
+        if (offset == HADDR_UNDEF) return {};
+        range.begin = static_cast<std::int64_t>(offset);
+        range.end = range.begin + bytes;
+    }
+    if (H5Pget_layout(creation.get()) != H5D_CHUNKED) return range;
+    std::vector<hsize_t> first(shape_.size(), 0), last;
+    for (std::size_t axis = 0; axis < shape_.size(); ++axis)
+        last.push_back(static_cast<hsize_t>((shape_[axis] - 1) / chunk_[axis] * chunk_[axis]));
+    unsigned filters = 0;
+    haddr_t begin = HADDR_UNDEF, end = HADDR_UNDEF;
+    hsize_t first_bytes = 0, last_bytes = 0;
+    if (H5Dget_chunk_info_by_coord(id_.get(), first.data(), &filters, &begin, &first_bytes) < 0 ||
+        H5Dget_chunk_info_by_coord(id_.get(), last.data(), &filters, &end, &last_bytes) < 0 ||
+        begin == HADDR_UNDEF || end == HADDR_UNDEF)
+        return {};
+    range.begin = static_cast<std::int64_t>(begin);
+    range.end = static_cast<std::int64_t>(end + last_bytes);
+    const bool is_dense = range.end - range.begin <= 2 * bytes;
+    return is_dense ? range : StoredRange{};
+}
+
 bool Dataset::read_raw_chunk(const Shape& first, std::vector<std::byte>& raw) const {
     silence();  // any thread comes here
     const std::vector<hsize_t> start(first.begin(), first.end());

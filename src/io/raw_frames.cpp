@@ -53,14 +53,14 @@ void RawFrames::require_whole_file(std::ptrdiff_t frame) const {
                      frame, storage_.file_bytes, bytes);
 }
 
-bool RawFrames::read(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const {
-    return storage_.kind == Kind::contiguous ? read_contiguous(frame, window, scratch, out)
-                                             : read_chunks(frame, window, scratch, out);
+const std::byte* RawFrames::read(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const {
+    return storage_.kind == Kind::contiguous ? read_contiguous(frame, window, scratch)
+                                             : read_chunks(frame, window, scratch);
 }
 
 // Whole rows from the window's first to its last pixel in one piece, which then closes up.
-bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, Scratch& scratch,
-                                std::byte* out) const {
+const std::byte* RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window,
+                                            Scratch& scratch) const {
     const std::size_t row = static_cast<std::size_t>(window.shape[1]) * element_bytes_;
     const std::size_t stride = static_cast<std::size_t>(width_) * element_bytes_;
     const std::size_t rows = static_cast<std::size_t>(window.shape[0]);
@@ -68,9 +68,8 @@ bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, Scra
     const auto begin =
         static_cast<off_t>(storage_.offset + pixel * static_cast<std::ptrdiff_t>(element_bytes_));
     const std::size_t bytes = stride * (rows - 1) + row;
-    const bool is_wide = stride != row;
-    if (is_wide) scratch.stored.resize(bytes);
-    std::byte* const to = is_wide ? scratch.stored.data() : out;
+    scratch.stored.resize(bytes);
+    std::byte* const to = scratch.stored.data();
     for (std::size_t done = 0; done < bytes;) {
         const ssize_t got =
             pread(storage_.descriptor, to + done, bytes - done, begin + static_cast<off_t>(done));
@@ -86,12 +85,11 @@ bool RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window, Scra
         }
         done += static_cast<std::size_t>(got);
     }
-    for (std::size_t y = 0; y < rows && is_wide; ++y) std::memcpy(out + y * row, to + y * stride, row);
-    return true;
+    for (std::size_t y = 1; y < rows && stride != row; ++y) std::memmove(to + y * row, to + y * stride, row);
+    return to;
 }
 
-bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch,
-                            std::byte* out) const {
+const std::byte* RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const {
     const hdf5::Shape& shape = frames_.shape();
     const std::ptrdiff_t chunk_y = frames_.chunk().end()[-2], chunk_x = frames_.chunk().end()[-1];
     const std::ptrdiff_t y0 = window.first[0], y1 = y0 + window.shape[0];
@@ -102,6 +100,13 @@ bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, Scratch&
         rest /= shape[static_cast<std::size_t>(axis)];
     }
     const std::size_t chunk_bytes = static_cast<std::size_t>(chunk_y * chunk_x) * element_bytes_;
+    const bool is_one_chunk =
+        y0 % chunk_y == 0 && window.shape[0] == chunk_y && x0 % chunk_x == 0 && window.shape[1] == chunk_x;
+    if (!is_one_chunk) {
+        scratch.window.resize(static_cast<std::size_t>(window.shape[0]) *
+                              static_cast<std::size_t>(window.shape[1]) * element_bytes_);
+    }
+    const std::byte* pixels = scratch.window.data();
     for (std::ptrdiff_t cy = y0 / chunk_y * chunk_y; cy < y1; cy += chunk_y) {
         for (std::ptrdiff_t cx = x0 / chunk_x * chunk_x; cx < x1; cx += chunk_x) {
             start.end()[-2] = cy;
@@ -112,18 +117,22 @@ bool RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, Scratch&
                 is_stored = frames_.read_raw_chunk(start, scratch.stored);
             }
             const std::byte* const chunk = is_stored ? unpack(scratch, chunk_bytes) : nullptr;
-            if (chunk == nullptr) return false;
+            if (chunk == nullptr) return nullptr;
+            if (is_one_chunk) {
+                pixels = chunk;
+                continue;
+            }
             const std::ptrdiff_t from_x = std::max(cx, x0), to_x = std::min(cx + chunk_x, x1);
             for (std::ptrdiff_t y = std::max(cy, y0); y < std::min(cy + chunk_y, y1); ++y) {
                 const auto from = static_cast<std::size_t>((y - cy) * chunk_x + from_x - cx);
                 const auto to = static_cast<std::size_t>((y - y0) * window.shape[1] + from_x - x0);
-                std::memcpy(out + to * element_bytes_, chunk + from * element_bytes_,
+                std::memcpy(scratch.window.data() + to * element_bytes_, chunk + from * element_bytes_,
                             static_cast<std::size_t>(to_x - from_x) * element_bytes_);
             }
         }
     }
     require_whole_file(frame);
-    return true;
+    return pixels;
 }
 
 // Null when the bytes are not what the filters make: HDF5 then says what is wrong with them.

@@ -25,15 +25,16 @@ class RawFrames {
     };
     // Room that one thread uses again for the next of the frames that it reads at once.
     struct Scratch {
-        std::vector<std::byte> stored, unpacked, inflated;
+        std::vector<std::byte> stored, unpacked, inflated, window;
     };
-    // The window of a frame as stored elements, (y, x), to `out`. False where only HDF5 knows the values (a
-    // chunk that was never written). Data error that names the frame when the file no longer has it.
-    bool read(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const;
+    // The window of a frame as stored elements, (y, x), in `scratch` until that is used again. Null where
+    // only HDF5 knows the values (a chunk that was never written). Data error that names the frame when the
+    // file no longer has it.
+    const std::byte* read(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const;
 
   private:
-    bool read_contiguous(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const;
-    bool read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch, std::byte* out) const;
+    const std::byte* read_contiguous(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const;
+    const std::byte* read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const;
     const std::byte* unpack(Scratch& scratch, std::size_t bytes) const;
 
     const hdf5::Dataset& frames_;

@@ -299,6 +299,17 @@ struct ScanReader::Impl {
         finish_info(config);
     }
 
+    // Indices of selected frames in the file.
+    std::vector<std::ptrdiff_t> in_file(std::span<const std::ptrdiff_t> which) const {
+        std::vector<std::ptrdiff_t> frames;
+        frames.reserve(which.size());
+        for (const auto i_frame : which) {
+            TESSERA_EXPECT(0 <= i_frame && i_frame < info.num_frames);
+            frames.push_back(info.frames[static_cast<std::size_t>(i_frame)]);
+        }
+        return frames;
+    }
+
     ScanInfo start_info(const ScanConfig& config) const {
         ScanInfo started;
         started.file = file.name();
@@ -375,13 +386,11 @@ const ScanInfo& ScanReader::info() const {
 void ScanReader::read_frames(std::span<const std::ptrdiff_t> which,
                              std::span<void* const> destinations) const {
     TESSERA_EXPECT(which.size() == destinations.size());
-    std::vector<std::ptrdiff_t> frames;
-    frames.reserve(which.size());
-    for (const auto i_frame : which) {
-        TESSERA_EXPECT(0 <= i_frame && i_frame < impl_->info.num_frames);
-        frames.push_back(impl_->info.frames[static_cast<std::size_t>(i_frame)]);
-    }
-    impl_->reader.read(frames, destinations);
+    impl_->reader.read(impl_->in_file(which), destinations);
+}
+
+void ScanReader::will_need(std::span<const std::ptrdiff_t> which) const {
+    impl_->reader.will_need(impl_->in_file(which));
 }
 
 }  // namespace tessera

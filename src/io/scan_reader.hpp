@@ -27,6 +27,7 @@ class ScanReader : public FrameSource {
     // error that names frame and pixel.
     void read_frames(std::span<const std::ptrdiff_t> which,
                      std::span<void* const> destinations) const override;
+    void will_need(std::span<const std::ptrdiff_t> which) const override;
 
   private:
     struct Impl;

@@ -18,6 +18,7 @@ class CheckedFrames : public FrameSource {
     CheckedFrames(const FrameSource& source, const ScanInfo& scan);  // both are kept
     void read_frames(std::span<const std::ptrdiff_t> which,
                      std::span<void* const> destinations) const override;
+    void will_need(std::span<const std::ptrdiff_t> which) const override { source_.will_need(which); }
 
   private:
     static constexpr std::int64_t not_read_yet = INT64_MIN;

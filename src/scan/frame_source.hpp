@@ -17,6 +17,9 @@ class FrameSource {
     // at once. A frame that cannot be read is a data Error that names the file and the frame.
     virtual void read_frames(std::span<const std::ptrdiff_t> which,
                              std::span<void* const> destinations) const = 0;
+    // These frames (ascending) will be asked for soon: a source with a slow store may begin to fetch them.
+    // Does not wait, changes nothing that is read, and never fails.
+    virtual void will_need(std::span<const std::ptrdiff_t> /*which*/) const {}
 
   protected:
     FrameSource() = default;

@@ -10,35 +10,54 @@
 namespace tessera {
 namespace {
 
-// Adds a frame to `sum`; returns its own sum. Whole counts are summed as such, in vectors.
+// Whole counts are summed as such, in vectors, fractions in units of 1 / counts_fraction.
 template <class Count>
-double add_frame(const Count* counts, std::int64_t* sum, std::size_t size) {
-    using Total = std::conditional_t<std::is_integral_v<Count>, std::int64_t, double>;
-    Total total = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-        const Total value = is_unused(counts[i]) ? Total{0} : static_cast<Total>(counts[i]);
-        if constexpr (std::is_integral_v<Count>) {
-            sum[i] += value * static_cast<std::int64_t>(counts_fraction);
-        } else {
-            sum[i] += static_cast<std::int64_t>(value * counts_fraction + 0.5);
+double add_pixels(const Count* counts, std::int64_t* sum, std::size_t size, double total) {
+    if constexpr (std::is_integral_v<Count>) {
+        std::int64_t whole = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+            const std::int64_t value = is_unused(counts[i]) ? 0 : static_cast<std::int64_t>(counts[i]);
+            sum[i] += value;
+            whole += value;
         }
-        total += value;
+        return total + static_cast<double>(whole);
+    } else {
+        for (std::size_t i = 0; i < size; ++i) {
+            const auto value = is_unused(counts[i]) ? 0.0 : static_cast<double>(counts[i]);
+            sum[i] += static_cast<std::int64_t>(value * counts_fraction + 0.5);
+            total += value;
+        }
+        return total;
     }
-    return static_cast<double>(total);
 }
 
-double add_frame(const void* counts, PatternType type, std::vector<std::int64_t>& sum) {
+// Adds frames to `sum` and each frame's own sum to totals. All of them over a part of the pixels, then over
+// the next: that part of the sum stays in the fastest cache.
+template <class Count>
+void add_frames(std::span<const void* const> frames, std::vector<std::int64_t>& sum,
+                std::span<double> totals) {
+    constexpr std::size_t part = 2048;
+    for (std::size_t first = 0; first < sum.size(); first += part) {
+        const std::size_t size = std::min(part, sum.size() - first);
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+            const auto* const counts = static_cast<const Count*>(frames[i]) + first;
+            totals[i] = add_pixels(counts, sum.data() + first, size, totals[i]);
+        }
+    }
+}
+
+void add_frames(std::span<const void* const> frames, PatternType type, std::vector<std::int64_t>& sum,
+                std::span<double> totals) {
     switch (type) {
         case PatternType::u8:
-            return add_frame(static_cast<const std::uint8_t*>(counts), sum.data(), sum.size());
+            return add_frames<std::uint8_t>(frames, sum, totals);
         case PatternType::u16:
-            return add_frame(static_cast<const std::uint16_t*>(counts), sum.data(), sum.size());
+            return add_frames<std::uint16_t>(frames, sum, totals);
         case PatternType::i32:
-            return add_frame(static_cast<const std::int32_t*>(counts), sum.data(), sum.size());
+            return add_frames<std::int32_t>(frames, sum, totals);
         case PatternType::f32:
-            return add_frame(static_cast<const float*>(counts), sum.data(), sum.size());
+            return add_frames<float>(frames, sum, totals);
     }
-    return 0;
 }
 
 // What one thread has of its own.
@@ -46,6 +65,8 @@ struct Reader {
     std::vector<std::int64_t> pattern;
     std::vector<std::byte> nowhere;  // for frames that do not stay
     std::vector<void*> memory;
+    std::vector<const void*> own;
+    std::vector<double> totals;  // of each of them
 };
 
 }  // namespace
@@ -55,6 +76,7 @@ struct Reader {
 FrameSums read_frames(const FrameSource& source, const ScanInfo& scan, const FrameDestinations& destinations,
                       int num_threads) {
     constexpr std::size_t bytes_per_piece = std::size_t{4} << 20;
+    const std::size_t pieces_ahead = 8 + static_cast<std::size_t>(std::max(num_threads, 1));
     const std::size_t size = scan.mask.size(), frame_bytes = size * bytes_per_count(scan.pattern_type);
     const std::size_t frames_per_piece = std::max<std::size_t>(bytes_per_piece / frame_bytes, 1);
     const std::size_t num_frames = destinations.frames.size();
@@ -64,12 +86,18 @@ FrameSums read_frames(const FrameSource& source, const ScanInfo& scan, const Fra
     sums.counts.assign(static_cast<std::size_t>(scan.num_frames), 0);
     sums.pattern.assign(size, 0);
     std::vector<Reader> readers(static_cast<std::size_t>(std::max(num_threads, 1)));
+    const auto frames_of = [&](std::size_t piece) {
+        const std::size_t first = std::min(piece * frames_per_piece, num_frames);
+        return std::span(destinations.frames).subspan(first, std::min(frames_per_piece, num_frames - first));
+    };
     share_pieces(num_pieces, num_threads, [&](std::size_t piece, int thread) {
         Reader& reader = readers[static_cast<std::size_t>(thread)];
         reader.pattern.resize(size);
+        for (std::size_t ahead = piece == 0 ? 0 : pieces_ahead; ahead <= pieces_ahead; ++ahead)
+            source.will_need(frames_of(piece + ahead));
         const std::size_t first = piece * frames_per_piece;
-        const std::size_t count = std::min(frames_per_piece, num_frames - first);
-        const auto which = std::span(destinations.frames).subspan(first, count);
+        const auto which = frames_of(piece);
+        const std::size_t count = which.size();
         const auto memory = std::span(destinations.memory).subspan(first, count);
         reader.memory.assign(memory.begin(), memory.end());
         for (std::size_t i = 0; i < count; ++i) {
@@ -78,14 +106,22 @@ FrameSums read_frames(const FrameSource& source, const ScanInfo& scan, const Fra
             reader.memory[i] = reader.nowhere.data() + i * frame_bytes;
         }
         source.read_frames(which, reader.memory);
+        reader.own.clear();
         for (std::size_t i = 0; i < count; ++i) {
-            if (!destinations.are_own[first + i]) continue;
-            sums.counts[static_cast<std::size_t>(which[i])] =
-                add_frame(reader.memory[i], scan.pattern_type, reader.pattern);
+            if (destinations.are_own[first + i]) reader.own.push_back(reader.memory[i]);
+        }
+        reader.totals.assign(reader.own.size(), 0);
+        add_frames(reader.own, scan.pattern_type, reader.pattern, reader.totals);
+        for (std::size_t i = 0, i_own = 0; i < count; ++i) {
+            if (destinations.are_own[first + i])
+                sums.counts[static_cast<std::size_t>(which[i])] = reader.totals[i_own++];
         }
     });
+    const bool are_whole = scan.pattern_type != PatternType::f32;
+    const std::int64_t fractions = are_whole ? static_cast<std::int64_t>(counts_fraction) : 1;
     for (const Reader& reader : readers) {
-        for (std::size_t i = 0; i < reader.pattern.size(); ++i) sums.pattern[i] += reader.pattern[i];
+        for (std::size_t i = 0; i < reader.pattern.size(); ++i)
+            sums.pattern[i] += reader.pattern[i] * fractions;
     }
     for (const auto& [from, to] : destinations.copies) std::memcpy(to, from, frame_bytes);
     return sums;

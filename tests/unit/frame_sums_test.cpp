@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -144,6 +145,36 @@ TYPED_TEST(FrameSumsOf, AreTheSameOnAnyNumberOfThreads) {
                 ASSERT_EQ(this->stored_[i][pixel], Frames::count_at(frame, pixel)) << frame;
         }
         EXPECT_EQ(this->copy_, this->stored_[1]);
+    }
+}
+
+// Counts how often each frame is announced.
+template <class Count>
+class AnnouncedFrames : public RampFrames<Count> {
+  public:
+    mutable std::array<std::atomic<int>, 100> times{};
+
+    void will_need(std::span<const std::ptrdiff_t> which) const override {
+        for (const auto frame : which) ++times[static_cast<std::size_t>(frame)];
+    }
+    void read_frames(std::span<const std::ptrdiff_t> which,
+                     std::span<void* const> destinations) const override {
+        // The first piece's thread announces those that others begin with.
+        if (which[0] == 2) {
+            for (const auto frame : which) EXPECT_EQ(times[static_cast<std::size_t>(frame)], 1) << frame;
+        }
+        RampFrames<Count>::read_frames(which, destinations);
+    }
+};
+
+TYPED_TEST(FrameSumsOf, AnnounceEachFrameOnceBeforeTheyAreRead) {
+    for (const int num_threads : {1, 2, 5}) {
+        const AnnouncedFrames<TypeParam> frames;
+        read_frames(frames, this->scan_, this->destinations_, num_threads);
+        for (std::size_t frame = 0; frame < frames.times.size(); ++frame) {
+            const bool is_wanted = frame >= 2 && frame < static_cast<std::size_t>(this->num_frames);
+            EXPECT_EQ(frames.times[frame], is_wanted ? 1 : 0) << frame;
+        }
     }
 }
 

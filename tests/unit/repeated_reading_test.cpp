@@ -1,6 +1,7 @@
 // Frames are read again and again while other threads read and write: the same counts however they are
 // stored, and a clear error when they are no longer there.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -127,13 +128,52 @@ TEST_P(RepeatedReading, NeedsHdf5OnlyWhereItMust) {
     const RawFrames raw(frames);
     ASSERT_EQ(raw.is_possible(), GetParam().is_raw);
     if (!raw.is_possible()) return;
-    std::vector<std::uint16_t> window(3 * 5);
     RawFrames::Scratch scratch;
-    ASSERT_TRUE(raw.read(7, {{16, 13}, {3, 5}}, scratch, reinterpret_cast<std::byte*>(window.data())));
-    for (int y = 0; y < 3; ++y) {
-        for (int x = 0; x < 5; ++x)
-            EXPECT_EQ(window[static_cast<std::size_t>(5 * y + x)], stored_count(7, 16 + y, 13 + x));
+    for (const RawFrames::Window& window :
+         {RawFrames::Window{{16, 13}, {3, 5}}, RawFrames::Window{{0, 0}, {height, width}}}) {
+        const std::byte* const read = raw.read(7, window, scratch);
+        ASSERT_NE(read, nullptr);
+        const auto [rows, columns] = window.shape;
+        std::vector<std::uint16_t> pixels(static_cast<std::size_t>(rows * columns));
+        std::memcpy(pixels.data(), read, pixels.size() * sizeof(std::uint16_t));
+        for (int y = 0; y < rows; ++y) {
+            for (int x = 0; x < columns; ++x) {
+                EXPECT_EQ(pixels[static_cast<std::size_t>(columns * y + x)],
+                          stored_count(7, window.first[0] + y, window.first[1] + x));
+            }
+        }
     }
+}
+
+// What is fetched ahead are the frames, not what else is in the file.
+TEST_P(RepeatedReading, KnowsWhereTheFramesAre) {
+    const hdf5::File file(config_.file);
+    const hdf5::Dataset frames = file.dataset(data_path);
+    const hdf5::StoredRange range = frames.stored_range();
+    const std::int64_t all = std::int64_t{num_frames} * height * width * 2, stored = range.end - range.begin;
+    if (stored == 0) {  // not where a file holds more index than packed chunks
+        EXPECT_TRUE(GetParam().deflate);
+        return;
+    }
+    ASSERT_GT(range.begin, 0);
+    ASSERT_LE(range.end, hdf5::file_bytes(range.descriptor));
+    EXPECT_LE(stored, GetParam().deflate ? 2 * all : all + all / 10);
+    const bool is_as_it_is = GetParam().is_raw && !GetParam().deflate && !GetParam().shuffle;
+    if (!is_as_it_is) return;
+    EXPECT_GE(stored, all);
+    std::uint16_t first = 0, last = 0;
+    ASSERT_EQ(pread(range.descriptor, &first, sizeof(first), range.begin), ssize_t{2});
+    ASSERT_EQ(pread(range.descriptor, &last, sizeof(last), range.end - 2), ssize_t{2});
+    EXPECT_EQ(first, stored_count(0, 0, 0));
+    EXPECT_EQ(last, stored_count(num_frames - 1, height - 1, width - 1));
+}
+
+TEST_P(RepeatedReading, AfterFetchingAheadIsTheSame) {
+    const ScanReader reader(config_, {});
+    reader.will_need(std::vector<std::ptrdiff_t>{0, 1, 2, 30, 39});
+    EXPECT_EQ(num_wrong(reader, {0, 1, 2, 30, 39}), 0);
+    std::filesystem::resize_file(config_.file, 4096);
+    reader.will_need(std::vector<std::ptrdiff_t>{38, 39});  // the reading tells
 }
 
 TEST_P(RepeatedReading, OfAFileThatWasUnlinkedGoesOn) {
