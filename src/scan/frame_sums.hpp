@@ -31,7 +31,7 @@ struct FrameSums {
 constexpr double counts_fraction = 1024;
 
 // Reads frames to their destinations and sums them up, on as many threads as are given. Each thread is the
-// first to touch the memory that it fills. Each needs 8 bytes a pixel beside it, 4 MiB or one frame where
+// first to touch the memory that it fills. Each needs 8 bytes a pixel beside it, 1 MiB or one frame where
 // frames do not stay, and what the source needs. Of several frames that cannot be read the first is the
 // Error.
 FrameSums read_frames(const FrameSource& source, const ScanInfo& scan, const FrameDestinations& destinations,
