@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.hpp"
@@ -28,8 +29,10 @@ std::string calibrate(const WorkerSpeedConfig& config, WorkerKind kind) {
         const auto measured = timings.find(fmt::format("codelet_{}", codelet->name));
         const auto nominal = timings.find(fmt::format("nominal_{}", codelet->name));
         if (measured == timings.end() || nominal == timings.end()) continue;
-        if (!(measured->second > 0) || !(nominal->second > 0)) continue;
-        codelet->calibration[static_cast<std::size_t>(kind)] = measured->second / nominal->second;
+        if (!(measured->second >= 0) || !(nominal->second > 0)) continue;
+        constexpr double left_out_s = 1e-9;  // what a run always left out takes next to no time
+        codelet->calibration[static_cast<std::size_t>(kind)] =
+            std::max(measured->second, left_out_s) / nominal->second;
         calibrated.emplace_back(codelet->name);
     }
     if (calibrated.empty()) {
