@@ -24,7 +24,7 @@ std::string calibrate(const WorkerSpeedConfig& config, WorkerKind kind) {
     if (!config.calibration) return rates;
     const std::map<std::string, double> timings =
         ResultReader(*config.calibration).without_object().timings_s;
-    std::vector<std::string> calibrated;
+    std::vector<std::string> calibrated, left_out;
     for (CodeletStatistics* codelet : codelet_statistics()) {
         const auto measured = timings.find(fmt::format("codelet_{}", codelet->name));
         const auto nominal = timings.find(fmt::format("nominal_{}", codelet->name));
@@ -33,14 +33,15 @@ std::string calibrate(const WorkerSpeedConfig& config, WorkerKind kind) {
         constexpr double left_out_s = 1e-9;  // what a run always left out takes next to no time
         codelet->calibration[static_cast<std::size_t>(kind)] =
             std::max(measured->second, left_out_s) / nominal->second;
-        calibrated.emplace_back(codelet->name);
+        (measured->second > 0 ? calibrated : left_out).emplace_back(codelet->name);
     }
     if (calibrated.empty()) {
         throw data_error("{}: no times of codelets to calibrate with (a result of this version is needed)",
                          config.calibration->string());
     }
-    return fmt::format("measured in {} ({}); of others {}", config.calibration->string(),
-                       fmt::join(calibrated, ", "), rates);
+    return fmt::format(
+        "measured in {} ({}){}; of others {}", config.calibration->string(), fmt::join(calibrated, ", "),
+        left_out.empty() ? "" : fmt::format(", always left out there: {}", fmt::join(left_out, ", ")), rates);
 }
 
 }  // namespace

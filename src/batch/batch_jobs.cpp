@@ -11,6 +11,7 @@
 #include "config/key_values.hpp"
 #include "config/same_run.hpp"
 #include "config/yaml_reader.hpp"
+#include "io/checkpoint_file.hpp"
 #include "io/result_file.hpp"
 
 namespace tessera {
@@ -134,6 +135,24 @@ bool was_made_with(const std::filesystem::path& result, const RunConfig& config)
     return problems.empty() && keys_of_another_result(then, with_choices_of(then, config)).empty();
 }
 
+// As the newest checkpoint that can be read says; where there is none a run begins again by itself.
+bool can_go_on_with(const std::filesystem::path& result, const RunConfig& config) {
+    for (const auto& path : find_manifests(checkpoint_folder(result))) {
+        try {
+            const CheckpointManifest manifest = read_manifest(path);
+            std::vector<ConfigProblem> problems;
+            const RunConfig began = parse_run_config(manifest.run, path.string(), {}, problems);
+            if (!problems.empty() || manifest.engine >= began.engines.size()) return false;
+            const RunConfig now = with_choices_of(began, config);
+            return keys_against_going_on(began, now, manifest.engine).empty() &&
+                   now.engines[manifest.engine].num_iter >= manifest.iteration;
+        } catch (const Error&) {
+            continue;  // the run will pass it over as well
+        }
+    }
+    return true;
+}
+
 }  // namespace
 
 BatchPlan batch_plan(const std::filesystem::path& file_or_folder, const std::vector<std::string>& overrides,
@@ -165,9 +184,11 @@ BatchJobBefore look_at_job_before(const BatchJob& job) {
         const bool failed_for_its_input =
             status.state == JobState::failed && status.exit_code != static_cast<int>(ExitCode::runtime);
         if (failed_for_its_input) return before;
+        if (status.state != JobState::done) before.remaining = Remaining::the_rest;
+        const RunConfig config = read_run_config(job.run_file, job.overrides);
         if (status.state != JobState::done) {
-            before.remaining = Remaining::the_rest;
-        } else if (was_made_with(job.result, read_run_config(job.run_file, job.overrides))) {
+            if (!can_go_on_with(job.result, config)) before.remaining = Remaining::all;
+        } else if (was_made_with(job.result, config)) {
             before.remaining = Remaining::nothing;
         }
     } catch (const Error&) {

@@ -33,7 +33,7 @@ BatchPlan batch_plan(const std::filesystem::path& file_or_folder, const std::vec
 // What an earlier run of a job has left to do, as its result and its job file say.
 enum class Remaining {
     nothing,   // the result is there, made with these settings
-    the_rest,  // it was stopped, killed or failed for reasons of the machine: to be resumed
+    the_rest,  // it was stopped, killed or failed for reasons of the machine, and can be resumed
     all        // it has never run, with other settings, or failed for its input or settings
 };
 struct BatchJobBefore {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <set>
 #include <span>
@@ -188,6 +189,12 @@ void CheckpointWavesReader::read(void* waves, std::size_t bytes) {
 
 void CheckpointWavesReader::skip(std::size_t bytes) {
     file_.seekg(static_cast<std::streamoff>(bytes), std::ios::cur);
+}
+
+CheckpointManifest read_manifest(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw data_error("{}: is missing or cannot be read", file.string());
+    return parse_manifest({std::istreambuf_iterator<char>(stream), {}}, file.string());
 }
 
 std::filesystem::path checkpoint_folder(const std::filesystem::path& result) {

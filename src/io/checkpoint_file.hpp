@@ -117,6 +117,7 @@ std::filesystem::path manifest_path(const std::filesystem::path& folder, std::in
 std::string to_text(const CheckpointManifest& manifest);
 // Throws data Errors that begin with `name` when it is torn, damaged or of another format.
 CheckpointManifest parse_manifest(const std::string& text, const std::string& name);
+CheckpointManifest read_manifest(const std::filesystem::path& file);  // also when it is missing
 void write_manifest(const std::filesystem::path& folder, const CheckpointManifest& manifest);
 
 // ---- The folder

@@ -172,7 +172,7 @@ FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, cons
       map_(map),
       rules_(rules),
       raw_(frames),
-      fetch_(frames),
+      fetch_(frames, map.window_first()[0], map.window_shape()[0]),
       room_(num_threads_with_room(frames, mask, map, raw_.is_possible() && !mask.per_frame())),
       used_(map.apply<std::uint8_t>(mask.used())) {}
 

@@ -18,6 +18,13 @@ int descriptor_of(hid_t object) {
     return *static_cast<int*>(descriptor);
 }
 
+bool has_user_block(hid_t object) {
+    const Handle file(H5Iget_file_id(object));
+    const Handle creation(file.valid() ? H5Fget_create_plist(file.get()) : -1);
+    hsize_t bytes = 0;
+    return !creation.valid() || H5Pget_userblock(creation.get(), &bytes) < 0 || bytes != 0;
+}
+
 // The elements in the file are those of this machine, bit by bit.
 bool is_native(hid_t dataset) {
     const Handle stored(H5Dget_type(dataset));
@@ -79,15 +86,21 @@ StoredRange Dataset::stored_range() const {
     StoredRange range;
     range.descriptor = descriptor_of(id_.get());
     const Handle creation(H5Dget_create_plist(id_.get()));
+    if (range.descriptor < 0 || !creation.valid()) return {};
+    const H5D_layout_t layout = H5Pget_layout(creation.get());
+    if (layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED) return {};
     const auto bytes = static_cast<std::int64_t>(H5Dget_storage_size(id_.get()));
-    if (range.descriptor < 0 || !creation.valid() || bytes == 0) return {};
-    if (H5Pget_layout(creation.get()) == H5D_CONTIGUOUS && H5Pget_external_count(creation.get()) == 0) {
+    if (bytes == 0) return {};
+    if (layout == H5D_CONTIGUOUS) {
+        if (H5Pget_external_count(creation.get()) != 0) return {};
         const haddr_t offset = H5Dget_offset(id_.get());
         if (offset == HADDR_UNDEF) return {};
         range.begin = static_cast<std::int64_t>(offset);
         range.end = range.begin + bytes;
+        return range;
     }
-    if (H5Pget_layout(creation.get()) != H5D_CHUNKED) return range;
+    // Versions of HDF5 differ in whether a user block counts in the addresses of chunks.
+    if (has_user_block(id_.get())) return {};
     std::vector<hsize_t> first(shape_.size(), 0), last;
     for (std::size_t axis = 0; axis < shape_.size(); ++axis)
         last.push_back(static_cast<hsize_t>((shape_[axis] - 1) / chunk_[axis] * chunk_[axis]));

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <vector>
 
 #include "base/error.hpp"
@@ -14,12 +12,6 @@ namespace tessera {
 namespace {
 
 using inspection::row;
-
-std::string content_of(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) throw data_error("{}: is missing or cannot be read", file.string());
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 struct Inspected {
     std::string text;
@@ -52,7 +44,7 @@ Inspected inspect_files(const std::filesystem::path& folder, const CheckpointMan
 
 Inspected inspect_manifest(const std::filesystem::path& path) {
     try {
-        const CheckpointManifest manifest = parse_manifest(content_of(path), path.string());
+        const CheckpointManifest manifest = read_manifest(path);
         const Inspected files = inspect_files(path.parent_path(), manifest);
         return {row("checkpoint", path.string()) +
                     row("", fmt::format(
@@ -70,7 +62,7 @@ Inspected inspect_manifest(const std::filesystem::path& path) {
 
 std::string inspect_checkpoints(const std::filesystem::path& path) {
     const bool is_folder = std::filesystem::is_directory(path);
-    if (!is_folder) parse_manifest(content_of(path), path.string());  // what is none is an error
+    if (!is_folder) read_manifest(path);  // what is none is an error
     const auto manifests = is_folder ? find_manifests(path) : std::vector<std::filesystem::path>{path};
     if (manifests.empty())
         throw data_error("{}: is a folder without checkpoints (names such as 000040.yaml)", path.string());

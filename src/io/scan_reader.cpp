@@ -389,6 +389,10 @@ void ScanReader::read_frames(std::span<const std::ptrdiff_t> which,
     impl_->reader.read(impl_->in_file(which), destinations);
 }
 
+std::size_t ScanReader::stored_frame_bytes() const {
+    return impl_->reader.stored_frame_bytes();
+}
+
 void ScanReader::will_need(std::span<const std::ptrdiff_t> which) const {
     impl_->reader.will_need(impl_->in_file(which));
 }

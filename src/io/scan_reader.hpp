@@ -28,6 +28,7 @@ class ScanReader : public FrameSource {
     void read_frames(std::span<const std::ptrdiff_t> which,
                      std::span<void* const> destinations) const override;
     void will_need(std::span<const std::ptrdiff_t> which) const override;
+    std::size_t stored_frame_bytes() const override;
 
   private:
     struct Impl;

@@ -19,6 +19,7 @@ class CheckedFrames : public FrameSource {
     void read_frames(std::span<const std::ptrdiff_t> which,
                      std::span<void* const> destinations) const override;
     void will_need(std::span<const std::ptrdiff_t> which) const override { source_.will_need(which); }
+    std::size_t stored_frame_bytes() const override { return source_.stored_frame_bytes(); }
 
   private:
     static constexpr std::int64_t not_read_yet = INT64_MIN;

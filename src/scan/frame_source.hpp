@@ -17,9 +17,11 @@ class FrameSource {
     // at once. A frame that cannot be read is a data Error that names the file and the frame.
     virtual void read_frames(std::span<const std::ptrdiff_t> which,
                              std::span<void* const> destinations) const = 0;
-    // These frames (ascending) will be asked for soon: a source with a slow store may begin to fetch them.
-    // Does not wait, changes nothing that is read, and never fails.
+    // These frames (ascending) will be asked for soon: a source with a slow store may begin to fetch them,
+    // and does not wait until they are there. Changes nothing of what is read, errors included.
     virtual void will_need(std::span<const std::ptrdiff_t> /*which*/) const {}
+    // About what will_need fetches for a frame; 0: nothing, or not known.
+    virtual std::size_t stored_frame_bytes() const { return 0; }
 
   protected:
     FrameSource() = default;

@@ -72,14 +72,14 @@ struct Reader {
 }  // namespace
 
 // In pieces, so that frames which do not stay need little room, and the others are summed while they are in
-// the cache. The source fetches some 32 MiB ahead of the threads.
+// the cache. The source fetches 32 MiB ahead of the threads, or one piece where that is larger.
 FrameSums read_frames(const FrameSource& source, const ScanInfo& scan, const FrameDestinations& destinations,
                       int num_threads) {
     constexpr std::size_t bytes_per_piece = std::size_t{1} << 20, bytes_ahead = std::size_t{32} << 20;
     const std::size_t size = scan.mask.size(), frame_bytes = size * bytes_per_count(scan.pattern_type);
     const std::size_t frames_per_piece = std::max<std::size_t>(bytes_per_piece / frame_bytes, 1);
-    const std::size_t pieces_ahead = std::max(bytes_ahead / (frames_per_piece * frame_bytes),
-                                              static_cast<std::size_t>(std::max(num_threads, 1)));
+    const std::size_t stored_bytes = frames_per_piece * std::max(frame_bytes, source.stored_frame_bytes());
+    const std::size_t pieces_ahead = std::max<std::size_t>(bytes_ahead / stored_bytes, 1);
     const std::size_t num_frames = destinations.frames.size();
     const std::size_t num_pieces = (num_frames + frames_per_piece - 1) / frames_per_piece;
 

@@ -232,6 +232,17 @@ jobs:
         for _ in self.interrupted(lambda job: job.send_signal(signal.SIGTERM), STOPPED):
             self.assertEqual(self.states(), {"a": "stopped", "b": "stopped"})
 
+    def test_stopped_and_begun_again_with_other_settings(self):
+        self.write("{run: run.yaml, scans: ../scans/*.cxi}")
+        job = self.start("--set", "engines[0].num_iter=3000")
+        self.wait_for(lambda: self.log_has("a", '"event":"checkpoint"'))
+        job.send_signal(signal.SIGTERM)
+        _, told = job.communicate(timeout=60)
+        self.assertEqual(job.returncode, STOPPED, told)
+        self.batch("--set", "engines[0].num_iter=5", "--set", "engines[0].noise_model=poisson")
+        self.assertEqual((self.states(), self.table()["a"]["iterations"]), ({"a": "done"}, 5))
+        self.assertFalse(self.log_has("a", "the run goes on after"))
+
     def test_job_is_killed(self):
         def kill(_):
             pid = json.loads((self.folder / "out/a.job").read_text())["process"]

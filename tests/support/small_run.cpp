@@ -21,7 +21,8 @@ namespace {
 
 template <class T, std::size_t N>
 bool same_bits(const Array<T, N>& a, const Array<T, N>& b) {
-    return a.extents() == b.extents() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+    // Arrays of nothing have no memory to compare.
+    return a.extents() == b.extents() && (a.bytes() == 0 || std::memcmp(a.data(), b.data(), a.bytes()) == 0);
 }
 
 Array<cfloat, 3> value_of(const TileHandles& tile, int num_planes) {

@@ -40,11 +40,7 @@ class CheckpointsTest : public testing::Test {
         return run(config_, settings);
     }
     std::size_t num_manifests() const { return find_manifests(folder_).size(); }
-    CheckpointManifest newest() const {
-        const auto file = find_manifests(folder_).at(0);
-        std::ifstream stream(file);
-        return parse_manifest({std::istreambuf_iterator<char>(stream), {}}, file.string());
-    }
+    CheckpointManifest newest() const { return read_manifest(find_manifests(folder_).at(0)); }
     void forget() { std::filesystem::remove_all(folder_); }
 
     SmallScan scan_{far_field_scan()};

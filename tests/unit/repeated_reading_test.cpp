@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <thread>
 
 #include "base/error.hpp"
 #include "io/raw_frames.hpp"
+#include "io/read_ahead.hpp"
 #include "io/result_file.hpp"
 #include "scan/checked_frames.hpp"
 #include "unit/io_test_files.hpp"
@@ -130,7 +132,8 @@ TEST_P(RepeatedReading, NeedsHdf5OnlyWhereItMust) {
     if (!raw.is_possible()) return;
     RawFrames::Scratch scratch;
     for (const RawFrames::Window& window :
-         {RawFrames::Window{{16, 13}, {3, 5}}, RawFrames::Window{{0, 0}, {height, width}}}) {
+         {RawFrames::Window{{16, 13}, {3, 5}}, RawFrames::Window{{0, 0}, {height, width}},
+          RawFrames::Window{{7, 10}, {7, 10}}}) {
         const std::byte* const read = raw.read(7, window, scratch);
         ASSERT_NE(read, nullptr);
         const auto [rows, columns] = window.shape;
@@ -151,8 +154,8 @@ TEST_P(RepeatedReading, KnowsWhereTheFramesAre) {
     const hdf5::Dataset frames = file.dataset(data_path);
     const hdf5::StoredRange range = frames.stored_range();
     const std::int64_t all = std::int64_t{num_frames} * height * width * 2, stored = range.end - range.begin;
-    if (stored == 0) {  // not where a file holds more index than packed chunks
-        EXPECT_TRUE(GetParam().deflate);
+    if (stored == 0) {  // a file with more index than packed chunks
+        EXPECT_LT(GetParam().chunk.at(1), height);
         return;
     }
     ASSERT_GT(range.begin, 0);
@@ -166,6 +169,35 @@ TEST_P(RepeatedReading, KnowsWhereTheFramesAre) {
     ASSERT_EQ(pread(range.descriptor, &last, sizeof(last), range.end - 2), ssize_t{2});
     EXPECT_EQ(first, stored_count(0, 0, 0));
     EXPECT_EQ(last, stored_count(num_frames - 1, height - 1, width - 1));
+}
+
+TEST_P(RepeatedReading, FetchesFramesAhead) {
+    const hdf5::File file(config_.file);
+    const hdf5::Dataset frames = file.dataset(data_path);
+    const hdf5::StoredRange stored = frames.stored_range();
+    const std::vector<std::ptrdiff_t> which = {3, 4, 38, 39};
+    const ReadAhead whole(frames, 0, height);
+    const auto ranges = whole.ranges(which);
+    if (stored.end == stored.begin) {
+        EXPECT_TRUE(ranges.empty());
+        EXPECT_EQ(whole.frame_bytes(), 0U);
+        return;
+    }
+    const std::int64_t bytes = stored.end - stored.begin;
+    ASSERT_EQ(ranges.size(), 2U);
+    EXPECT_EQ(ranges[0].begin, stored.begin + 3 * bytes / num_frames);
+    EXPECT_NEAR(static_cast<double>(ranges[0].bytes), 2.0 * static_cast<double>(bytes) / num_frames, 1);
+    EXPECT_EQ(ranges[1].begin + ranges[1].bytes, stored.end);
+    EXPECT_EQ(whole.frame_bytes(), static_cast<std::size_t>(bytes / num_frames));
+    // Of rows 8 and 9 only those, or the chunks that hold them.
+    const auto row = static_cast<std::int64_t>(width * sizeof(std::uint16_t));
+    const auto rows = ReadAhead(frames, 8, 2).ranges(which);
+    if (GetParam().chunk.empty()) {
+        ASSERT_EQ(rows.size(), which.size());
+        EXPECT_EQ(rows[1], (ReadAhead::Range{stored.begin + (4 * height + 8) * row, 2 * row}));
+    } else if (GetParam().chunk[1] == height) {
+        EXPECT_EQ(rows, ranges);
+    }
 }
 
 TEST_P(RepeatedReading, AfterFetchingAheadIsTheSame) {
