@@ -4,8 +4,6 @@
 #include <iterator>
 
 #include "base/log.hpp"
-#include "config/same_run.hpp"
-#include "config/yaml_reader.hpp"
 #include "tasks/checkpoints.hpp"
 
 namespace tessera {
@@ -98,31 +96,6 @@ std::optional<CheckpointManifest> find_checkpoint(const std::filesystem::path& f
         });
     }
     return std::nullopt;
-}
-
-RunConfig config_to_go_on(const RunConfig& now, const CheckpointManifest& manifest,
-                          const std::string& manifest_name) {
-    std::vector<ConfigProblem> problems;
-    const RunConfig began = parse_run_config(manifest.run, manifest_name, {}, problems);
-    if (!problems.empty() || manifest.engine >= began.engines.size()) {
-        throw data_error("{}: its run file cannot be read ({})", manifest_name,
-                         problems.empty() ? "too few engines" : problems.front().text());
-    }
-    const RunConfig config = with_choices_of(began, now);
-    const auto keys = keys_against_going_on(began, config, manifest.engine);
-    if (!keys.empty()) {
-        throw usage_error(
-            "{}: is of a run with other settings, {} ({}; go on with those, or choose another output.file)",
-            manifest_name, keys.size() == 1 ? "one key differs" : fmt::format("{} keys differ", keys.size()),
-            fmt::join(keys, ", "));
-    }
-    const int num_iter = config.engines[manifest.engine].num_iter;
-    if (num_iter < manifest.iteration) {
-        throw usage_error(
-            "engines[{}].num_iter: {} iterations, and {} has done {} already (allowed: at least that)",
-            manifest.engine, num_iter, manifest_name, manifest.iteration);
-    }
-    return config;
 }
 
 void require_same_scan(const CheckpointManifest& manifest, const std::string& manifest_name,

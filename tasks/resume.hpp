@@ -19,11 +19,6 @@ namespace tessera {
 // Called by all ranks together.
 std::optional<CheckpointManifest> find_checkpoint(const std::filesystem::path& folder, const Ranks& ranks);
 
-// The run file as it is now, with the choices that it leaves open made as when the run began. A usage Error
-// that names the keys where a run file does not go with the checkpoint (config/same_run.hpp).
-RunConfig config_to_go_on(const RunConfig& now, const CheckpointManifest& manifest,
-                          const std::string& manifest_name);
-
 // A data Error where this is not the scan of the checkpoint.
 void require_same_scan(const CheckpointManifest& manifest, const std::string& manifest_name,
                        const Problem& problem);

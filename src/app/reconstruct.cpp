@@ -20,6 +20,7 @@
 #include "base/memory.hpp"
 #include "codelets/runtime/gpus.hpp"
 #include "codelets/runtime/trace_recorder.hpp"
+#include "config/same_run.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/job_file.hpp"
 #include "io/pictures.hpp"
@@ -201,7 +202,9 @@ void find_where_to_go_on(Prepared& prepared, const Ranks& ranks) {
     }
     prepared.checkpoint_name = manifest_path(folder, prepared.checkpoint->num_iterations).string();
     ranks.agree([&] {
-        prepared.config = config_to_go_on(prepared.config, *prepared.checkpoint, prepared.checkpoint_name);
+        const CheckpointManifest& manifest = *prepared.checkpoint;
+        prepared.config = config_to_go_on(
+            prepared.config, {manifest.run, prepared.checkpoint_name, manifest.engine, manifest.iteration});
     });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <optional>
 
 #include "base/error.hpp"
 #include "config/key_values.hpp"
@@ -135,22 +136,28 @@ bool was_made_with(const std::filesystem::path& result, const RunConfig& config)
     return problems.empty() && keys_of_another_result(then, with_choices_of(then, config)).empty();
 }
 
-// As the newest checkpoint that can be read says; where there is none a run begins again by itself.
-bool can_go_on_with(const std::filesystem::path& result, const RunConfig& config) {
-    for (const auto& path : find_manifests(checkpoint_folder(result))) {
+std::optional<CheckpointManifest> newest_readable_manifest(const std::filesystem::path& folder) {
+    for (const auto& path : find_manifests(folder)) {
         try {
-            const CheckpointManifest manifest = read_manifest(path);
-            std::vector<ConfigProblem> problems;
-            const RunConfig began = parse_run_config(manifest.run, path.string(), {}, problems);
-            if (!problems.empty() || manifest.engine >= began.engines.size()) return false;
-            const RunConfig now = with_choices_of(began, config);
-            return keys_against_going_on(began, now, manifest.engine).empty() &&
-                   now.engines[manifest.engine].num_iter >= manifest.iteration;
+            return read_manifest(path);
         } catch (const Error&) {
             continue;  // the run will pass it over as well
         }
     }
-    return true;
+    return std::nullopt;
+}
+
+// Where there is no checkpoint a run begins again by itself.
+bool can_go_on_with(const std::filesystem::path& result, const RunConfig& config) {
+    const auto folder = checkpoint_folder(result);
+    const auto manifest = newest_readable_manifest(folder);
+    if (!manifest) return true;
+    try {
+        config_to_go_on(config, {manifest->run, folder.string(), manifest->engine, manifest->iteration});
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "config/same_run.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 
+#include "base/error.hpp"
 #include "config/schema.hpp"
+#include "config/yaml_reader.hpp"
 
 namespace tessera {
 namespace {
@@ -128,6 +131,30 @@ RunConfig with_choices_of(const RunConfig& began, RunConfig now) {
     if (!now.tiling.batch_size) now.tiling.batch_size = began.tiling.batch_size;
     if (now.runtime.waves == Waves::automatic) now.runtime.waves = began.runtime.waves;
     return now;
+}
+
+RunConfig config_to_go_on(const RunConfig& now, const StoppedRun& stopped) {
+    std::vector<ConfigProblem> problems;
+    const RunConfig began = parse_run_config(stopped.run_file, stopped.name, {}, problems);
+    if (!problems.empty() || stopped.engine >= began.engines.size()) {
+        throw data_error("{}: its run file cannot be read ({})", stopped.name,
+                         problems.empty() ? "too few engines" : problems.front().text());
+    }
+    const RunConfig config = with_choices_of(began, now);
+    const auto keys = keys_against_going_on(began, config, stopped.engine);
+    if (!keys.empty()) {
+        throw usage_error(
+            "{}: is of a run with other settings, {} ({}; go on with those, or choose another output.file)",
+            stopped.name, keys.size() == 1 ? "one key differs" : fmt::format("{} keys differ", keys.size()),
+            fmt::join(keys, ", "));
+    }
+    const int num_iter = config.engines[stopped.engine].num_iter;
+    if (num_iter < stopped.iteration) {
+        throw usage_error(
+            "engines[{}].num_iter: {} iterations, and {} has done {} already (allowed: at least that)",
+            stopped.engine, num_iter, stopped.name, stopped.iteration);
+    }
+    return config;
 }
 
 std::vector<std::string> keys_of_another_result(const RunConfig& made, const RunConfig& now) {

@@ -312,18 +312,24 @@ Tiling make_tiling(const Placement& placement, std::array<int, 2> grid, int batc
 
 int automatic_batch_size(std::array<int, 2> frame_shape, int num_modes, std::ptrdiff_t num_frames,
                          DeviceKind kind) {
-    // On a GPU a task should keep every multiprocessor busy for about a millisecond.
-    constexpr double gpu_pixels = 256.0 * 128 * 128;
-    constexpr double task_s = 1.5e-3, nominal_flops_per_s = 25e9, share_of_transforms = 0.6;
     const double pixels = static_cast<double>(frame_shape[0]) * frame_shape[1];
+    const auto sixteenth = static_cast<double>(std::max<std::ptrdiff_t>(num_frames / 16, 1));
+    if (kind == DeviceKind::gpu) {
+        // A task should keep every multiprocessor busy for about a millisecond.
+        const double frames = std::round(256.0 * 128 * 128 / (pixels * num_modes));
+        return static_cast<int>(std::clamp(std::min(frames, sixteenth), 1.0, 4096.0));
+    }
+    constexpr double short_task_s = 1.5e-3, long_task_s = 6e-3;
+    constexpr double nominal_flops_per_s = 25e9, share_of_transforms = 0.6;
     const double transform_s = 5 * pixels * std::log2(std::max(pixels, 2.0)) / nominal_flops_per_s;
     const double frame_s = 2 * num_modes * transform_s / share_of_transforms;
-    const double frames = kind == DeviceKind::gpu ? gpu_pixels / (pixels * num_modes) : task_s / frame_s;
-    const auto by_time = static_cast<std::ptrdiff_t>(std::lround(frames));
-    const std::ptrdiff_t enough_tasks =
-        std::max<std::ptrdiff_t>(num_frames / 16, 1);  // small scans still spread out
-    return static_cast<int>(
-        std::clamp<std::ptrdiff_t>(std::min(by_time, enough_tasks), 1, kind == DeviceKind::gpu ? 4096 : 256));
+    // Every batch clears and adds sums for the probe and its window of the object: the more frames share them
+    // the better. Scans too small for many long tasks have shorter ones, so that they still spread out.
+    const double in_many_tasks = static_cast<double>(std::max<std::ptrdiff_t>(num_frames / 32, 1));
+    const double in_short_tasks = std::min(std::round(short_task_s / frame_s), sixteenth);
+    const double frames =
+        std::min(std::round(long_task_s / frame_s), std::max(in_many_tasks, in_short_tasks));
+    return static_cast<int>(std::clamp(frames, 1.0, 256.0));
 }
 
 std::array<int, 2> automatic_grid(const Placement& placement, DeviceKind kind, HaloWidth halo) {

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "codelets/runtime/runtime.hpp"
+#include "config/same_run.hpp"
 #include "io/scan_reader.hpp"
 #include "io/scan_writer.hpp"
 #include "scan/checked_frames.hpp"
@@ -117,7 +118,10 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
     const Ranks ranks;
     std::optional<CheckpointManifest> checkpoint;
     if (settings.resume) checkpoint = find_checkpoint(settings.checkpoints, ranks);
-    const RunConfig config = checkpoint ? config_to_go_on(run_file, *checkpoint, "checkpoint") : run_file;
+    const RunConfig config =
+        checkpoint ? config_to_go_on(
+                         run_file, {checkpoint->run, "checkpoint", checkpoint->engine, checkpoint->iteration})
+                   : run_file;
     const ScanReader reader(config.scan, {});
     Outcome outcome;
     outcome.problem = make_problem(config, reader.info(), machine_for(config.runtime, ranks));

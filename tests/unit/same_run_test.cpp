@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "unit/config_texts.hpp"
 
 namespace tessera {
@@ -73,6 +74,62 @@ TEST(SameRun, IsNoneWithAnotherEngineOrNone) {
     EXPECT_FALSE(keys_against_going_on(began(), now, 1).empty());
     EXPECT_TRUE(keys_against_going_on(began(), now, 0).empty());
 }
+
+// ---- To go on with
+
+StoppedRun stopped_at(const RunConfig& config, std::size_t engine, int iteration) {
+    return {write_run_config(config), "x.checkpoint", engine, iteration};
+}
+
+std::string refusal(const RunConfig& now, const StoppedRun& stopped) {
+    try {
+        config_to_go_on(now, stopped);
+        return "";
+    } catch (const Error& error) {
+        return error.what();
+    }
+}
+
+TEST(StoppedRun, GoesOnWithItsOwnChoices) {
+    RunConfig chosen = began();
+    chosen.tiling.tiles = {2, 3};
+    chosen.tiling.batch_size = 4;
+    chosen.runtime.waves = Waves::recompute;
+    RunConfig now = began();
+    now.engines[1].num_iter = 30;
+    const RunConfig config = config_to_go_on(now, stopped_at(chosen, 1, 12));
+    EXPECT_EQ(config.tiling.batch_size, 4);
+    EXPECT_EQ(config.tiling.tiles, chosen.tiling.tiles);
+    EXPECT_EQ(config.engines[1].num_iter, 30);
+}
+
+TEST(StoppedRun, SaysWhatDiffers) {
+    RunConfig now = began();
+    now.object.margin_px += 1;
+    EXPECT_EQ(refusal(now, stopped_at(began(), 1, 12)),
+              "x.checkpoint: is of a run with other settings, one key differs (object.margin_px; go on with "
+              "those, or choose another output.file)");
+    now = began();
+    now.engines.resize(1);
+    EXPECT_NE(refusal(now, stopped_at(began(), 1, 12)).find("keys differ"), std::string::npos);
+}
+
+TEST(StoppedRun, HasNotDoneMoreThanIsAskedFor) {
+    RunConfig now = began();
+    now.engines[1].num_iter = 12;
+    EXPECT_EQ(refusal(now, stopped_at(began(), 1, 12)), "");
+    EXPECT_EQ(
+        refusal(now, stopped_at(began(), 1, 13)),
+        "engines[1].num_iter: 12 iterations, and x.checkpoint has done 13 already (allowed: at least that)");
+}
+
+TEST(StoppedRun, MustHaveARunFile) {
+    EXPECT_NE(refusal(began(), {"scan: [", "x.checkpoint", 0, 0}).find("cannot be read"), std::string::npos);
+    EXPECT_EQ(refusal(began(), stopped_at(began(), 3, 0)),
+              "x.checkpoint: its run file cannot be read (too few engines)");
+}
+
+// ---- Of another result
 
 // Another num_iter of the last engine, or another scan, is another result; where and how it ran is not.
 TEST(SameResult, IsOfTheSameSettings) {

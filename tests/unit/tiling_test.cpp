@@ -486,18 +486,30 @@ TEST(Tiling, RefusesMoreCellsThanPixels) {
 
 // ---- Automatic choices
 
-TEST(AutomaticBatchSize, IsAMillisecondOrTwoOfWork) {
-    EXPECT_GE(automatic_batch_size({128, 128}, 1, 10000), 8);
-    EXPECT_LE(automatic_batch_size({128, 128}, 1, 10000), 20);
+TEST(AutomaticBatchSize, IsAFewMillisecondsOfWork) {
+    EXPECT_GE(automatic_batch_size({128, 128}, 1, 10000), 30);
+    EXPECT_LE(automatic_batch_size({128, 128}, 1, 10000), 60);
     EXPECT_GT(automatic_batch_size({64, 64}, 1, 10000), automatic_batch_size({128, 128}, 1, 10000));
     EXPECT_LT(automatic_batch_size({128, 128}, 3, 10000), automatic_batch_size({128, 128}, 1, 10000));
+}
+
+TEST(AutomaticBatchSize, LeavesThirtyTwoTasksOrElseSixteenShorterOnes) {
+    EXPECT_EQ(automatic_batch_size({128, 128}, 1, 640), 20);
+    EXPECT_EQ(automatic_batch_size({128, 128}, 1, 320), 10);  // twenty would be three milliseconds
+    EXPECT_EQ(automatic_batch_size({64, 64}, 1, 160), 10);    // of half a millisecond
 }
 
 TEST(AutomaticBatchSize, StaysInItsLimits) {
     EXPECT_EQ(automatic_batch_size({2048, 2048}, 8, 10000), 1);
     EXPECT_EQ(automatic_batch_size({1, 1}, 1, 1000000), 256);
     EXPECT_EQ(automatic_batch_size({64, 64}, 1, 1), 1);
-    EXPECT_EQ(automatic_batch_size({64, 64}, 1, 160), 10);  // sixteen tasks, so that a few workers share them
+}
+
+TEST(AutomaticBatchSize, OfAGpuFillsIt) {
+    EXPECT_EQ(automatic_batch_size({128, 128}, 1, 100000, DeviceKind::gpu), 256);
+    EXPECT_EQ(automatic_batch_size({256, 256}, 2, 100000, DeviceKind::gpu), 32);
+    EXPECT_EQ(automatic_batch_size({128, 128}, 1, 1600, DeviceKind::gpu), 100);
+    EXPECT_EQ(automatic_batch_size({1, 1}, 1, 1000000, DeviceKind::gpu), 4096);
 }
 
 TEST(AutomaticGrid, IsOneTileForAFewFrames) {
