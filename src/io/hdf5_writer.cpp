@@ -98,13 +98,10 @@ void Writer::group(const std::string& path, const std::string& nx_class) {
 }
 
 template <Element T>
-void Writer::create(const std::string& path, const Shape& shape, const Shape& chunk) {
+void Writer::create(const std::string& path, const Shape& shape) {
     const Turn turn;
     const Handle creation(H5Pcreate(H5P_DATASET_CREATE));
     H5Pset_obj_track_times(creation.get(), false);  // the same contents give the same bytes
-    if (!chunk.empty()) {
-        check(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), extents(chunk).data()) >= 0);
-    }
     const Handle type = memory_type<T>();
     const Handle space = dataspace(shape);
     const Handle made(H5Dcreate2(file_.get(), path.c_str(), type.get(), space.get(), make_parents_.get(),
@@ -128,7 +125,7 @@ void Writer::write_block(const std::string& path, const Shape& start, const Shap
 template <Element T>
 void Writer::write(const std::string& path, const Shape& shape, const T* values) {
     const Turn turn;
-    create<T>(path, shape, {});
+    create<T>(path, shape);
     for (const auto extent : shape) {
         if (extent == 0) return;
     }
@@ -264,7 +261,7 @@ Writer::Contents Writer::finish_and_sum() {
 }
 
 #define TESSERA_INSTANTIATE(T)                                                                      \
-    template void Writer::create<T>(const std::string&, const Shape&, const Shape&);                \
+    template void Writer::create<T>(const std::string&, const Shape&);                              \
     template void Writer::write_block<T>(const std::string&, const Shape&, const Shape&, const T*); \
     template void Writer::write<T>(const std::string&, const Shape&, const T*);                     \
     template void Writer::create_on_disk<T>(const std::string&, const Shape&);                      \

@@ -29,7 +29,7 @@ class Writer {
     void group(const std::string& path, const std::string& nx_class);
     // `chunk` empty: contiguous.
     template <Element T>
-    void create(const std::string& path, const Shape& shape, const Shape& chunk);
+    void create(const std::string& path, const Shape& shape);
     template <Element T>
     void write_block(const std::string& path, const Shape& start, const Shape& count, const T* values);
     template <Element T>

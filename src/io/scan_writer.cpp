@@ -30,7 +30,7 @@ template <class Count>
 void write_patterns(hdf5::Writer& file, const Array<float, 3>& patterns) {
     const std::ptrdiff_t height = patterns.extent(1), width = patterns.extent(2);
     const std::string path = detector + "/data";
-    file.create<Count>(path, shape_of(patterns.extents()), {1, height, width});
+    file.create<Count>(path, shape_of(patterns.extents()));
     std::vector<Count> frame(static_cast<std::size_t>(height * width));
     for (std::ptrdiff_t i = 0; i < patterns.extent(0); ++i) {
         std::ranges::transform(patterns.slice(i), frame.begin(), [](float counts) {
