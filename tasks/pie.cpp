@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tasks/engines.hpp"
 #include "tiling/minibatches.hpp"
 
@@ -5,19 +7,31 @@ namespace tessera {
 namespace {
 
 // What tells the engines of the family apart (Maiden, Johnson and Li, Optica 4:736, 2017, table 1): alpha is
-// the step where the weight is the largest everywhere, else the share of the largest in the weight.
+// the step where the weight is the largest everywhere, else the share of the largest in the weight. The step
+// by default is `most_step` for few mini-batches, and shorter for more, down to `least_step`.
 struct PieRule {
     EngineName engine;
     bool alpha_is_step;
     double default_alpha;
-    double default_step;
+    double least_step, most_step;
     bool has_momentum;
 };
 constexpr PieRule rules[] = {
-    {EngineName::ePIE, true, 1.0, 1.0, false},
-    {EngineName::rPIE, false, 0.1, 1.0, false},
-    {EngineName::mPIE, false, 0.1, 0.2, true},
+    {EngineName::ePIE, true, 1.0, 1.0, 1.0, false},
+    {EngineName::rPIE, false, 0.1, 0.4, 1.0, false},
+    {EngineName::mPIE, false, 0.1, 0.2, 0.2, true},
 };
+
+// A full step makes of each pixel what the frames of one mini-batch say, and takes over their noise: what
+// earlier ones said is forgotten. With steps of s the noise of a pixel falls as s / (2 - s), and it takes 1 /
+// s as many updates to come there. A pass has enough of those where mini-batches are many; the least step is
+// for pixels that no more frames light than there are mini-batches, and so have no more updates.
+constexpr double minibatches_of_full_steps = 12;
+
+double default_step(const PieRule& rule, int num_minibatches) {
+    return std::clamp(rule.most_step * minibatches_of_full_steps / num_minibatches, rule.least_step,
+                      rule.most_step);
+}
 
 const PieRule& rule_of(EngineName engine) {
     for (const PieRule& rule : rules) {
@@ -70,7 +84,9 @@ class Pie : public Engine {
     double probe_alpha() const { return settings_.config.alpha_probe.value_or(rule_.default_alpha); }
     double regularisation(double alpha) const { return rule_.alpha_is_step ? 1 : alpha; }
     double step(double alpha) const {
-        return rule_.alpha_is_step ? alpha : settings_.config.step_size.value_or(rule_.default_step);
+        return rule_.alpha_is_step
+                   ? alpha
+                   : settings_.config.step_size.value_or(default_step(rule_, settings_.num_minibatches));
     }
 
     BeginMinibatchArgs begin_args(int n, bool is_first, ProbeMotion probe) const {

@@ -13,8 +13,8 @@ Each mini-batch:
    sum over its mini-batches.
 2. A = sum_jk |P_k|^2 and C = sum_j |O(r_j)|^2 over its frames, at whole pixels.
 3. O -= step_O g_O / ((1-alpha_O) A + alpha_O max A), P the same with C; the probe from probe_update_start on.
-   ePIE: alpha 1, steps `alpha_object`, `alpha_probe` (1). rPIE, mPIE: steps `step_size` (1, mPIE 0.2), alpha
-   `alpha_object`, `alpha_probe` (0.1). With the norm of the whole object, max C is the number of frames times max |O|^2.
+   ePIE: alpha 1, steps `alpha_object`, `alpha_probe` (1). rPIE, mPIE: steps `step_size` (rPIE 1 for up to 12
+   mini-batches, 12 over their number beyond, 0.4 at least; mPIE 0.2), alpha `alpha_object`, `alpha_probe` (0.1). With the norm of the whole object, max C is the number of frames times max |O|^2.
 4. mPIE, after every `feedback_interval` mini-batches and at the end of the iteration, for object and probe:
    v = friction v + (O - O_before), O = O_before + v, O_before = O; O_before is O where an iteration begins,
    and v is 0 where the run does.
@@ -70,7 +70,7 @@ def pie(model, obj, probe, args, report):
     minibatches = deal(model, args.minibatch_size, random)
     default = 1.0 if args.engine == "ePIE" else 0.1
     alpha_o, alpha_p = (default if a is None else a for a in (args.alpha_object, args.alpha_probe))
-    step = args.step_size or (0.2 if args.engine == "mPIE" else 1.0)
+    step = args.step_size or (0.2 if args.engine == "mPIE" else min(max(12 / len(minibatches), 0.4), 1.0))
     step_o, step_p = (alpha_o, alpha_p) if args.engine == "ePIE" else (step, step)
     if args.engine == "ePIE":
         alpha_o = alpha_p = 1.0

@@ -201,7 +201,8 @@ class Oracle {
         if (engine_.name == EngineName::ePIE)
             return {engine_.alpha_object.value_or(1), engine_.alpha_probe.value_or(1)};
         if (engine_.name != EngineName::LSQML) {
-            const double step = engine_.step_size.value_or(engine_.name == EngineName::mPIE ? 0.2 : 1);
+            const double of_rpie = std::clamp(12.0 / minibatches_.count, 0.4, 1.0);
+            const double step = engine_.step_size.value_or(engine_.name == EngineName::mPIE ? 0.2 : of_rpie);
             return {step, step};
         }
         StepPair sum;
@@ -251,6 +252,8 @@ const FormulaCase formula_cases[] = {
                  c.alpha_probe = 0.6;
              })},
     {"rpie", Propagation::far_field, engine(EngineName::rPIE)},
+    {"rpie_shorter_steps", Propagation::far_field, engine(EngineName::rPIE, 2)},  // of 18 mini-batches
+    {"rpie_single_frames", Propagation::far_field, engine(EngineName::rPIE, 1)},
     {"rpie_near_two_modes", Propagation::near_field,
      changed(engine(EngineName::rPIE),
              [](EngineConfig& c) {
@@ -443,6 +446,24 @@ TEST(MinibatchEngines, WorkInSequenceWithProjectionsOnTilesAsOnTheWhole) {
     // CG's first cost is what mPIE's final evaluation says.
     const std::size_t first = tiled.reports.size() - 2;
     EXPECT_NEAR(tiled.reports[first].cost / tiled.result.cost[first - 1], 1, 1e-6);
+}
+
+// The noise of the last frames' estimates is not the answer: with many mini-batches the steps by themselves
+// are shorter than full ones, and fit the counts better than those and than much shorter ones.
+TEST(MinibatchEngines, ChooseStepsThatSuitTheirNumber) {
+    SmallScan scan(far_field_scan());
+    RunConfig config = scan.run_config();
+    config.probe.update.start = 1;
+    const auto cost_after = [&](int minibatch_size, std::optional<double> step_size) {
+        config.engines = {engine(EngineName::rPIE, minibatch_size)};
+        config.engines[0].num_iter = 20;
+        config.engines[0].step_size = step_size;
+        return run(config).result.final_cost;
+    };
+    const double of_many = cost_after(1, std::nullopt);
+    EXPECT_LT(of_many, 0.9 * cost_after(1, 1));
+    EXPECT_LT(of_many, cost_after(1, 0.04));
+    EXPECT_EQ(cost_after(12, std::nullopt), cost_after(12, 1));
 }
 
 TEST(MinibatchEngines, StopBeforeAnIterationChangesAnything) {
