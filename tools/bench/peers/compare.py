@@ -76,6 +76,11 @@ def parse_arguments():
     )
     parser.add_argument("--passes", type=int, default=40, help="over the frames, for the last of them")
     parser.add_argument(
+        "--untimed",
+        action="store_true",
+        help="only what as many passes lead to, each program once, whatever else the machine is busy with",
+    )
+    parser.add_argument(
         "--disturbance",
         type=float,
         default=0.1,
@@ -97,7 +102,10 @@ def parse_arguments():
         const=ROOT / "tools/bench/results",
         help="also write peers-<date>-<commit>.json and .md there",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.untimed:
+        arguments.parts, arguments.repetitions, arguments.disturbance = ["passes"], 1, float("inf")
+    return arguments
 
 
 def say(text):
@@ -321,7 +329,7 @@ def main():
         gpu=report.gpu_model() if conditions.device == "gpu" else None,
         repetitions=arguments.repetitions,
         probe_start=arguments.probe_start,
-        others_share=meter.others_share,
+        others_share=None if arguments.untimed else meter.others_share,
         versions=versions,
         absent=absent,
         tools=tools,

@@ -29,7 +29,7 @@ class Passes:
     passes: int
     theirs: Quality
     ours: Quality
-    times: list  # of each repetition: (their, our) seconds of work, (their, our) of processors
+    times: list  # of each repetition: (their, our) seconds of work, (their, our) of processors; none: not taken
 
     def ratio(self, kind):
         return statistics.median(pair[kind][0] / pair[kind][1] for pair in self.times)
@@ -38,7 +38,7 @@ class Passes:
         return {
             "peer": self.tool.label,
             "counterpart": self.counterpart.label,
-            "minibatch_size": self.counterpart.minibatch_size,
+            "counterpart_settings": self.counterpart.engine_settings,
             "passes": self.passes,
             "theirs": dataclasses.asdict(self.theirs),
             "ours": dataclasses.asdict(self.ours),
@@ -104,7 +104,8 @@ def compare_after_passes(tools, passes, judge, meter, say):
         times = []
         for _ in range(meter.arguments.repetitions):
             theirs, ours = meter.run(tool, [passes]), meter.run(counterpart, [passes])
-            times.append({"work": (theirs.work_s, ours.work_s), "cpu": (theirs.work_cpu_s, ours.work_cpu_s)})
+            if not meter.arguments.untimed:
+                times.append({"work": (theirs.work_s, ours.work_s), "cpu": (theirs.work_cpu_s, ours.work_cpu_s)})
         row = Passes(
             tool,
             counterpart,

@@ -88,7 +88,7 @@ class Comparison:
     gpu: str  # None: on the cores alone
     repetitions: int
     probe_start: int
-    others_share: float
+    others_share: float  # None: no times were taken
     versions: dict
     absent: dict
     tools: list
@@ -168,6 +168,7 @@ class Comparison:
 
     def passes_table(self):
         """Side by side: the peer's, then Tessera's."""
+        kinds = {"work": "time ÷ Tessera's", "cpu": "CPU time ÷ Tessera's"} if self.passes[0].times else {}
         rows = [
             [
                 "after as many passes",
@@ -178,8 +179,7 @@ class Comparison:
                 "Tessera's",
                 "resolution, px",
                 "Tessera's",
-                "time ÷ Tessera's",
-                "CPU time ÷ Tessera's",
+                *kinds.values(),
             ]
         ]
         for row in self.passes:
@@ -191,7 +191,7 @@ class Comparison:
                     *(f"{quality.data_error:.5f}" for quality in both),
                     *(f"{quality.object_error:.4f}" for quality in both),
                     *(f"{quality.resolution_px:.2f}" for quality in both),
-                    *(f"{row.ratio(kind):.1f}" for kind in ("work", "cpu")),
+                    *(f"{row.ratio(kind):.1f}" for kind in kinds),
                 ]
             )
         return table(rows)
@@ -199,11 +199,16 @@ class Comparison:
     def text(self):
         height, width = self.frame_shape
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        timing = (
+            "No times were taken: the machine was busy with other work."
+            if self.others_share is None
+            else f"Medians of {self.repetitions} repetitions; others used at most {self.others_share:.0%} of the "
+            "cores during a run."
+        )
         parts = [
             f"{self.scan}: {self.num_frames} frames of {height} x {width}, one mode.\n"
             f"{f'{self.gpu} beside ' if self.gpu else ''}{len(self.cores)} cores of {cpu_model()}; {versions}.\n"
-            f"Medians of {self.repetitions} repetitions; others used at most {self.others_share:.0%} of the "
-            "cores during a run.",
+            f"{timing}",
         ]
         if self.times:
             parts.append(self.iteration_table())

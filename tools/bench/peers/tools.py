@@ -110,10 +110,10 @@ class Tessera:
         waves="auto",
         interpolation="nearest",
         gpu_kernels="staged",
-        minibatch_size=None,
+        engine_settings=None,
     ):
         self.label, self.engine, self.waves, self.interpolation = label, engine, waves, interpolation
-        self.gpu_kernels, self.minibatch_size = gpu_kernels, minibatch_size
+        self.gpu_kernels, self.engine_settings = gpu_kernels, engine_settings or {}
         self.timing_blocks = [2, 20]  # whole tens: every tenth iteration makes the kept waves afresh
 
     def start_like(self):
@@ -124,11 +124,11 @@ class Tessera:
         result, run_file = conditions.scratch / "tessera.h5", conditions.scratch / "tessera.yaml"
         half = conditions.every_other
         frames = "" if half is None else f", frames: {{start: {half}, step: 2}}"
-        minibatches = "" if self.minibatch_size is None else f", minibatch_size: {self.minibatch_size}"
+        engine = {"name": self.engine, "num_iter": sum(blocks), **self.engine_settings}
         run_file.write_text(
             f"scan: {{file: {json.dumps(str(conditions.scan))}{frames}}}\n"
             f"probe: {{initial: auto, update: {{start: {conditions.probe_start}}}}}\n"
-            f"engines: [{{name: {self.engine}, num_iter: {sum(blocks)}{minibatches}}}]\n"
+            f"engines: [{json.dumps(engine)}]\n"
             f"positions: {{interpolation: {self.interpolation}}}\n"
             f"runtime: {{waves: {self.waves}, gpu_kernels: {self.gpu_kernels}, "
             f"gpus: {1 if conditions.device == 'gpu' else 0}}}\n"
@@ -163,7 +163,7 @@ class Peer:
         raise NotImplementedError
 
     def counterpart(self):
-        """Tessera's engine of the same name and with as large mini-batches."""
+        """Tessera's engine of the same name, with the settings that have the same meaning in both."""
         raise NotImplementedError
 
     def start_like(self):
@@ -242,16 +242,20 @@ class PtyChi(Peer):
             f"Tessera {self.engine}",
             engine=self.engine,
             interpolation=self.interpolation,
-            minibatch_size=None if self.engine == "DM" else self.batch_size,
+            engine_settings=PTYCHI_DM if self.engine == "DM" else {"minibatch_size": self.batch_size},
         )
 
     def settings(self, conditions):
         return {"threads": len(conditions.cores), "batch_size": self.batch_size, "step_size": self.step_size}
 
 
+# pty-chi's difference map in Tessera's keys: every frame takes part, object and probe change once.
+PTYCHI_DM = {"fourier_relax_factor": 0, "overlap_max_iterations": 1}
+
 # Engine, frames per update, step size. LSQML as it comes, and with smaller batches, which converge in fewer
 # iterations. rPIE adds up the updates of a batch: as it comes (100, 1) it diverges where frames overlap much,
-# and these settings did best on a measured scan.
+# and these settings did best on a measured scan. Tessera divides by the light of all frames of a batch: its steps are
+# another thing, and its own.
 PTYCHI_SETTINGS = [("LSQML", 100, 1.0), ("LSQML", 32, 1.0), ("rPIE", 10, 0.3), ("DM", 100, 1.0)]
 
 
