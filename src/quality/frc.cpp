@@ -121,9 +121,9 @@ double half_bit_curve(double n) {
     return (0.2071 + 1.9102 * noise) / (1.2071 + 0.9102 * noise);
 }
 
-// The first frequency at which the correlation, linear between rings, falls below `threshold` (one per ring).
-// The first frequency from which on the correlation stays below the threshold for several rings: a single low
-// ring, as the few values of the innermost ones often make, is not the end of the resolution.
+// The first frequency from which on the correlation, linear between rings, stays below `threshold` (one per
+// ring) for several rings or to the last: a single low ring, as the few values of the innermost ones often
+// make, is not the end of the resolution.
 double crossing(const RingCorrelation& rings, const std::vector<double>& threshold) {
     // A ring of a few values has a curve near one and says nothing.
     constexpr double largest_threshold = 0.9;
