@@ -299,6 +299,29 @@ ForecastInput forecast_input(const Problem& problem) {
     return input;
 }
 
+// What the rank keeps, and whether it has room for it.
+void plan_for(Problem& problem, int rank) {
+    problem.waves_memory_bytes.reset();
+    problem.waves_bytes = 0;
+    problem.keep_waves = false;
+    ForecastInput input = forecast_input(problem);
+    input.rank = rank;
+    const std::size_t limit = host_limit(problem);
+    // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
+    // faster than it would fetch them.
+    const bool can_keep = problem.has_line_search() && problem.config.object.num_slices == 1 &&
+                          problem.config.tiling.exchange != Exchange::voxels;
+    input.keep_waves =
+        can_keep && (problem.config.runtime.waves == Waves::keep ||
+                     (problem.config.runtime.waves == Waves::automatic && problem.machine.num_gpus == 0 &&
+                      waves_fit(input, problem.tiling, limit / 2)));
+    problem.keep_waves = input.keep_waves;
+    plan_memory(problem, input, limit);
+    if (problem.machine.num_gpus > 0) problem.gpu_memory = forecast_gpu_memory(input, problem.tiling);
+    require_gpu_memory(problem);
+    require_host_memory(problem, limit);
+}
+
 }  // namespace
 
 std::vector<std::size_t> forecast_memory_of_ranks(const Problem& problem) {
@@ -314,35 +337,27 @@ MemoryForecast forecast_memory_alone(const Problem& problem) {
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks,
                      int rank) {
     require_possible_waves(config);
-    Problem problem;
+    const auto whole = std::make_shared<WholeScan>();
+    whole->info = scan;
+    Problem problem(whole);
     problem.config = config;
-    problem.scan = scan;
     problem.machine = machine;
     require_possible_centering(problem);
     require_possible_upsampling(problem);
     problem.probe_shape = shape_of_probe(config, scan);
-    problem.placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
-                                      config.positions.interpolation, config.positions.max_shift_px);
+    whole->placement = place_windows(scan.positions_px, problem.probe_shape, config.object.margin_px,
+                                     config.positions.interpolation, config.positions.max_shift_px);
     require_possible_flat_region(problem);
-    set_tiling(problem);
+    set_tiling(problem, whole->tiling);
     problem.owner_of_tile = assign_owners(problem.tiling, num_ranks);
-
-    ForecastInput input = forecast_input(problem);
-    input.rank = rank;
-    const std::size_t limit = host_limit(problem);
-    // Kept waves pay when they fit comfortably: never more than half of the machine. A GPU makes them again
-    // faster than it would fetch them.
-    const bool can_keep = problem.has_line_search() && config.object.num_slices == 1 &&
-                          config.tiling.exchange != Exchange::voxels;
-    input.keep_waves = can_keep && (config.runtime.waves == Waves::keep ||
-                                    (config.runtime.waves == Waves::automatic && machine.num_gpus == 0 &&
-                                     waves_fit(input, problem.tiling, limit / 2)));
-    problem.keep_waves = input.keep_waves;
-    plan_memory(problem, input, limit);
-    if (machine.num_gpus > 0) problem.gpu_memory = forecast_gpu_memory(input, problem.tiling);
-    require_gpu_memory(problem);
-    require_host_memory(problem, limit);
+    plan_for(problem, rank);
     return problem;
+}
+
+Problem problem_of_rank(const Problem& problem, int rank) {
+    Problem of_rank = problem;
+    plan_for(of_rank, rank);
+    return of_rank;
 }
 
 }  // namespace tessera

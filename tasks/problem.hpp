@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -15,14 +16,25 @@
 
 namespace tessera {
 
-// Everything about a reconstruction that is known before its frames are read: the scan, where its windows
-// fall, how the object is tiled, what will be kept. `check` stops here, `reconstruct` goes on.
-struct Problem {
-    RunConfig config;
-    ScanInfo scan;
-    std::array<int, 2> probe_shape = {0, 0};
+// What grows with the whole scan, whichever part of it is a rank's.
+struct WholeScan {
+    ScanInfo info;
     Placement placement;
     Tiling tiling;
+};
+
+// Everything about a reconstruction that is known before its frames are read: the scan, where its windows
+// fall, how the object is tiled, what will be kept. `check` stops here, `reconstruct` goes on. Copies share
+// the whole scan.
+struct Problem {
+    explicit Problem(std::shared_ptr<const WholeScan> whole_scan) : whole(std::move(whole_scan)) {}
+
+    RunConfig config;
+    std::shared_ptr<const WholeScan> whole;
+    const ScanInfo& scan = whole->info;
+    const Placement& placement = whole->placement;
+    const Tiling& tiling = whole->tiling;
+    std::array<int, 2> probe_shape = {0, 0};
     HaloWidth halo_px = whole_window;  // tiling.halo_m in pixels, rounded up
     std::vector<int> owner_of_tile;    // the rank
     bool keep_waves = false;
@@ -72,6 +84,10 @@ struct Problem {
 // also chooses tiles and batches.
 Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machine& machine, int num_ranks = 1,
                      int rank = 0);
+
+// The same for another rank of that run, which shares the whole scan: what it keeps, on a machine of the same
+// kind and memory. Throws as make_problem does where the forecast does not fit. Cost: O(tiles + batches).
+Problem problem_of_rank(const Problem& problem, int rank);
 
 // The run file with its automatic choices made, as a checkpoint keeps it.
 RunConfig resolved_config(const Problem& problem);

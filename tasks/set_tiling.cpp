@@ -43,7 +43,7 @@ HaloWidth halo_of(const RunConfig& config, const ScanInfo& scan) {
 
 }  // namespace
 
-void set_tiling(Problem& problem) {
+void set_tiling(Problem& problem, Tiling& tiling) {
     const RunConfig& config = problem.config;
     const ScanInfo& scan = problem.scan;
     const DeviceKind kind = problem.machine.kind();
@@ -71,10 +71,10 @@ void set_tiling(Problem& problem) {
     problem.halo_px = halo_of(config, scan);
     const auto automatic = automatic_grid(problem.placement, kind, problem.halo_px);
     const ObjectConstraintsConfig& constraints = config.object.constraints;
-    problem.tiling = make_tiling(problem.placement, config.tiling.tiles.value_or(automatic), batch_size,
-                                 config.tiling.exchange, problem.halo_px, std::move(minibatches),
-                                 smoothing_reach(constraints.total_variation > 0, constraints.smoothing > 0));
-    require_few_strips(problem.tiling, config.tiling.exchange);
+    tiling = make_tiling(problem.placement, config.tiling.tiles.value_or(automatic), batch_size,
+                         config.tiling.exchange, problem.halo_px, std::move(minibatches),
+                         smoothing_reach(constraints.total_variation > 0, constraints.smoothing > 0));
+    require_few_strips(tiling, config.tiling.exchange);
 }
 
 }  // namespace tessera

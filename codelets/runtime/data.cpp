@@ -17,17 +17,18 @@ namespace {
 constexpr std::size_t element_bytes = 64;
 bool is_shared_between_ranks = false;
 
-// In a simulation, and where a graph is only recorded, all data of a rank has the same addresses. What the
+// In a simulation, and where a graph is only recorded, all data of all ranks has the same addresses. What the
 // host writes there (positions, masks) and what messages carry takes as much memory as the largest of it;
 // nothing else touches any.
 void* memory_without_content() {
-    static void* const all = [] {
+    const auto reserve = [] {
         constexpr std::size_t largest = element_bytes << 32;
         void* reserved = mmap(nullptr, largest, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (reserved == MAP_FAILED) throw runtime_failure("no addresses left for the data of a simulation");
-        return reserved;
-    }();
+        return static_cast<std::byte*>(reserved);
+    };
+    static void* const all = is_simulation ? &once_for_all_ranks("DATA", reserve) : reserve();
     return all;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "codelets/runtime/codelet.hpp"
 #include "config/run_config.hpp"
@@ -29,5 +30,19 @@ struct SimulatedNode {
 void simulate_node(const SimulatedNode& node);
 const SimulatedNode* simulated_node();  // null: this machine
 std::size_t usable_gpu_memory(const RuntimeConfig& config, const SimulatedNode& node);
+
+// The ranks of a simulation are in one process, one of them running at a time, but each has variables of its
+// own. What is alike for all of them is there once: `make` returns a pointer to it where this rank is the
+// first to ask for what has that name, and nobody deletes it.
+void* noted_for_all_ranks(const char* name);  // null: nothing yet
+void note_for_all_ranks(const char* name, void* what);
+template <class Make>
+auto& once_for_all_ranks(const char* name, const Make& make) {
+    using What = std::remove_pointer_t<decltype(make())>;
+    if (void* there = noted_for_all_ranks(name); there != nullptr) return *static_cast<What*>(there);
+    What* made = make();
+    note_for_all_ranks(name, made);
+    return *made;
+}
 
 }  // namespace tessera

@@ -198,6 +198,10 @@ void set_environment(const Path& folder) {
     setenv("STARPU_PERF_MODEL_DIR", place.c_str(), 1);
     setenv("STARPU_HOSTNAME", simulated_host_name, 1);
     setenv("STARPU_SILENT", "1", 0);
+    // SimGrid asks for zeros for the stack of each of its many threads and keeps them all: from the system
+    // they take memory only where they are touched, from what was freed before they would all be written.
+    setenv("MALLOC_MMAP_THRESHOLD_", "1048576", 1);
+    setenv("MALLOC_MMAP_MAX_", "1000000000", 1);
     setenv("TMPDIR", place.c_str(), 1);  // SimGrid copies the simulator for every rank
 }
 

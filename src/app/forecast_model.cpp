@@ -55,8 +55,7 @@ void forecast_by_model(const RunConfig& config, const MachineConfig& machine,
     const Machine workers = machine_for(config.runtime, Ranks(machine.nodes, 0));
     Problem problem = make_problem(config, reader.info(), workers, machine.nodes);
     require_modelled(problem);
-    require_frames_stay(make_problem(config, reader.info(), workers, machine.nodes,
-                                     rank_with_most_frames(problem, machine.nodes)));
+    require_frames_stay(problem_of_rank(problem, rank_with_most_frames(problem, machine.nodes)));
     for (std::size_t t = 0; t < problem.tiling.tiles.size(); ++t)  // a problem knows its own rank's alone
         problem.patterns.stays[t].assign(problem.tiling.tiles[t].batches.size(), true);
     const std::vector<std::string> durations = durations_of(machine.node, workers);

@@ -231,8 +231,8 @@ void prepare(const ReconstructOptions& options, const Ranks& ranks, Prepared& pr
     ranks.require_equal(machine.num_gpus > 0 ? "GPUs" : "CPUs", "what this rank runs on");
     machine.host_memory_bytes = ranks.least(machine.host_memory_bytes);
     ranks.agree([&] {
-        prepared.problem =
-            make_problem(prepared.config, prepared.reader->info(), machine, ranks.size(), ranks.rank());
+        prepared.problem.emplace(
+            make_problem(prepared.config, prepared.reader->info(), machine, ranks.size(), ranks.rank()));
         if (prepared.checkpoint)
             require_same_scan(*prepared.checkpoint, prepared.checkpoint_name, *prepared.problem);
     });

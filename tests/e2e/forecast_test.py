@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from mpi_environment import RANKS_ON_ANY_MACHINE
 
@@ -35,6 +36,18 @@ engines:
 tiling: {{tiles: [4, 4], batch_size: 4}}
 runtime: {{waves: recompute}}
 output: {{file: result.h5, pictures: false}}
+"""
+
+RUN_OF_MANY_FRAMES = """scan:
+  file: scan.h5
+  format: hdf5
+  geometry: {energy_eV: 8000, detector_distance_m: 1.0, detector_pixel_size_m: 20.0e-6}
+  keys: {frames: frames, positions: positions}
+probe: {initial: gaussian, diameter_m: 2.0e-6, update: {start: 0}}
+engines: [{name: CG, num_iter: 1}]
+tiling: {tiles: [4, 4], batch_size: 4096}
+runtime: {waves: recompute}
+output: {file: result.h5, pictures: false}
 """
 
 # Slow cores, so that tasks take about a millisecond.
@@ -296,6 +309,25 @@ class Simulated(OfAnyKind, Folder):
                     self.assertEqual(modelled["sent_bytes_most"], simulated["sent_bytes_most"])
                     self.assertEqual(modelled["gpu_memory_bytes"], simulated["gpu_memory_bytes"])
                     self.assertAlmostEqual(modelled["iteration_s"] / simulated["iteration_s"], 1, delta=0.03)
+
+    def test_ranks_share_the_scan(self):
+        """They are in one process: what each knows of all frames, some 80 bytes a frame, is there once."""
+        nodes, sides, peak = 16, (40, 250), []
+        (self.folder / "run.yaml").write_text(RUN_OF_MANY_FRAMES)
+        for side in sides:
+            y, x = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
+            with h5py.File(self.folder / "scan.h5", "w") as scan:
+                scan["positions"] = 1e-6 * np.stack([y.ravel(), x.ravel()], axis=1)
+                frames = scan.create_dataset("frames", (side**2, 8, 8), "uint16", chunks=(1, 8, 8))  # which takes no room
+                frames[0] = 1
+            process = subprocess.Popen([PROGRAM, "--quiet", "forecast", "run.yaml", "--machine", "machine.yaml", "--nodes",
+                                        str(nodes), "--iterations", "2"], cwd=self.folder, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(process.returncode, 0)
+            peak.append(1024 * used.ru_maxrss)
+        self.assertLess((peak[1] - peak[0]) / (sides[1]**2 - sides[0]**2), 0.5 * 80 * nodes)
 
 
 if __name__ == "__main__":

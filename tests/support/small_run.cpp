@@ -123,8 +123,7 @@ Outcome run(const RunConfig& run_file, const RunSettings& settings) {
                          run_file, {checkpoint->run, "checkpoint", checkpoint->engine, checkpoint->iteration})
                    : run_file;
     const ScanReader reader(config.scan, {});
-    Outcome outcome;
-    outcome.problem = make_problem(config, reader.info(), machine_for(config.runtime, ranks));
+    Outcome outcome(make_problem(config, reader.info(), machine_for(config.runtime, ranks)));
     const Problem& problem = outcome.problem;
     const Runtime runtime(config.runtime, ranks, problem.out_of_core());
     const CheckedFrames frames(reader, problem.scan);

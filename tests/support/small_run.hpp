@@ -40,6 +40,8 @@ class SmallScan {
 };
 
 struct Outcome {
+    explicit Outcome(Problem of_run) : problem(std::move(of_run)) {}
+
     Problem problem;
     Result result;  // probe: orthogonal modes
     std::vector<IterationReport> reports;

@@ -55,6 +55,29 @@ class OutOfCore : public testing::Test {
     RunConfig config_;
 };
 
+// Whichever rank's problem it is made from; and the scan is there once.
+TEST_F(OutOfCore, IsPlannedForEachRank) {
+    const ScanReader reader(config_.scan, {});
+    const Machine machine = machine_for(config_.runtime, Ranks());
+    const auto of = [&](int rank) { return make_problem(config_, reader.info(), machine, 2, rank); };
+    const std::size_t all = of(0).memory.total_bytes();  // more than of(1)
+    for (const std::size_t less : {0, 1}) {
+        config_.runtime.memory_limit_host_bytes = all - less;
+        const Problem first = of(0), second = of(1);
+        EXPECT_NE(first.patterns.stays, second.patterns.stays);
+        EXPECT_EQ(first.patterns.reads_again(), less > 0);
+        for (const auto& [made, from] : {std::pair(&first, &second), std::pair(&second, &first)}) {
+            const Problem planned = problem_of_rank(*from, made == &second ? 1 : 0);
+            EXPECT_EQ(planned.patterns.stays, made->patterns.stays);
+            EXPECT_EQ(planned.memory.total_bytes(), made->memory.total_bytes());
+            EXPECT_EQ(planned.keep_waves, made->keep_waves);
+            EXPECT_EQ(&planned.tiling, &from->tiling);
+            EXPECT_EQ(&planned.placement, &from->placement);
+            EXPECT_EQ(&planned.scan, &from->scan);
+        }
+    }
+}
+
 TEST_F(OutOfCore, GivesTheSameBitsWhateverStays) {
     for (const EngineName engine : {EngineName::CG, EngineName::GD}) {
         config_.engines[0].name = engine;

@@ -17,7 +17,7 @@
 #include "codelets/runtime/trace_recorder.hpp"
 #include "config/yaml_reader.hpp"
 #include "io/scan_reader.hpp"
-#include "scan/checked_frames.hpp"
+#include "scan/frame_source.hpp"
 #include "tasks/rehearsal.hpp"
 
 namespace {
@@ -69,18 +69,31 @@ struct Order {
     int num_iter = 1;
 };
 
+// Nobody reads them, but those that do not stay in memory have to come from somewhere.
+class FramesWithoutContent : public FrameSource {
+  public:
+    void read_frames(std::span<const std::ptrdiff_t>, std::span<void* const>) const override {}
+};
+
+// Of a machine whose nodes are all alike.
+const Problem& problem_of_first_rank(const RunConfig& config, const Order& order, const Ranks& ranks) {
+    return once_for_all_ranks("PROBLEM", [&] {
+        const ScanReader reader(config.scan, order.folder);
+        return new Problem(
+            make_problem(config, reader.info(), machine_for(config.runtime, ranks), ranks.size()));
+    });
+}
+
 void simulate_rank(const Order& order) {
     const Ranks ranks;
     const RunConfig config = read_run_config(order.folder / "run.yaml");
     const MachineConfig machine = read_machine_config(order.folder / "machine.yaml");
     simulate_node(app::node_of(machine.node));
-    const ScanReader reader(config.scan, order.folder);
-    const Problem problem =
-        make_problem(config, reader.info(), machine_for(config.runtime, ranks), ranks.size(), ranks.rank());
+    const Problem problem = problem_of_rank(problem_of_first_rank(config, order, ranks), ranks.rank());
     const Runtime runtime(config.runtime, ranks, problem.out_of_core());
     const std::vector<std::string> durations = app::durations_of(machine.node, runtime.machine());
     const TraceRecorder recorder(ranks, name_of_tag);
-    const CheckedFrames frames(reader, problem.scan);
+    const FramesWithoutContent frames;
     Handles handles = make_handles(problem, ranks, &frames);
     rehearse(problem, handles, order.num_iter);
     leave_schedule(order.folder, ranks.rank(), recorder.of_this_rank());
