@@ -14,11 +14,10 @@ namespace {
 // More than these only queue for the disk.
 constexpr int most_reading_threads = 16;
 
-// As many as compute, or where GPUs do that, this rank's share of the cores; twice as many where every second
-// one waits.
-int num_reading_threads(const FrameSource& source, const Machine& machine, const Ranks& ranks) {
+// As many as compute, or where GPUs do that, this rank's share of the cores.
+int num_reading_threads(const Machine& machine, const Ranks& ranks) {
     const int num = machine.num_gpus > 0 ? num_usable_cores() / ranks.on_this_node() : machine.num_workers();
-    return std::clamp(source.waits_for_disk() ? 2 * num : num, 1, most_reading_threads);
+    return std::clamp(num, 1, most_reading_threads);
 }
 
 }  // namespace
@@ -27,10 +26,8 @@ FrameStatistics read_frames(const FrameSource& source, const Problem& problem,
                             const FrameDestinations& destinations, const Ranks& ranks) {
     const ScanInfo& scan = problem.scan;
     FrameSums sums;
-    ranks.agree([&] {
-        const int num_threads = num_reading_threads(source, problem.machine, ranks);
-        sums = read_frames(source, scan, destinations, num_threads);
-    });
+    ranks.agree(
+        [&] { sums = read_frames(source, scan, destinations, num_reading_threads(problem.machine, ranks)); });
     ranks.sum_disjoint(sums.counts);
     ranks.sum(sums.pattern);
     FrameStatistics statistics;

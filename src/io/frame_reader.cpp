@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "base/memory.hpp"
 
 namespace tessera {
 
@@ -153,14 +152,6 @@ CountRules count_rules(const hdf5::Type& stored, const ScanConfig& config) {
     return rules;
 }
 
-// Small scans stay in the system's cache, for the next run; of large ones it would hold a second copy.
-static StretchReader::Way way_of(const hdf5::Dataset& frames, const ScanMask& mask) {
-    constexpr std::size_t share = 8;
-    const std::size_t bytes = static_cast<std::size_t>(frames.size()) * frames.type().bytes;
-    const bool is_large = bytes > memory_bound().bytes / share;
-    return is_large && !mask.per_frame() ? StretchReader::Way::direct : StretchReader::Way::cached;
-}
-
 // How many threads may read at once. Each has a window and, reading raw, what is stored of the frame: as it
 // is, inflated, and in order; else a piece, and how each of its pixels is used.
 static std::ptrdiff_t num_threads_with_room(const hdf5::Dataset& frames, const ScanMask& mask,
@@ -180,14 +171,10 @@ FrameReader::FrameReader(const hdf5::Dataset& frames, const ScanMask& mask, cons
       mask_(mask),
       map_(map),
       rules_(rules),
-      raw_(frames, way_of(frames, mask)),
+      raw_(frames),
       fetch_(frames, map.window_first()[0], map.window_shape()[0]),
       room_(num_threads_with_room(frames, mask, map, raw_.is_possible() && !mask.per_frame())),
       used_(map.apply<std::uint8_t>(mask.used())) {}
-
-void FrameReader::will_need(std::span<const std::ptrdiff_t> frames) const {
-    if (!raw_.is_direct()) fetch_(frames);
-}
 
 void FrameReader::read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
     TESSERA_EXPECT(frames.size() == destinations.size());
@@ -201,13 +188,9 @@ template <class Stored>
 void FrameReader::read_as(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const {
     const bool is_raw = raw_.is_possible() && !mask_.per_frame() && frames_.type().bytes == sizeof(Stored);
     const RawFrames::Window window = {map_.window_first(), map_.window_shape()};
-    // Each thread keeps a little for the next time, whatever it then reads: fresh memory costs more than
-    // reading.
-    constexpr std::size_t little = std::size_t{4} << 20;
-    static thread_local RawFrames::Scratch scratch;
-    scratch.stretch.forget();
+    RawFrames::Scratch scratch;
     for (std::size_t done = 0; done < frames.size();) {
-        const std::byte* const raw = is_raw ? raw_.read(frames.subspan(done), window, scratch) : nullptr;
+        const std::byte* const raw = is_raw ? raw_.read(frames[done], window, scratch) : nullptr;
         if (raw != nullptr) {
             convert(reinterpret_cast<const Stored*>(raw), nullptr, frames[done], destinations[done]);
             ++done;
@@ -218,7 +201,6 @@ void FrameReader::read_as(std::span<const std::ptrdiff_t> frames, std::span<void
         read_run<Stored>(run, destinations.subspan(done, count));
         done += count;
     }
-    if (scratch.bytes() > little) scratch = {};
 }
 
 FrameReader::Run FrameReader::next_run(std::span<const std::ptrdiff_t> frames) const {

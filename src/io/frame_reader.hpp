@@ -83,9 +83,8 @@ class FrameReader {
     // be read. Reads in pieces of about 8 MiB at most; threads wait for each other where all of them would
     // take more than 64 MiB for stored frames at once.
     void read(std::span<const std::ptrdiff_t> frames, std::span<void* const> destinations) const;
-    void will_need(std::span<const std::ptrdiff_t> frames) const;            // ascending
-    std::size_t stored_frame_bytes() const { return fetch_.frame_bytes(); }  // 0: not known
-    bool waits_for_disk() const { return raw_.is_direct(); }
+    void will_need(std::span<const std::ptrdiff_t> frames) const { fetch_(frames); }  // ascending
+    std::size_t stored_frame_bytes() const { return fetch_.frame_bytes(); }           // 0: not known
 
   private:
     struct Run {  // frames first, first + step, ... of the file, all in one row of a raster

@@ -1,8 +1,10 @@
 #include "io/raw_frames.hpp"
 
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <system_error>
@@ -34,15 +36,8 @@ void unshuffle(const std::vector<std::byte>& shuffled, std::size_t element_bytes
 
 }  // namespace
 
-std::size_t RawFrames::Scratch::bytes() const {
-    return stored.capacity() + unpacked.capacity() + inflated.capacity() + window.capacity() + stretch.room();
-}
-
-RawFrames::RawFrames(const hdf5::Dataset& frames, StretchReader::Way way)
-    : frames_(frames),
-      storage_(frames.raw_storage()),
-      stretches_(storage_.kind == Kind::contiguous ? storage_.descriptor : -1, way),
-      element_bytes_(frames.type().bytes) {
+RawFrames::RawFrames(const hdf5::Dataset& frames)
+    : frames_(frames), storage_(frames.raw_storage()), element_bytes_(frames.type().bytes) {
     const hdf5::Shape& shape = frames.shape();
     if (shape.size() < 2 || (storage_.kind == Kind::chunks && !holds_one_frame(frames.chunk())))
         storage_.kind = Kind::none;
@@ -58,53 +53,40 @@ void RawFrames::require_whole_file(std::ptrdiff_t frame) const {
                      frame, storage_.file_bytes, bytes);
 }
 
-const std::byte* RawFrames::read(std::span<const std::ptrdiff_t> frames, const Window& window,
-                                 Scratch& scratch) const {
-    return storage_.kind == Kind::contiguous ? read_contiguous(frames, window, scratch)
-                                             : read_chunks(frames.front(), window, scratch);
+const std::byte* RawFrames::read(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const {
+    return storage_.kind == Kind::contiguous ? read_contiguous(frame, window, scratch)
+                                             : read_chunks(frame, window, scratch);
 }
 
-// Whole rows from the window's first to its last pixel in one piece; past the cache with as many of the next
-// frames as make it worth asking the disk.
-const std::byte* RawFrames::read_contiguous(std::span<const std::ptrdiff_t> frames, const Window& window,
+// Whole rows from the window's first to its last pixel in one piece, which then closes up.
+const std::byte* RawFrames::read_contiguous(std::ptrdiff_t frame, const Window& window,
                                             Scratch& scratch) const {
-    constexpr std::int64_t worth_asking = std::int64_t{1} << 20,
-                           not_worth_leaving_out = std::int64_t{64} << 10;
     const std::size_t row = static_cast<std::size_t>(window.shape[1]) * element_bytes_;
     const std::size_t stride = static_cast<std::size_t>(width_) * element_bytes_;
     const std::size_t rows = static_cast<std::size_t>(window.shape[0]);
+    const std::ptrdiff_t pixel = (frame * height_ + window.first[0]) * width_ + window.first[1];
+    const auto begin =
+        static_cast<off_t>(storage_.offset + pixel * static_cast<std::ptrdiff_t>(element_bytes_));
     const std::size_t bytes = stride * (rows - 1) + row;
-    const auto begin_of = [&](std::ptrdiff_t frame) {
-        const std::ptrdiff_t pixel = (frame * height_ + window.first[0]) * width_ + window.first[1];
-        return storage_.offset + pixel * static_cast<std::ptrdiff_t>(element_bytes_);
-    };
-    const std::ptrdiff_t frame = frames.front();
-    const std::int64_t begin = begin_of(frame);
-    std::int64_t end = begin + static_cast<std::int64_t>(bytes);
-    for (std::size_t i = 1; i < frames.size() && stretches_.is_direct(); ++i) {
-        const std::int64_t next = begin_of(frames[i]), next_end = next + static_cast<std::int64_t>(bytes);
-        if (next < end || next - end > not_worth_leaving_out || next_end - begin > worth_asking) break;
-        end = next_end;
-    }
-    const std::byte* pixels = scratch.stretch.at(begin, bytes);
-    if (pixels == nullptr) {
-        const int failure = stretches_.read(begin, static_cast<std::size_t>(end - begin), scratch.stretch);
-        pixels = scratch.stretch.at(begin, bytes);
-        if (pixels == nullptr) {
-            if (failure != 0) {
-                throw data_error("{}: frame {} cannot be read ({})", frames_.where(), frame,
-                                 std::generic_category().message(failure));
-            }
+    scratch.stored.resize(bytes);
+    std::byte* const to = scratch.stored.data();
+    for (std::size_t done = 0; done < bytes;) {
+        const ssize_t got =
+            pread(storage_.descriptor, to + done, bytes - done, begin + static_cast<off_t>(done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            throw data_error("{}: frame {} cannot be read ({})", frames_.where(), frame,
+                             std::generic_category().message(errno));
+        }
+        if (got == 0) {
             require_whole_file(frame);
             throw data_error("{}: frame {} is not there: the file ends at byte {}", frames_.where(), frame,
-                             scratch.stretch.end());
+                             begin + static_cast<off_t>(done));
         }
+        done += static_cast<std::size_t>(got);
     }
-    if (stride == row) return pixels;
-    scratch.window.resize(row * rows);
-    for (std::size_t y = 0; y < rows; ++y)
-        std::memcpy(scratch.window.data() + y * row, pixels + y * stride, row);
-    return scratch.window.data();
+    for (std::size_t y = 1; y < rows && stride != row; ++y) std::memmove(to + y * row, to + y * stride, row);
+    return to;
 }
 
 const std::byte* RawFrames::read_chunks(std::ptrdiff_t frame, const Window& window, Scratch& scratch) const {

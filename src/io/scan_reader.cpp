@@ -393,10 +393,6 @@ std::size_t ScanReader::stored_frame_bytes() const {
     return impl_->reader.stored_frame_bytes();
 }
 
-bool ScanReader::waits_for_disk() const {
-    return impl_->reader.waits_for_disk();
-}
-
 void ScanReader::will_need(std::span<const std::ptrdiff_t> which) const {
     impl_->reader.will_need(impl_->in_file(which));
 }

@@ -29,7 +29,6 @@ class ScanReader : public FrameSource {
                      std::span<void* const> destinations) const override;
     void will_need(std::span<const std::ptrdiff_t> which) const override;
     std::size_t stored_frame_bytes() const override;
-    bool waits_for_disk() const override;
 
   private:
     struct Impl;

@@ -20,7 +20,6 @@ class CheckedFrames : public FrameSource {
                      std::span<void* const> destinations) const override;
     void will_need(std::span<const std::ptrdiff_t> which) const override { source_.will_need(which); }
     std::size_t stored_frame_bytes() const override { return source_.stored_frame_bytes(); }
-    bool waits_for_disk() const override { return source_.waits_for_disk(); }
 
   private:
     static constexpr std::int64_t not_read_yet = INT64_MIN;

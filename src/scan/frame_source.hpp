@@ -23,10 +23,6 @@ class FrameSource {
     // About what will_need fetches for a frame; 0: nothing, or not known.
     virtual std::size_t stored_frame_bytes() const { return 0; }
 
-    // Whether reading waits for a disk without anything fetched ahead: more threads than cores then keep both
-    // busy.
-    virtual bool waits_for_disk() const { return false; }
-
   protected:
     FrameSource() = default;
     FrameSource(const FrameSource&) = default;

@@ -127,15 +127,14 @@ TEST_P(RepeatedReading, GivesTheSameCountsToAllThreads) {
 TEST_P(RepeatedReading, NeedsHdf5OnlyWhereItMust) {
     const hdf5::File file(config_.file);
     const hdf5::Dataset frames = file.dataset(data_path);
-    const RawFrames raw(frames, StretchReader::Way::cached);
+    const RawFrames raw(frames);
     ASSERT_EQ(raw.is_possible(), GetParam().is_raw);
     if (!raw.is_possible()) return;
     RawFrames::Scratch scratch;
-    const std::array<std::ptrdiff_t, 1> which = {7};
     for (const RawFrames::Window& window :
          {RawFrames::Window{{16, 13}, {3, 5}}, RawFrames::Window{{0, 0}, {height, width}},
           RawFrames::Window{{7, 10}, {7, 10}}}) {
-        const std::byte* const read = raw.read(which, window, scratch);
+        const std::byte* const read = raw.read(7, window, scratch);
         ASSERT_NE(read, nullptr);
         const auto [rows, columns] = window.shape;
         std::vector<std::uint16_t> pixels(static_cast<std::size_t>(rows * columns));
@@ -144,33 +143,6 @@ TEST_P(RepeatedReading, NeedsHdf5OnlyWhereItMust) {
             for (int x = 0; x < columns; ++x) {
                 EXPECT_EQ(pixels[static_cast<std::size_t>(columns * y + x)],
                           stored_count(7, window.first[0] + y, window.first[1] + x));
-            }
-        }
-    }
-}
-
-// Several frames at a time where that is worth it, those between them too.
-TEST_P(RepeatedReading, GivesTheSameCountsPastTheCache) {
-    const hdf5::File file(config_.file);
-    const hdf5::Dataset frames = file.dataset(data_path);
-    const RawFrames raw(frames, StretchReader::Way::direct);
-    if (!raw.is_direct()) return;  // chunks, or no local disk
-    RawFrames::Scratch scratch;
-    const std::vector<std::ptrdiff_t> which = {0, 1, 4, 5, 6, num_frames - 1};
-    for (const RawFrames::Window& window :
-         {RawFrames::Window{{16, 13}, {3, 5}}, RawFrames::Window{{0, 0}, {height, width}}}) {
-        for (std::size_t i = 0; i < which.size(); ++i) {
-            const std::byte* const read = raw.read(std::span(which).subspan(i), window, scratch);
-            ASSERT_NE(read, nullptr);
-            const auto [rows, columns] = window.shape;
-            std::vector<std::uint16_t> pixels(static_cast<std::size_t>(rows * columns));
-            std::memcpy(pixels.data(), read, pixels.size() * sizeof(std::uint16_t));
-            for (int y = 0; y < rows; ++y) {
-                for (int x = 0; x < columns; ++x) {
-                    EXPECT_EQ(
-                        pixels[static_cast<std::size_t>(columns * y + x)],
-                        stored_count(static_cast<int>(which[i]), window.first[0] + y, window.first[1] + x));
-                }
             }
         }
     }
