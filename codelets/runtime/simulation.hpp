@@ -32,8 +32,8 @@ const SimulatedNode* simulated_node();  // null: this machine
 std::size_t usable_gpu_memory(const RuntimeConfig& config, const SimulatedNode& node);
 
 // The ranks of a simulation are in one process, one of them running at a time, but each has variables of its
-// own. What is alike for all of them is there once: `make` returns a pointer to it where this rank is the
-// first to ask for what has that name, and nobody deletes it.
+// own. What is alike for all of them is there once: `make`, which sends no message, returns a pointer to it
+// where this rank is the first to ask for what has that name, and nobody deletes it.
 void* noted_for_all_ranks(const char* name);  // null: nothing yet
 void note_for_all_ranks(const char* name, void* what);
 template <class Make>

@@ -274,7 +274,7 @@ struct EngineConfig {
     std::optional<double> alpha_object =
         std::nullopt;  // ePIE: step, 1; rPIE, mPIE: share of the largest weight, 0.1
     std::optional<double> alpha_probe = std::nullopt;
-    std::optional<double> step_size = std::nullopt;  // rPIE, mPIE: Maiden's gamma; null: of tasks/pie.cpp
+    std::optional<double> step_size = std::nullopt;  // rPIE, mPIE: Maiden's gamma; null: 1 or less, 0.2
     bool object_norm_is_global = false;              // PIE: the probe's step by the largest |O|^2 of all
     double friction = 0.8;                           // mPIE: what is left of the velocity
     int feedback_interval = 10;                      // mPIE: mini-batches between two uses of the velocity

@@ -27,7 +27,7 @@ class Writer {
 
     // Missing groups above a path are made. `nx_class`: the NeXus class, empty for none.
     void group(const std::string& path, const std::string& nx_class);
-    // `chunk` empty: contiguous.
+    // Contiguous, its values to come.
     template <Element T>
     void create(const std::string& path, const Shape& shape);
     template <Element T>

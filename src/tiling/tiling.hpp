@@ -100,7 +100,7 @@ std::vector<int> assign_owners(const Tiling& tiling, int num_ranks);
 // never of timings, workers or ranks, so that the same run file gives the same answer everywhere; nor of the
 // exchange, which can do with any grid, so that its kinds can be compared.
 //  - batch: about 6 ms of gradient on a nominal core (25 GFLOP/s of transforms), but 32 batches a scan where
-//  that leaves 1.5 ms, and 16 in any case; on a GPU 256 frames of 128 x 128 pixels, a sixteenth of the scan
+//  that leaves 1.5 ms, else at least 16; on a GPU 256 frames of 128 x 128 pixels, a sixteenth of the scan
 //  at most;
 //  - grid: as many tiles as there are 64 frames for (on a GPU 512), while the extended tiles together stay
 //  below 1.35 x the object.

@@ -90,17 +90,21 @@ class Status(unittest.TestCase):
 
     @contextlib.contextmanager
     def control_group(self, limit_bytes):
-        """A folder of a new control group (of version 1 or 2) below this process's, with a memory limit."""
+        """A folder of a new control group (of version 1 or 2) below this process's, with a limit of memory and no swap."""
         groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
         version_1 = [path for _, controllers, path in groups if "memory" in controllers.split(",")]
         if version_1:
             group, limit = Path("/sys/fs/cgroup/memory" + version_1[0]), "memory.limit_in_bytes"
+            swap, swap_bytes = "memory.memsw.limit_in_bytes", limit_bytes
         else:
             group, limit = Path("/sys/fs/cgroup" + groups[-1][2]), "memory.max"
+            swap, swap_bytes = "memory.swap.max", 0
         group /= f"tessera_test_{os.getpid()}"
         try:
             group.mkdir()
             (group / limit).write_text(str(limit_bytes))
+            if (group / swap).exists():  # not where the system counts no swap
+                (group / swap).write_text(str(swap_bytes))
         except OSError as refused:
             with contextlib.suppress(OSError):
                 group.rmdir()

@@ -14,7 +14,8 @@ Each mini-batch:
 2. A = sum_jk |P_k|^2 and C = sum_j |O(r_j)|^2 over its frames, at whole pixels.
 3. O -= step_O g_O / ((1-alpha_O) A + alpha_O max A), P the same with C; the probe from probe_update_start on.
    ePIE: alpha 1, steps `alpha_object`, `alpha_probe` (1). rPIE, mPIE: steps `step_size` (rPIE 1 for up to 12
-   mini-batches, 12 over their number beyond, 0.4 at least; mPIE 0.2), alpha `alpha_object`, `alpha_probe` (0.1). With the norm of the whole object, max C is the number of frames times max |O|^2.
+   mini-batches, 12 over their number beyond, 0.4 at least; mPIE 0.2), alpha `alpha_object`, `alpha_probe` (0.1).
+   With the norm of the whole object, max C is the number of frames times max |O|^2.
 4. mPIE, after every `feedback_interval` mini-batches and at the end of the iteration, for object and probe:
    v = friction v + (O - O_before), O = O_before + v, O_before = O; O_before is O where an iteration begins,
    and v is 0 where the run does.

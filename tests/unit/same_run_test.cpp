@@ -100,6 +100,7 @@ TEST(StoppedRun, GoesOnWithItsOwnChoices) {
     const RunConfig config = config_to_go_on(now, stopped_at(chosen, 1, 12));
     EXPECT_EQ(config.tiling.batch_size, 4);
     EXPECT_EQ(config.tiling.tiles, chosen.tiling.tiles);
+    EXPECT_EQ(config.runtime.waves, Waves::recompute);
     EXPECT_EQ(config.engines[1].num_iter, 30);
 }
 

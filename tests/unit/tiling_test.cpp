@@ -496,7 +496,7 @@ TEST(AutomaticBatchSize, IsAFewMillisecondsOfWork) {
 TEST(AutomaticBatchSize, LeavesThirtyTwoTasksOrElseSixteenShorterOnes) {
     EXPECT_EQ(automatic_batch_size({128, 128}, 1, 640), 20);
     EXPECT_EQ(automatic_batch_size({128, 128}, 1, 320), 10);  // twenty would be three milliseconds
-    EXPECT_EQ(automatic_batch_size({64, 64}, 1, 160), 10);    // of half a millisecond
+    EXPECT_EQ(automatic_batch_size({64, 64}, 1, 160), 10);    // of a third of a millisecond
 }
 
 TEST(AutomaticBatchSize, StaysInItsLimits) {
