@@ -89,7 +89,7 @@ Problem make_problem(const RunConfig& config, const ScanInfo& scan, const Machin
 // kind and memory. Throws as make_problem does where the forecast does not fit. Cost: O(tiles + batches).
 Problem problem_of_rank(const Problem& problem, int rank);
 
-// The run file with its automatic choices made, as a checkpoint keeps it.
+// The run file with its choices of tiles, batches and waves made, as a checkpoint keeps it.
 RunConfig resolved_config(const Problem& problem);
 
 // The memory of each rank of problem.owner_of_tile, and of one rank that had all tiles and all memory.

@@ -109,7 +109,7 @@ struct CheckpointManifest {
     std::string scan;                   // fingerprints
     std::string frames;
     std::vector<CheckpointFile> files;
-    std::string run;  // the run file, with all automatic choices made
+    std::string run;  // the run file, with its choices of tiles, batches and waves made
 };
 
 std::filesystem::path checkpoint_folder(const std::filesystem::path& result);
