@@ -217,28 +217,27 @@ struct OptimalSteps {
     double object = 0, probe = 0;
 };
 
-// The least squares problem of a frame: | residual + a P dO + b dP O |^2, summed over pixels and modes.
-TESSERA_HD OptimalSteps optimal_steps(const double* products, ProbeMotion probe, double far_field_step) {
+// What a frame adds to the system, which its far field's step belongs to the right side of.
+TESSERA_HD void add_step_products(const double* products, double far_field_step, BatchSums& sums) {
+    for (int i = 0; i < 3; ++i) sums.step_products[i] += products[i];
+    for (int i = 3; i < 5; ++i) sums.step_products[i] += far_field_step * products[i];
+}
+
+TESSERA_HD OptimalSteps optimal_steps(const double (&products)[5]) {
     constexpr double damping = 0.1;  // of the diagonal
     const double a11 = (1 + damping) * products[0], a12 = products[1], a22 = (1 + damping) * products[2];
-    const double b1 = -far_field_step * products[3], b2 = -far_field_step * products[4];
-    OptimalSteps steps;
-    if (probe == ProbeMotion::fixed) {
-        steps.object = ratio(b1, a11);
-    } else {
-        // Positive: a12^2 <= products[0] products[2].
-        const double determinant = a11 * a22 - a12 * a12;
-        steps.object = ratio(a22 * b1 - a12 * b2, determinant);
-        steps.probe = ratio(a11 * b2 - a12 * b1, determinant);
-    }
-    return {::fmax(0.0, steps.object), ::fmax(0.0, steps.probe)};
+    const double b1 = -products[3], b2 = -products[4];
+    const double determinant = a11 * a22 - a12 * a12;  // positive: a12^2 <= products[0] products[2]
+    return {::fmax(0.0, ratio(a22 * b1 - a12 * b2, determinant)),
+            ::fmax(0.0, ratio(a11 * b2 - a12 * b1, determinant))};
 }
 
 TESSERA_HD void choose_least_squares_step(const ChooseLeastSquaresStepArgs& args, const BatchSums& sums,
                                           IterationState& state) {
     if (state.stopped != 0) return;
-    state.step = args.beta * sums.object_step / args.num_frames;
-    state.probe_step = args.beta * sums.probe_step / args.num_frames;
+    const OptimalSteps steps = optimal_steps(sums.step_products);
+    state.step = args.beta * steps.object;
+    state.probe_step = args.beta * steps.probe;
 }
 
 // ---- momentum

@@ -92,8 +92,7 @@ struct BatchSums {
     double gradient_direction = 0;  // S3 = Re <d, g>
     double weight_max = 0;          // largest illumination (by maximum, not sum)
     double object_max = 0;          // largest |O|^2 of the interiors (by maximum), where asked for
-    double object_step = 0;         // optimal steps of frames (least_squares.hpp)
-    double probe_step = 0;
+    double step_products[5] = {};   // what optimal steps are made of (least_squares.hpp)
     // Of the shifts u that frames are about to have, and their places c from the middle of the scan: u_y,
     // u_x, u_y c_y, u_y c_x, u_x c_y, u_x c_x.
     double position_moments[6] = {};
@@ -115,10 +114,9 @@ TESSERA_HD void add(BatchSums& to, const BatchSums& from) {
     to.gradient_direction += from.gradient_direction;
     to.weight_max = to.weight_max < from.weight_max ? from.weight_max : to.weight_max;
     to.object_max = to.object_max < from.object_max ? from.object_max : to.object_max;
-    to.object_step += from.object_step;
-    to.probe_step += from.probe_step;
     to.position_curvature += from.position_curvature;
     to.intensity += from.intensity;
+    for (std::size_t i = 0; i < 5; ++i) to.step_products[i] += from.step_products[i];
     for (std::size_t i = 0; i < 6; ++i) to.position_moments[i] += from.position_moments[i];
     for (std::size_t i = 0; i <= num_trials; ++i) to.trial_cost[i] += from.trial_cost[i];
     for (std::size_t i = 0; i < num_ramp_sums; ++i) to.ramp_sums[i] += from.ramp_sums[i];

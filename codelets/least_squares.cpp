@@ -55,10 +55,7 @@ void least_squares_of_batch(const LeastSquaresArgs& args, const Buffers& buffers
                          chi + frame * s.waves_size() + static_cast<std::size_t>(k) * s.frame.area(), s,
                          products);
         }
-        const rules::OptimalSteps steps =
-            rules::optimal_steps(products, args.probe, far_field_steps(residual, s)[frame]);
-        sums.object_step += steps.object;
-        sums.probe_step += steps.probe;
+        rules::add_step_products(products, far_field_steps(residual, s)[frame], sums);
     }
 }
 

@@ -34,8 +34,8 @@ struct LeastSquaresProducts {
     }
 };
 
-struct OptimalStepsFinishSums {
-    LeastSquaresArgs args;
+struct LeastSquaresFinishSums {
+    std::int32_t num_frames;
     const double* products;  // (frame, 5)
     const double* far_field_steps;
     const IterationState* state;
@@ -43,12 +43,9 @@ struct OptimalStepsFinishSums {
     TESSERA_HD void operator()() const {
         *sums = BatchSums{};
         if (state->stopped != 0) return;
-        for (std::int32_t j = 0; j < args.shape.num_frames; ++j) {
-            const rules::OptimalSteps steps = rules::optimal_steps(
-                products + LeastSquaresProducts::num_sums * j, args.probe, far_field_steps[j]);
-            sums->object_step += steps.object;
-            sums->probe_step += steps.probe;
-        }
+        for (std::int32_t j = 0; j < num_frames; ++j)
+            rules::add_step_products(products + LeastSquaresProducts::num_sums * j, far_field_steps[j],
+                                     *sums);
     }
 };
 
@@ -93,7 +90,7 @@ void least_squares_device(const LeastSquaresArgs& args, const Buffers& buffers, 
                 chi + static_cast<std::ptrdiff_t>(first) * static_cast<std::ptrdiff_t>(s.waves_size())},
             products + num_sums * static_cast<std::ptrdiff_t>(first));
     }
-    device.once(OptimalStepsFinishSums{args, products, far_field_steps(residual, s),
+    device.once(LeastSquaresFinishSums{s.num_frames, products, far_field_steps(residual, s),
                                        buffers.get<const IterationState>(4),
                                        batch_sums(buffers.get<std::byte>(5))});
 }

@@ -97,6 +97,7 @@ void begin_minibatch_cpu(const BeginMinibatchArgs& args, const Buffers& buffers)
     const std::size_t probe_size = args.probe_size();
     const cfloat* part = probe_part(total);
     std::memcpy(static_cast<void*>(buffers.get<cfloat>(1)), part, probe_size * sizeof(cfloat));
+    if (args.weights == Weights::of_all) return;
     auto* coverage = buffers.get<float>(2);
     float largest = 0;
     for (std::size_t i = 0; i < args.probe_shape.area(); ++i) {
@@ -135,6 +136,6 @@ const Codelet<MinibatchWeightsArgs> minibatch_weights =
 const Codelet<BeginMinibatchArgs> begin_minibatch =
     Codelet<BeginMinibatchArgs>::make<begin_minibatch_cpu, TESSERA_ON_DEVICE(begin_minibatch_device),
                                       begin_minibatch_cost>(
-        "begin_minibatch", {Access::read, Access::write, Access::write, Access::read_write});
+        "begin_minibatch", {Access::read, Access::write, Access::read_write, Access::read_write});
 
 }  // namespace tessera

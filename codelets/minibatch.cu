@@ -92,7 +92,7 @@ struct BeginMinibatchScalars {
     TESSERA_HD void operator()() const { rules::begin_minibatch(args, *sums, *state); }
 };
 
-// x: pixel of the probe, y: mode, then the coverage.
+// x: pixel of the probe, y: mode, then the coverage where it is the mini-batch's.
 struct TakeProbeParts {
     BeginMinibatchArgs args;
     const cfloat* part;
@@ -156,9 +156,11 @@ void begin_minibatch_device(const BeginMinibatchArgs& args, const Buffers& buffe
     auto* state = buffers.get<IterationState>(3);
     const auto plane = static_cast<std::int32_t>(args.probe_shape.area());
     device.once(BeginMinibatchScalars{args, batch_sums(total), state});
+    const bool has_weights = args.weights == Weights::of_minibatch;
     device.for_each(
-        {plane, args.num_modes + 1},
+        {plane, args.num_modes + (has_weights ? 1 : 0)},
         TakeProbeParts{args, probe_part(total), state, buffers.get<cfloat>(1), buffers.get<float>(2)});
+    if (!has_weights) return;
     auto* largest = device.scratch<double>(Scratch::row_sums, 1);
     device.reduce_rows<1, Maximum>(1, plane, LargestCoverage{probe_part(total) + args.probe_size()}, largest);
     device.once(CoverageFinishSums{args, largest, batch_sums(total), state});

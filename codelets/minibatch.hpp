@@ -8,6 +8,10 @@ namespace tessera {
 
 // What engines need that update object and probe after each mini-batch of frames (tiling/minibatches.hpp).
 
+// Whose light and object the update's weights are: the mini-batch's, by minibatch_weights, or all frames', by
+// `illumination` and weigh.hpp.
+enum class Weights : std::int32_t { of_minibatch, of_all };
+
 // What the largest |O|^2 is taken over, for the probe's weight.
 enum class ObjectNorm : std::int32_t { of_minibatch, of_object };
 
@@ -37,6 +41,7 @@ struct BeginMinibatchArgs {
     ProbeMotion probe = ProbeMotion::moving;
     std::int32_t num_modes = 1;
     Shape2 probe_shape;
+    Weights weights = Weights::of_minibatch;
     ObjectNorm norm = ObjectNorm::of_minibatch;
     double num_frames = 0;  // in the mini-batch, over all tiles
     double object_step = 1, probe_step = 1;
@@ -45,11 +50,11 @@ struct BeginMinibatchArgs {
     BufferBytes buffer_bytes() const;
 };
 
-// From what has been summed over the tiles to what the update needs: the probe's gradient and coverage, the
-// largest weights and the steps. The cost of the iteration is the sum over its mini-batches, each before its
-// update. What ends a run is noticed in the first of an iteration, before it changes anything: votes, and
-// whether the last iteration's cost fell enough; numbers that are not finite in each. Buffers: sums R
-// (total), probe gradient W, coverage W, state RW.
+// From what has been summed over the tiles to what the update needs: the probe's gradient and the steps, and
+// of the mini-batch's own weights the coverage and the largest ones. The cost of the iteration is the sum
+// over its mini-batches, each before its update. What ends a run is noticed in the first of an iteration,
+// before it changes anything: votes, and whether the last iteration's cost fell enough; numbers that are not
+// finite in each. Buffers: sums R (total), probe gradient W, coverage RW, state RW.
 extern const Codelet<BeginMinibatchArgs> begin_minibatch;
 
 // On a device: minibatch.cu.

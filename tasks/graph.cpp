@@ -479,13 +479,13 @@ void Graph::begin_minibatch(int minibatch, const BeginMinibatchArgs& args) {
         scalar);
 }
 
-void Graph::least_squares_steps(int minibatch, ProbeMotion probe, double beta) {
+void Graph::least_squares_steps(int minibatch, double beta) {
     handles_.trial_sums.clear(summing);
     for_each_batch(
         Batches::own,
         [&](std::size_t t, const BatchHandles& batch, const Data& out) {
             const TileHandles& tile = handles_.tiles[t];
-            least_squares.submit({shape_of(batch), probe},
+            least_squares.submit({shape_of(batch)},
                                  {&tile.residuals[batch.place], &batch.frames, &handles_.probe, &tile.object,
                                   &handles_.state, &out},
                                  priority_of(batch));
@@ -493,9 +493,7 @@ void Graph::least_squares_steps(int minibatch, ProbeMotion probe, double beta) {
         },
         minibatch);
     handles_.trial_sums.add_up(handles_.owners, scalar);
-    choose_least_squares_step.submit(
-        {beta, handles_.frames_in_minibatch[static_cast<std::size_t>(minibatch)]},
-        {&handles_.trial_sums.total(), &handles_.state}, scalar);
+    choose_least_squares_step.submit({beta}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
 }
 
 void Graph::begin_momentum(Velocity velocity) {

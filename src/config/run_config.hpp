@@ -279,7 +279,7 @@ struct EngineConfig {
     double friction = 0.8;                           // mPIE: what is left of the velocity
     int feedback_interval = 10;                      // mPIE: mini-batches between two uses of the velocity
     double beta_LSQ = 0.9;                           // LSQML: share of the optimal step that is taken
-    double preconditioning_damping_factor = 0.1;     // LSQML: share of the largest weight
+    double preconditioning_damping_factor = 0.02;    // LSQML: share of the largest weight
     double momentum_acceleration_gain = 0;           // LSQML: of the velocity, per iteration; 0: none
     double momentum_acceleration_friction = 0.5;     // LSQML: what the velocity loses in an iteration
     double momentum_acceleration_gradient_mixing_factor = 1;  // LSQML: of the update into the velocity

@@ -3,13 +3,15 @@
 
     lsqml.py SCAN.cxi [--num-iter 20] [--minibatch-size 64] [--output result.npz] [...]
 
-Mini-batches, their order, gradients g and weights A, C as in pie.py. Each mini-batch:
+Mini-batches, their order and gradients g as in pie.py; weights A, C likewise, but of all frames, as object and
+probe are where an iteration begins. Each mini-batch:
 1. Directions: dO = -g_O / ((1-d) A + d max A), dP = -g_P / ((1-d) C + d max C), d the damping factor.
-2. Each frame's optimal steps: with chi what comes back from its far fields (their gradient), s how far along
-   it they should go, least sum_k |s chi_k + a P_k dO + b dP_k O|^2; the diagonal of the 2 x 2 system is raised
-   by a tenth, and steps below 0 are 0. s = 1 for the amplitude model; poisson: Newton's step from 1/2, with
-   f = 1 - counts / I, h = 1 - f / 2:  1/2 + sum f (h I - counts / h) / sum f^2 (I + counts / h^2), in [0, 1].
-3. O += beta mean(a) dO, P += beta mean(b) dP. While the probe stays: b = 0, a alone.
+2. Optimal steps: with chi what comes back from a frame's far fields (their gradient), s how far along it they
+   should go, least sum_jk |s_j chi_jk + a P_k dO + b dP_k O|^2 over its frames, also while the probe stays; the
+   diagonal of the 2 x 2 system is raised by a tenth, and steps below 0 are 0. s = 1 for the amplitude model;
+   poisson: Newton's step from 1/2, with f = 1 - counts / I, h = 1 - f / 2:
+   1/2 + sum f (h I - counts / h) / sum f^2 (I + counts / h^2), in [0, 1].
+3. O += beta a dO, P += beta b dP, but while the probe stays.
 At the end of an iteration, with a gain, for object and probe: where the cost is above that of the last
 iteration v is halved; else with u what the iteration added, v = (1 - friction) v + mixing u, O += gain v.
 """
@@ -55,14 +57,12 @@ def frame_products(model, obj, probe, d_obj, d_probe):
     return np.concatenate(parts, axis=1)
 
 
-def mean_steps(products, moves):
-    a11, a12, a22, b1, b2 = products
+def optimal_steps(products):
+    a11, a12, a22, b1, b2 = products.sum(axis=1)
     a11, a22 = 1.1 * a11, 1.1 * a22
-    if not moves:
-        return np.maximum(b1 / a11, 0).mean(), 0.0
     determinant = a11 * a22 - a12**2
     steps = (a22 * b1 - a12 * b2) / determinant, (a11 * b2 - a12 * b1) / determinant
-    return [np.maximum(step, 0).mean() for step in steps]
+    return [max(step, 0.0) for step in steps]
 
 
 def accelerate(value, before, velocity, args, rose):
@@ -79,13 +79,14 @@ def lsqml(model, obj, probe, args, report):
     velocities, last = [np.zeros_like(obj), np.zeros_like(probe)], np.inf
     for n in range(args.num_iter):
         total, moves, before = 0.0, n >= args.probe_update_start, (obj, probe)
+        illumination, coverage = model.illumination(probe), model.coverage(obj)
         for which in random.permutation(len(minibatches)):
             some = minibatches[which]
             cost, _, (g_obj, g_probe) = some.gradient(obj, probe)
-            d_obj = -pie.weighted(g_obj, some.illumination(probe), args.damping)
-            d_probe = -pie.weighted(g_probe, some.coverage(obj), args.damping) * moves
-            a, b = mean_steps(frame_products(some, obj, probe, d_obj, d_probe), moves)
-            obj, probe = obj + args.beta * a * d_obj, probe + args.beta * b * d_probe
+            d_obj = -pie.weighted(g_obj, illumination, args.damping)
+            d_probe = -pie.weighted(g_probe, coverage, args.damping)
+            a, b = optimal_steps(frame_products(some, obj, probe, d_obj, d_probe))
+            obj, probe = obj + args.beta * a * d_obj, probe + args.beta * b * d_probe * moves
             total += cost
         if args.momentum_gain > 0:
             rose = total > last
@@ -100,7 +101,7 @@ def lsqml(model, obj, probe, args, report):
 def parse_arguments(arguments=None):
     p = pie.parser(("LSQML",), "LSQML", __doc__.splitlines()[0])
     p.add_argument("--beta", type=float, default=0.9)
-    p.add_argument("--damping", type=float, default=0.1)
+    p.add_argument("--damping", type=float, default=0.02)
     p.add_argument("--momentum-gain", type=float, default=0.0)
     p.add_argument("--momentum-friction", type=float, default=0.5)
     p.add_argument("--momentum-mixing", type=float, default=1.0)

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -75,8 +76,9 @@ struct StepPair {
     double object = 0, probe = 0;
 };
 
-// The optimal steps of one frame: <P dO, chi> is <dO, g_O> of that frame alone.
-StepPair optimal_steps(const reference::Problem& frame, const Unknowns& direction, bool probe_moves) {
+// What a frame adds to |P dO|^2, Re <P dO, dP O>, |dP O|^2 and minus what the steps are to undo: <P dO, chi>
+// is <dO, g_O> of that frame alone.
+std::array<double, 5> step_products(const reference::Problem& frame, const Unknowns& direction) {
     reference::Problem along = frame;
     along.object = direction.object;
     const reference::Stack by_object = reference::exit_waves(along, 0);
@@ -85,11 +87,15 @@ StepPair optimal_steps(const reference::Problem& frame, const Unknowns& directio
     const reference::Stack by_probe = reference::exit_waves(along, 0);
     const Unknowns gradient = reference::gradient(frame);
     const double s = far_field_step(frame);
-    const double a11 = 1.1 * power(by_object), a22 = 1.1 * power(by_probe);
-    const double a12 = reference::dot(by_object, by_probe).real();
-    const double b1 = -s * reference::dot(direction.object, gradient.object).real();
-    const double b2 = -s * reference::dot(direction.probe, gradient.probe).real();
-    if (!probe_moves) return {std::max(0.0, b1 / a11), 0};
+    return {power(by_object), reference::dot(by_object, by_probe).real(), power(by_probe),
+            -s * reference::dot(direction.object, gradient.object).real(),
+            -s * reference::dot(direction.probe, gradient.probe).real()};
+}
+
+// Least squares over all of them.
+StepPair optimal_steps(const std::array<double, 5>& products) {
+    const double a11 = 1.1 * products[0], a12 = products[1], a22 = 1.1 * products[2];
+    const double b1 = products[3], b2 = products[4];
     const double determinant = a11 * a22 - a12 * a12;
     return {std::max(0.0, (a22 * b1 - a12 * b2) / determinant),
             std::max(0.0, (a11 * b2 - a12 * b1) / determinant)};
@@ -144,6 +150,7 @@ class Oracle {
             double cost = 0;
             object.anchor = run_.problem.object;
             probe.anchor = run_.problem.probe;
+            begin_ = run_.problem;
             for (std::size_t i = 0; i < order.size(); ++i) {
                 cost += update(order[i], moves);
                 const bool feeds_back = (i + 1) % static_cast<std::size_t>(engine_.feedback_interval) == 0 ||
@@ -172,12 +179,13 @@ class Oracle {
         const reference::Problem some = only(run_.problem, frames);
         Unknowns direction = reference::gradient(some);
         const auto alphas = regularisations();
-        multiply(direction.object, reference::preconditioner(reference::illumination(some), alphas.object),
-                 -1);
-        multiply(direction.probe, probe_weight(some, alphas.probe), moves ? -1 : 0);
-        const StepPair step = steps(frames, direction, moves);
+        const reference::Problem& weighing = engine_.name == EngineName::LSQML ? begin_ : some;
+        multiply(direction.object,
+                 reference::preconditioner(reference::illumination(weighing), alphas.object), -1);
+        multiply(direction.probe, probe_weight(weighing, alphas.probe), -1);
+        const StepPair step = steps(frames, direction);
         add(run_.problem.object, step.object, direction.object);
-        add(run_.problem.probe, step.probe, direction.probe);
+        if (moves) add(run_.problem.probe, step.probe, direction.probe);
         return reference::cost(some).total;
     }
 
@@ -197,7 +205,7 @@ class Oracle {
         return {engine_.alpha_object.value_or(0.1), engine_.alpha_probe.value_or(0.1)};
     }
 
-    StepPair steps(const std::vector<std::ptrdiff_t>& frames, const Unknowns& direction, bool moves) const {
+    StepPair steps(const std::vector<std::ptrdiff_t>& frames, const Unknowns& direction) const {
         if (engine_.name == EngineName::ePIE)
             return {engine_.alpha_object.value_or(1), engine_.alpha_probe.value_or(1)};
         if (engine_.name != EngineName::LSQML) {
@@ -205,20 +213,20 @@ class Oracle {
             const double step = engine_.step_size.value_or(engine_.name == EngineName::mPIE ? 0.2 : of_rpie);
             return {step, step};
         }
-        StepPair sum;
+        std::array<double, 5> products = {};
         for (const std::ptrdiff_t frame : frames) {
-            const StepPair step = optimal_steps(only(run_.problem, {frame}), direction, moves);
-            sum.object += step.object;
-            sum.probe += step.probe;
+            const std::array<double, 5> of_frame = step_products(only(run_.problem, {frame}), direction);
+            for (std::size_t i = 0; i < products.size(); ++i) products[i] += of_frame[i];
         }
-        const double share = engine_.beta_LSQ / static_cast<double>(frames.size());
-        return {share * sum.object, share * sum.probe};
+        const StepPair step = optimal_steps(products);
+        return {engine_.beta_LSQ * step.object, engine_.beta_LSQ * step.probe};
     }
 
     RunConfig config_;
     EngineConfig engine_;
     Minibatches minibatches_;
     OracleRun run_;
+    reference::Problem begin_;  // where an iteration begins, all frames
 };
 
 struct FormulaCase {

@@ -167,19 +167,28 @@ def prepare(arguments, scratch):
         arguments.device,
         arguments.probe_start,
     )
-    starts, halves = {}, []
+    scan, starts, pixel_size_m = read_starts(conditions)
+    scan.write_for_peers(conditions.prepared, starts, pixel_size_m)
+    halves = []
+    has_truth = arguments.scan is None  # of the whole scan; else the halves are compared with each other
+    for half in () if has_truth else passes.HALVES:
+        # Fewer frames may reach less far: a half has an object of its own.
+        part = dataclasses.replace(conditions, prepared=scratch / f"peers_{half}.h5", every_other=half)
+        part_scan, *start = read_starts(part)
+        part_scan.write_for_peers(part.prepared, *start)
+        halves.append(part)
+    return scan, passes.Judge(scan, conditions, halves, has_truth)
+
+
+def read_starts(conditions):
+    """The scan, by interpolation the fields that Tessera starts from, and the size of an object pixel."""
+    starts = {}
     for name, interpolation in (("nearest", "nearest"), ("subpixel", "fourier")):
         # One iteration moves the object alone when the probe starts later: its probe is the starting one.
         first = dataclasses.replace(conditions, probe_start=1)
         Tessera("start", interpolation=interpolation).run(first, [1])
-        starts[name], frames, pixel_size_m = read_tessera_result(scratch / "tessera.h5")
-    scan = Scan(conditions.scan, frames)
-    scan.write_for_peers(conditions.prepared, starts, pixel_size_m)
-    for half in passes.HALVES:
-        prepared = scratch / f"peers_{half}.h5"
-        scan.write_for_peers(prepared, starts, pixel_size_m, slice(half, None, 2))
-        halves.append(dataclasses.replace(conditions, prepared=prepared, every_other=half))
-    return scan, passes.Judge(scan, conditions, halves, has_truth=arguments.scan is None)
+        starts[name], frames, pixel_size_m = read_tessera_result(conditions.scratch / "tessera.h5")
+    return Scan(conditions.scan, frames), starts, pixel_size_m
 
 
 class Meter:

@@ -72,14 +72,14 @@ class Scan:
             total += ((amplitude - np.sqrt(pattern.astype(np.float64))) ** 2)[self.mask].sum()
         return total / self.counts
 
-    def write_for_peers(self, path, starts, pixel_size_m, frames=slice(None)):
+    def write_for_peers(self, path, starts, pixel_size_m):
         """One plain file for all peers: patterns as counted, DC in the centre, and per interpolation the
         windows, the object's shape and the starting probe. `starts`: the fields that Tessera starts from."""
         if abs(pixel_size_m[0] / pixel_size_m[1] - 1) > 1e-6:
             raise SystemExit(f"the comparison needs square object pixels (here {pixel_size_m} m)")
         with h5py.File(path, "w") as file:
-            file["patterns"], file["mask"] = self.patterns[frames], self.mask
+            file["patterns"], file["mask"] = self.patterns, self.mask
             file["wavelength_m"], file["pixel_size_m"] = self.wavelength_m, pixel_size_m[0]
             for name, start in starts.items():
-                file[f"{name}/windows_px"], file[f"{name}/probe"] = start.windows_px[frames], start.probe
+                file[f"{name}/windows_px"], file[f"{name}/probe"] = start.windows_px, start.probe
                 file[f"{name}/object_shape"] = start.object.shape

@@ -249,8 +249,8 @@ class PtyChi(Peer):
         return {"threads": len(conditions.cores), "batch_size": self.batch_size, "step_size": self.step_size}
 
 
-# pty-chi's difference map in Tessera's keys: every frame takes part, object and probe change once.
-PTYCHI_DM = {"fourier_relax_factor": 0, "overlap_max_iterations": 1}
+# pty-chi's difference map in Tessera's keys: every frame takes part; the probe changes, then the object, both once.
+PTYCHI_DM = {"fourier_relax_factor": 0, "overlap_max_iterations": 1, "update_object_first": False}
 
 # Engine, frames per update, step size. LSQML as it comes, and with smaller batches, which converge in fewer
 # iterations. rPIE adds up the updates of a batch: as it comes (100, 1) it diverges where frames overlap much,
