@@ -217,16 +217,19 @@ struct OptimalSteps {
     double object = 0, probe = 0;
 };
 
-// What a frame adds to the system, which its far field's step belongs to the right side of.
+// What a frame adds to the system. Its far field's step scales the right-hand side.
 TESSERA_HD void add_step_products(const double* products, double far_field_step, BatchSums& sums) {
     for (int i = 0; i < 3; ++i) sums.step_products[i] += products[i];
     for (int i = 3; i < 5; ++i) sums.step_products[i] += far_field_step * products[i];
 }
 
-TESSERA_HD OptimalSteps optimal_steps(const double (&products)[5]) {
+// A direction that changes nothing takes no part: its step is zero.
+TESSERA_HD OptimalSteps optimal_steps(const double (&products)[5], ProbeMotion probe) {
     constexpr double damping = 0.1;  // of the diagonal
     const double a11 = (1 + damping) * products[0], a12 = products[1], a22 = (1 + damping) * products[2];
     const double b1 = -products[3], b2 = -products[4];
+    if (probe == ProbeMotion::fixed || a22 == 0) return {::fmax(0.0, ratio(b1, a11)), 0};
+    if (a11 == 0) return {0, ::fmax(0.0, ratio(b2, a22))};
     const double determinant = a11 * a22 - a12 * a12;  // positive: a12^2 <= products[0] products[2]
     return {::fmax(0.0, ratio(a22 * b1 - a12 * b2, determinant)),
             ::fmax(0.0, ratio(a11 * b2 - a12 * b1, determinant))};
@@ -235,7 +238,7 @@ TESSERA_HD OptimalSteps optimal_steps(const double (&products)[5]) {
 TESSERA_HD void choose_least_squares_step(const ChooseLeastSquaresStepArgs& args, const BatchSums& sums,
                                           IterationState& state) {
     if (state.stopped != 0) return;
-    const OptimalSteps steps = optimal_steps(sums.step_products);
+    const OptimalSteps steps = optimal_steps(sums.step_products, args.probe);
     state.step = args.beta * steps.object;
     state.probe_step = args.beta * steps.probe;
 }

@@ -24,7 +24,8 @@ struct LeastSquaresArgs {
 extern const Codelet<LeastSquaresArgs> least_squares;
 
 struct ChooseLeastSquaresStepArgs {
-    double beta = 0.9;  // share of the optimal step that is taken
+    double beta = 0.9;                        // share of the optimal step that is taken
+    ProbeMotion probe = ProbeMotion::moving;  // fixed: the object's step alone
     BufferBytes buffer_bytes() const { return {sizeof(BatchSums), sizeof(IterationState)}; }
 };
 

@@ -40,16 +40,14 @@ class Projections : public Engine {
         const bool object_is_first = !probe_moves || config_.update_object_first;
         graph.begin_projection(n, averaging_at(n));
         graph.project_waves(projection_at(n, graph.mean_powers(), object_is_first));
-        if (!object_is_first) graph.update_probe(probe_update(0, ProbeCentering::off));
         for (int turn = 0; turn < turns_at(n); ++turn) {
+            const bool is_first = turn == 0, is_last = turn + 1 == turns_at(n);
+            // Before the object has changed no change of the probe is enough.
+            if (!object_is_first) graph.update_probe(probe_update(is_first ? 0 : enough(), true));
             // The object's sums of the first turn were made with the new waves.
-            const bool has_sums = turn == 0 && object_is_first;
+            const bool has_sums = is_first && object_is_first;
             graph.update_object(object_update(), has_sums ? ObjectSums::are_made : ObjectSums::make);
-            if (!probe_moves) continue;
-            const bool object_follows = turn + 1 < turns_at(n);
-            graph.update_probe(probe_update(
-                config_.overlap_converge_factor,
-                object_follows && config_.probe_center_tol ? ProbeCentering::on : ProbeCentering::off));
+            if (probe_moves && object_is_first) graph.update_probe(probe_update(enough(), !is_last));
         }
         if (averaging_at(n) != Averaging::off) graph.average(averaging_at(n));
     }
@@ -62,7 +60,7 @@ class Projections : public Engine {
         const bool probe_moves = settings_.probe_at(n) == ProbeMotion::moving;
         Exchanges made;
         made.overlaps = turns;
-        made.sums = !probe_moves ? 0 : turns + (config_.update_object_first ? 0 : 1);
+        made.sums = probe_moves ? turns : 0;
         made.scalars = 1 + (has_cost_at(n) ? 1 : 0);
         return made;
     }
@@ -97,11 +95,15 @@ class Projections : public Engine {
         return args;
     }
 
-    DivideProbeArgs probe_update(double enough, ProbeCentering centering) const {
+    double enough() const { return config_.overlap_converge_factor; }
+
+    // The probe moves to the middle only where the object follows.
+    DivideProbeArgs probe_update(double enough, bool object_follows) const {
         DivideProbeArgs args;
         args.inertia = config_.probe_inertia;
         args.enough = enough;
-        args.centering = centering;
+        const bool centers = object_follows && config_.probe_center_tol;
+        args.centering = centers ? ProbeCentering::on : ProbeCentering::off;
         args.center_tol_px = config_.probe_center_tol.value_or(0);
         return args;
     }

@@ -53,6 +53,8 @@ struct EngineSettings {
     ProbeMotion probe_at(int iteration) const {
         return iteration >= probe_update_start ? ProbeMotion::moving : ProbeMotion::fixed;
     }
+    // At any time in this engine?
+    bool moves_probe() const { return probe_update_start < config.num_iter; }
     // Preconditioners are remade now and then, since the object and the probe change.
     bool weighs_at(int iteration) const { return iteration % 5 == 0 || iteration == probe_update_start; }
     bool couples_at(int iteration) const { return coupling > 0 && (iteration + 1) % coupling_interval == 0; }

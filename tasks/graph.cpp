@@ -479,7 +479,7 @@ void Graph::begin_minibatch(int minibatch, const BeginMinibatchArgs& args) {
         scalar);
 }
 
-void Graph::least_squares_steps(int minibatch, double beta) {
+void Graph::least_squares_steps(int minibatch, ProbeMotion probe, double beta) {
     handles_.trial_sums.clear(summing);
     for_each_batch(
         Batches::own,
@@ -493,7 +493,7 @@ void Graph::least_squares_steps(int minibatch, double beta) {
         },
         minibatch);
     handles_.trial_sums.add_up(handles_.owners, scalar);
-    choose_least_squares_step.submit({beta}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
+    choose_least_squares_step.submit({beta, probe}, {&handles_.trial_sums.total(), &handles_.state}, scalar);
 }
 
 void Graph::begin_momentum(Velocity velocity) {

@@ -117,7 +117,7 @@ class Graph {
     void minibatch_weights(int minibatch, ObjectNorm norm);
     void begin_minibatch(int minibatch, const BeginMinibatchArgs& args);
     // The optimal steps along the directions, by the residuals of the mini-batch, added up and chosen.
-    void least_squares_steps(int minibatch, double beta);
+    void least_squares_steps(int minibatch, ProbeMotion probe, double beta);
     // An iteration with momentum: the velocity is what was the gradient; from here on object and probe are
     // compared with what they are now.
     enum class Velocity { kept, none };

@@ -7,12 +7,12 @@ namespace {
 // Least-squares maximum likelihood (Odstrcil, Menzel and Guizar-Sicairos, Opt. Express 26:3108, 2018). For
 // each mini-batch: the directions
 //   dO = -sum conj(P) chi / ((1 - damping) A + damping max A),   dP the same with O and C  (eqs. 24, 25),
-// and the steps along both that bring its frames closest to their counts (eq. 22,
-// codelets/least_squares.hpp). A and C are those of all frames, made anew in each iteration, as in
-// PtychoShelves: where the frames of one mini-batch hardly reach, its noise would count as much as what all
-// the others have said there. While the probe waits to move, steps are those of both all the same: the object
-// leaves to the probe what is the probe's. With momentum the velocity v of an iteration's updates u: v = (1 -
-// friction) v + mixing u, O += gain v.
+// and the steps along both that lead its exit waves closest to where they want to go (eq. 22, which the
+// paper solves for each frame, codelets/least_squares.hpp for all of them). A and C are those of all frames,
+// made anew in each iteration: with weights of its own a mini-batch's noise would count in full where few of
+// its frames reach, over what all others have said there. Where the probe moves later in the engine, steps
+// are solved for both together before as well: the object leaves to the probe what is the probe's.
+// With momentum the velocity v of an iteration's updates u: v = (1 - friction) v + mixing u, O += gain v.
 class LeastSquaresMaximumLikelihood : public Engine {
   public:
     explicit LeastSquaresMaximumLikelihood(const EngineSettings& settings) : settings_(settings) {}
@@ -20,17 +20,18 @@ class LeastSquaresMaximumLikelihood : public Engine {
     void submit_iteration(Graph& graph, int n) override {
         const EngineConfig& config = settings_.config;
         const ProbeMotion probe = settings_.probe_at(n);
+        const ProbeMotion solved = settings_.moves_probe() ? ProbeMotion::moving : ProbeMotion::fixed;
         const auto order = minibatch_order(settings_.num_minibatches, settings_.random_seed, n);
         const double damping = config.preconditioning_damping_factor;
         graph.weigh();
         if (has_momentum()) graph.begin_momentum(n == 0 ? Graph::Velocity::none : Graph::Velocity::kept);
         for (std::size_t i = 0; i < order.size(); ++i) {
             const bool is_first = i == 0;
-            graph.minibatch_gradient(order[i], KeptWaves::residual, ProbeMotion::moving);
+            graph.minibatch_gradient(order[i], KeptWaves::residual, solved);
             graph.add_up(is_first ? Votes::counted : Votes::none);
-            graph.begin_minibatch(order[i], begin_args(n, is_first));
-            graph.directions(ProbeMotion::moving, damping);
-            graph.least_squares_steps(order[i], config.beta_LSQ);
+            graph.begin_minibatch(order[i], begin_args(n, is_first, solved));
+            graph.directions(solved, damping);
+            graph.least_squares_steps(order[i], solved, config.beta_LSQ);
             graph.step(probe, Steps::separate);
         }
         if (!has_momentum()) return;
@@ -48,10 +49,11 @@ class LeastSquaresMaximumLikelihood : public Engine {
   private:
     bool has_momentum() const { return settings_.config.momentum_acceleration_gain > 0; }
 
-    BeginMinibatchArgs begin_args(int n, bool is_first) const {
+    BeginMinibatchArgs begin_args(int n, bool is_first, ProbeMotion probe) const {
         BeginMinibatchArgs args;
         args.iteration = n;
         args.is_first = is_first ? 1 : 0;
+        args.probe = probe;
         args.weights = Weights::of_all;
         args.tolerance = settings_.config.tolerance;
         return args;

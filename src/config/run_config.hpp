@@ -211,7 +211,7 @@ struct ProjectionConfig {
     std::optional<double> fourier_power_bound;  // mean squared error of a frame's amplitudes left as it is
     int overlap_max_iterations = 3;             // of object and probe in turns, in each iteration
     double overlap_converge_factor = 0.05;      // enough when the probe changes by less than this fraction
-    bool update_object_first = true;            // else the probe changes before the object as well
+    bool update_object_first = true;            // in each turn; else the probe is first
     double probe_inertia = 1e-9;                // weight of what was there, per frame
     double object_inertia = 1e-4;               // weight of what was there, in mean probe powers
     std::optional<std::array<double, 2>> clip_object;  // least and most amplitude

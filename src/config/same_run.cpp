@@ -114,6 +114,21 @@ std::vector<std::string> keys_that_deal_otherwise(const RunConfig& began, const 
     return keys;
 }
 
+// Does the engine move the probe at any time?
+bool moves_probe(const RunConfig& config, std::size_t engine) {
+    int before = 0;
+    for (std::size_t i = 0; i < engine; ++i) before += config.engines[i].num_iter;
+    return config.probe.update.start - before < config.engines[engine].num_iter;
+}
+
+// Where the probe never moves, LSQML's steps are of another kind from its first iteration on
+// (tasks/lsqml.cpp).
+bool steps_otherwise(const RunConfig& began, const RunConfig& now, std::size_t engine) {
+    if (engine >= began.engines.size() || engine >= now.engines.size()) return false;
+    return now.engines[engine].name == EngineName::LSQML &&
+           moves_probe(began, engine) != moves_probe(now, engine);
+}
+
 }  // namespace
 
 std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,
@@ -123,6 +138,8 @@ std::vector<std::string> keys_against_going_on(const RunConfig& began, const Run
     for (std::string& key : keys_that_deal_otherwise(began, now)) {
         if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
     }
+    if (steps_otherwise(began, now, running_engine))
+        keys.push_back(fmt::format("engines[{}].num_iter", running_engine));
     return keys;
 }
 

@@ -7,8 +7,8 @@ Mini-batches, their order and gradients g as in pie.py; weights A, C likewise, b
 probe are where an iteration begins. Each mini-batch:
 1. Directions: dO = -g_O / ((1-d) A + d max A), dP = -g_P / ((1-d) C + d max C), d the damping factor.
 2. Optimal steps: with chi what comes back from a frame's far fields (their gradient), s how far along it they
-   should go, least sum_jk |s_j chi_jk + a P_k dO + b dP_k O|^2 over its frames, also while the probe stays; the
-   diagonal of the 2 x 2 system is raised by a tenth, and steps below 0 are 0. s = 1 for the amplitude model;
+   should go, least sum_jk |s_j chi_jk + a P_k dO + b dP_k O|^2 over its frames, also while the probe waits (where
+   it never moves for a alone); the diagonal of the 2 x 2 system is raised by a tenth, and steps below 0 are 0. s = 1 for the amplitude model;
    poisson: Newton's step from 1/2, with f = 1 - counts / I, h = 1 - f / 2:
    1/2 + sum f (h I - counts / h) / sum f^2 (I + counts / h^2), in [0, 1].
 3. O += beta a dO, P += beta b dP, but while the probe stays.
@@ -57,9 +57,13 @@ def frame_products(model, obj, probe, d_obj, d_probe):
     return np.concatenate(parts, axis=1)
 
 
-def optimal_steps(products):
+def optimal_steps(products, both):
     a11, a12, a22, b1, b2 = products.sum(axis=1)
     a11, a22 = 1.1 * a11, 1.1 * a22
+    if not both or a22 == 0:
+        return max(b1 / a11, 0.0) if a11 > 0 else 0.0, 0.0
+    if a11 == 0:
+        return 0.0, max(b2 / a22, 0.0)
     determinant = a11 * a22 - a12**2
     steps = (a22 * b1 - a12 * b2) / determinant, (a11 * b2 - a12 * b1) / determinant
     return [max(step, 0.0) for step in steps]
@@ -76,6 +80,7 @@ def accelerate(value, before, velocity, args, rose):
 def lsqml(model, obj, probe, args, report):
     random = np.random.default_rng(args.seed)
     minibatches = pie.deal(model, args.minibatch_size, random)
+    both = args.probe_update_start < args.num_iter
     velocities, last = [np.zeros_like(obj), np.zeros_like(probe)], np.inf
     for n in range(args.num_iter):
         total, moves, before = 0.0, n >= args.probe_update_start, (obj, probe)
@@ -85,7 +90,7 @@ def lsqml(model, obj, probe, args, report):
             cost, _, (g_obj, g_probe) = some.gradient(obj, probe)
             d_obj = -pie.weighted(g_obj, illumination, args.damping)
             d_probe = -pie.weighted(g_probe, coverage, args.damping)
-            a, b = optimal_steps(frame_products(some, obj, probe, d_obj, d_probe))
+            a, b = optimal_steps(frame_products(some, obj, probe, d_obj, d_probe), both)
             obj, probe = obj + args.beta * a * d_obj, probe + args.beta * b * d_probe * moves
             total += cost
         if args.momentum_gain > 0:

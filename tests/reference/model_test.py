@@ -197,7 +197,7 @@ class EngineTest(unittest.TestCase):
     def test_least_squares(self):
         for gain in (0.0, 0.5):
             history, comparison, data_error = self.run_engine(
-                lsqml.lsqml, 40, beta=0.9, damping=0.1, momentum_gain=gain, momentum_friction=0.5,
+                lsqml.lsqml, 40, beta=0.9, damping=0.02, momentum_gain=gain, momentum_friction=0.5,
                 momentum_mixing=1.0, minibatch_size=20, seed=0
             )
             self.assertLess(history[-1]["cost"], history[0]["cost"] / 100, gain)
@@ -209,7 +209,13 @@ class EngineTest(unittest.TestCase):
         dot = lambda a, b: np.vdot(a, b).real
         products = np.array([[dot(by_object, by_object) / 1.1], [dot(by_object, by_probe)],
                              [dot(by_probe, by_probe) / 1.1], [dot(by_object, wanted)], [dot(by_probe, wanted)]])
-        np.testing.assert_allclose(lsqml.mean_steps(products, True), (0.7, 0.4), rtol=1e-12)
+        np.testing.assert_allclose(lsqml.optimal_steps(products, True), (0.7, 0.4), rtol=1e-12)
+        # A second frame that the directions hardly touch, whose own steps would be huge, changes nothing.
+        hardly = np.array([[1e-12], [0], [1e-12], [1e-6], [1e-6]])
+        both = np.concatenate([products, hardly], axis=1)
+        np.testing.assert_allclose(lsqml.optimal_steps(both, True), (0.7, 0.4), rtol=1e-5)
+        alone = products[3, 0] / (1.1 * products[0, 0])
+        np.testing.assert_allclose(lsqml.optimal_steps(products, False), (alone, 0), rtol=1e-12)
 
     def test_step_choice(self):
         steps = cg.LADDER

@@ -93,9 +93,10 @@ std::array<double, 5> step_products(const reference::Problem& frame, const Unkno
 }
 
 // Least squares over all of them.
-StepPair optimal_steps(const std::array<double, 5>& products) {
+StepPair optimal_steps(const std::array<double, 5>& products, bool probe_moves) {
     const double a11 = 1.1 * products[0], a12 = products[1], a22 = 1.1 * products[2];
     const double b1 = products[3], b2 = products[4];
+    if (!probe_moves) return {std::max(0.0, b1 / a11), 0};
     const double determinant = a11 * a22 - a12 * a12;
     return {std::max(0.0, (a22 * b1 - a12 * b2) / determinant),
             std::max(0.0, (a11 * b2 - a12 * b1) / determinant)};
@@ -218,7 +219,7 @@ class Oracle {
             const std::array<double, 5> of_frame = step_products(only(run_.problem, {frame}), direction);
             for (std::size_t i = 0; i < products.size(); ++i) products[i] += of_frame[i];
         }
-        const StepPair step = optimal_steps(products);
+        const StepPair step = optimal_steps(products, config_.probe.update.start < engine_.num_iter);
         return {engine_.beta_LSQ * step.object, engine_.beta_LSQ * step.probe};
     }
 
@@ -234,6 +235,7 @@ struct FormulaCase {
     Propagation propagation;
     EngineConfig engine;
     int num_modes = 1;
+    int probe_update_start = 1;
 };
 
 EngineConfig engine(EngineName name, int minibatch_size = 9) {
@@ -286,6 +288,7 @@ const FormulaCase formula_cases[] = {
                  c.step_size = 0.7;
              })},
     {"lsqml", Propagation::far_field, engine(EngineName::LSQML)},
+    {"lsqml_probe_never_moves", Propagation::far_field, engine(EngineName::LSQML), 1, 3},
     {"lsqml_near_two_modes_compact", Propagation::near_field,
      changed(engine(EngineName::LSQML), [](EngineConfig& c) { c.batching_mode = BatchingMode::compact; }), 2},
     {"lsqml_poisson_momentum", Propagation::far_field,
@@ -308,7 +311,7 @@ TEST_P(Formulas, AreThoseOfTheOracle) {
     const SmallScan scan(simulation);
     RunConfig config = scan.run_config();
     config.engines = {GetParam().engine};
-    config.probe.update.start = 1;
+    config.probe.update.start = GetParam().probe_update_start;
     const Outcome outcome = run(config);
 
     // Where the run began: ones, and a probe that one iteration leaves alone.

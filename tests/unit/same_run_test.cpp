@@ -34,6 +34,21 @@ TEST(SameRun, MayChangeWhatTouchesNoIterationSoFar) {
     EXPECT_EQ(keys_against_going_on(began(), now, 1), Texts{});
 }
 
+// LSQML steps otherwise from the first iteration on where the probe never moves.
+TEST(SameRun, MayNotBeginToMoveTheProbeOfLsqml) {
+    RunConfig before = began();
+    before.engines = {{.num_iter = 4}, {.name = EngineName::LSQML, .num_iter = 6}};
+    before.probe.update.start = 10;
+    RunConfig now = before;
+    now.engines[1].num_iter = 5;
+    EXPECT_EQ(keys_against_going_on(before, now, 1), Texts{});
+    now.engines[1].num_iter = 7;
+    EXPECT_EQ(keys_against_going_on(before, now, 1), Texts{"engines[1].num_iter"});
+    EXPECT_EQ(keys_against_going_on(before, now, 0), Texts{});
+    before.engines[1].name = now.engines[1].name = EngineName::CG;
+    EXPECT_EQ(keys_against_going_on(before, now, 1), Texts{});
+}
+
 TEST(SameRun, MayNotDealFramesOtherwise) {
     RunConfig now = began();
     now.engines.push_back({.name = EngineName::rPIE});
