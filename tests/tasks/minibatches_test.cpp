@@ -451,8 +451,9 @@ TEST(MinibatchEngines, WorkInSequenceWithProjectionsOnTilesAsOnTheWhole) {
     EXPECT_LT(whole.result.final_cost, 0.3 * whole.reports.front().cost);
     config.tiling.tiles = {2, 3};
     const Outcome tiled = run(config);
-    EXPECT_LT(relative_difference(tiled.result.object, whole.result.object), 1e-4);
-    EXPECT_LT(relative_difference(tiled.probe, whole.probe), 1e-4);
+    // Five engines one after the other: rounding of the first grows in those that follow.
+    EXPECT_LT(relative_difference(tiled.result.object, whole.result.object), 5e-4);
+    EXPECT_LT(relative_difference(tiled.probe, whole.probe), 5e-4);
     expect_equal_overlaps(tiled);
     // CG's first cost is what mPIE's final evaluation says.
     const std::size_t first = tiled.reports.size() - 2;
@@ -480,20 +481,27 @@ TEST(MinibatchEngines, ChooseStepsThatSuitTheirNumber) {
 TEST(MinibatchEngines, StopBeforeAnIterationChangesAnything) {
     SmallScan scan(far_field_scan());
     RunConfig config = scan.run_config();
-    config.engines = {engine(EngineName::rPIE)};
     config.runtime.submit_ahead = 1;
-    config.engines[0].num_iter = 2;
-    const Outcome two = run(config);
-    config.engines[0].num_iter = 9;
-    std::atomic<bool> stop = false;
-    RunSettings settings;
-    settings.stop_requested = &stop;
-    settings.on_iteration = [&](const IterationReport& report) { stop = report.iteration >= 1; };
-    const Outcome stopped = run(config, settings);
-    EXPECT_TRUE(stopped.stopped_early);
-    EXPECT_EQ(stopped.result.final_cost, two.result.final_cost);
-    EXPECT_EQ(std::memcmp(stopped.result.object.data(), two.result.object.data(), two.result.object.bytes()),
-              0);
+    config.probe.update.start = 1;
+    for (const double gain : {0.0, 0.5}) {
+        const EngineName name = gain > 0 ? EngineName::LSQML : EngineName::rPIE;
+        SCOPED_TRACE(tessera::name(name));
+        config.engines = {engine(name)};
+        config.engines[0].momentum_acceleration_gain = gain;
+        config.engines[0].num_iter = 2;
+        const Outcome two = run(config);
+        config.engines[0].num_iter = 9;
+        std::atomic<bool> stop = false;
+        RunSettings settings;
+        settings.stop_requested = &stop;
+        settings.on_iteration = [&](const IterationReport& report) { stop = report.iteration >= 1; };
+        const Outcome stopped = run(config, settings);
+        EXPECT_TRUE(stopped.stopped_early);
+        EXPECT_EQ(stopped.result.final_cost, two.result.final_cost);
+        EXPECT_EQ(
+            std::memcmp(stopped.result.object.data(), two.result.object.data(), two.result.object.bytes()),
+            0);
+    }
 }
 
 TEST(MinibatchEngines, ConvergeByTheirTolerance) {

@@ -110,7 +110,7 @@ TEST(SearchedPositions, AreFoundWhereTheGradientIsCaught) {
     simulated.scan.position_error.jitter_px = 7;
     simulated.object.feature_size_px = 2.5;
     const SmallScan scan(simulated);
-    RunConfig config = refining_config(scan, EngineName::LSQML, 120);
+    RunConfig config = refining_config(scan, EngineName::rPIE, 120);
     config.runtime.cpus = most_workers();
     config.positions.max_shift_px = 14;
     const PositionErrors caught = errors_of(run(config), scan.truth());
