@@ -13,11 +13,9 @@ namespace tessera {
 //   - output.*, tune.*
 //   - runtime.*, but not waves and random_seed
 //   - scan.file: scans are told apart by what they hold
-//   - of the engine that is running, num_iter (of LSQML only as far as the probe moves in both or in
-//   neither);
-//     of engines after it, everything but how frames are dealt into
-//   mini-batches
-//     (the first engine that has them, its minibatch_size and batching_mode).
+//   - of the engine that is running, num_iter (of LSQML as far as the probe moves in both or in neither)
+//   - of engines after it, everything but how frames are dealt into mini-batches (the first engine that has
+//     them, its minibatch_size and batching_mode).
 // Returns the other keys that differ, as --set names them. Choices that `automatic` leaves open must have
 // been made in both.
 std::vector<std::string> keys_against_going_on(const RunConfig& began, const RunConfig& now,

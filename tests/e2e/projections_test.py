@@ -109,6 +109,14 @@ class SameAsReference(InFolder):
         self.check("DM", "--overlap-max-iterations", "4", "--overlap-converge-factor", "0",
                    overlap_max_iterations=4, overlap_converge_factor=0)
 
+    def test_probe_first(self):
+        for turns in (1, 3):
+            with self.subTest(turns=turns):
+                self.check("DM", "--update-probe-first", "--overlap-max-iterations", str(turns),
+                           update_object_first=False, overlap_max_iterations=turns)
+        self.check("RAAR", "--update-probe-first", "--overlap-converge-factor", "0", update_object_first=False,
+                   overlap_converge_factor=0)
+
     def test_one_mode(self):
         # Alone it is zero on many pixels of the detector, but for rounding, which the projection magnifies.
         for engine in ("DM", "AP"):

@@ -20,7 +20,9 @@ Iteration n (from 0), with a_j = sqrt(max(d_j - b, 0)) and U from the sample to 
    the mean counts of a frame / pixels of the probe.
    While n < probe_update_start that is all. Else, with i_P = probe_inertia times the number of frames,
    P_k <- (sum_j conj(O) psi_jk + i_P P_k) / (sum_j |O|^2 + i_P), zero outside the support, and again 4., until
-   ||P - P_before|| < overlap_converge_factor ||P|| or overlap_max_iterations turns are done.
+   ||P - P_before|| < overlap_converge_factor ||P|| or overlap_max_iterations turns are done. With
+   update_probe_first each turn is the probe's and then the object's, and a change of the probe is not enough in
+   the first.
 Between whole pixels the probe is shifted in Fourier space. The object's quotient stays exact, the probe's becomes
    P_k += sum_j shift_j^H [conj(O) (psi_jk - O shift_j P_k)] / (sum_j |O|^2 + i_P), with |O|^2 at whole pixels.
 Or the object is interpolated by B_j: then it is the probe's that stays exact, and
@@ -148,11 +150,14 @@ def projections(model, obj, probe, args, report):
         if n < args.probe_update_start:
             obj, turns = waves.update_object(obj, probe), 0
         for turn in range(args.overlap_max_iterations if n >= args.probe_update_start else 0):
-            obj = waves.update_object(obj, probe)
+            if not args.update_probe_first:
+                obj = waves.update_object(obj, probe)
             before, probe, turns = probe, waves.update_probe(obj, probe), turn + 1
             change = np.linalg.norm(probe - before) / np.linalg.norm(probe)
-            if change < args.overlap_converge_factor:
+            if change < args.overlap_converge_factor and not (args.update_probe_first and turn == 0):
                 break
+            if args.update_probe_first:
+                obj = waves.update_object(obj, probe)
         report(iteration=n, cost=cost, data_error=data_error, step=0.0, turns=turns)
         if n >= first_averaged:
             averaged.append((obj, probe))
@@ -170,6 +175,7 @@ def parse_arguments(arguments=None):
     p.add_argument("--fourier-power-bound", type=float)
     p.add_argument("--overlap-max-iterations", type=int, default=3)
     p.add_argument("--overlap-converge-factor", type=float, default=0.05)
+    p.add_argument("--update-probe-first", action="store_true")
     p.add_argument("--probe-inertia", type=float, default=1e-9)
     p.add_argument("--object-inertia", type=float, default=1e-4)
     p.add_argument("--clip-object", type=float, nargs=2)
